@@ -1,0 +1,1 @@
+"""Sound into numbers: reading, log-mel features, augmentation."""

@@ -1,0 +1,1 @@
+"""Clips: the table, where they come from, splits, cache and the LightningDataModule."""

@@ -1,0 +1,1 @@
+"""One run from config to results; cross-validation; the ledger."""
