@@ -1,0 +1,102 @@
+"""The fixed linear operators of the front end: mel filters, bands, area interpolation."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+# Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above.
+_HZ_PER_MEL = 200.0 / 3.0
+_BREAK_HZ = 1000.0
+_BREAK_MEL = _BREAK_HZ / _HZ_PER_MEL
+_LOG_STEP = np.log(6.4) / 27.0
+
+
+def mel_points(n_mels: int, fmin: float, fmax: float) -> np.ndarray:
+    """Corner frequencies of `n_mels` triangular filters on Slaney's mel scale: Hz, (n_mels + 2,).
+
+    Filter m rises from point m, peaks at point m + 1 and falls to point m + 2.
+    """
+    low, high = (_hz_to_mel(np.asarray(hz, dtype=np.float64)) for hz in (fmin, fmax))
+    mels = np.linspace(low, high, n_mels + 2)
+    logarithmic = _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mels, _BREAK_MEL) - _BREAK_MEL))
+    return np.where(mels < _BREAK_MEL, mels * _HZ_PER_MEL, logarithmic)
+
+
+def _hz_to_mel(hz: np.ndarray) -> np.ndarray:
+    logarithmic = _BREAK_MEL + np.log(np.maximum(hz, _BREAK_HZ) / _BREAK_HZ) / _LOG_STEP
+    return np.where(hz < _BREAK_HZ, hz / _HZ_PER_MEL, logarithmic)
+
+
+def mel_filters(frequencies_hz: np.ndarray, n_mels: int, fmin: float, fmax: float) -> np.ndarray:
+    """Slaney-normalised triangular mel filters at any frequencies: float64 (n_mels, len).
+
+    At the bin frequencies this is `librosa.filters.mel(htk=False, norm="slaney")`. At the bins'
+    frequencies times 2^(n/12) it is the filter bank that hears the sound n semitones higher.
+    """
+    points = mel_points(n_mels, fmin, fmax)[:, None]
+    hz = np.asarray(frequencies_hz, dtype=np.float64)[None]
+    rising = (hz - points[:-2]) / (points[1:-1] - points[:-2])
+    falling = (points[2:] - hz) / (points[2:] - points[1:-1])
+    return np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (points[2:] - points[:-2]))
+
+
+def band_edges(n_bins: int, bin_hz: float, points: np.ndarray, per_filter: float) -> np.ndarray:
+    """First bin of each band, and `n_bins` at the end: int64 (n_bands + 1,).
+
+    A band is the largest whole number of bins (at least one) that fits `per_filter` times into
+    the distance of the two neighbouring mel corner frequencies `points` (Hz): single bins low
+    down, merged ones higher up, each well under a mel filter's width everywhere.
+    """
+    spacing = np.diff(points)
+    edges = [0]
+    while edges[-1] < n_bins:
+        hz = edges[-1] * bin_hz
+        step = np.interp(hz, points[:-1], spacing)
+        edges.append(edges[-1] + max(1, int(step / per_filter / bin_hz)))
+    edges[-1] = n_bins
+    return np.array(edges, dtype=np.int64)
+
+
+def area_weights(n_in: int, n_out: int) -> np.ndarray:
+    """Area interpolation from `n_in` to `n_out` <= `n_in` cells: float64 (n_out, n_in).
+
+    Each output cell is the mean of the input over its own span, cells at the rim weighted by the
+    part that lies inside (OpenCV's INTER_AREA, which is not torch's adaptive mean).
+    """
+    scale = n_in / n_out
+    starts, cells = np.arange(n_out)[:, None] * scale, np.arange(n_in)[None]
+    overlap = np.minimum(starts + scale, cells + 1) - np.maximum(starts, cells)
+    return np.where(overlap > 1e-9, overlap, 0.0) / scale
+
+
+class RowSums(torch.nn.Module):
+    """A sparse matrix applied from the left: each output row is a weighted sum of input rows.
+
+    It runs as one `embedding_bag`, which for the handful of entries a row of these operators has
+    is some twenty times faster than the dense product, on the processor as on a GPU.
+    """
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        """Take the dense (rows_out, rows_in) `matrix`; its zeros are dropped."""
+        super().__init__()
+        rows, columns = np.nonzero(matrix)
+        offsets = np.searchsorted(rows, np.arange(len(matrix)))
+        self.rows_out, self.rows_in = matrix.shape
+        # Rebuilt from the specification, so kept out of checkpoints.
+        self.register_buffer("index", torch.from_numpy(columns), persistent=False)
+        self.register_buffer("offset", torch.from_numpy(offsets), persistent=False)
+        weight = torch.from_numpy(matrix[rows, columns]).float()
+        self.register_buffer("weight", weight, persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply to float32 (..., rows_in, columns): (..., rows_out, columns)."""
+        batch, table = x.shape[:-2], x.reshape(-1, x.shape[-1])
+        copies = table.shape[0] // self.rows_in
+        index, offset, weight = self.index, self.offset, self.weight
+        if copies > 1:
+            copy = torch.arange(copies, device=x.device)[:, None]
+            index = (index + copy * self.rows_in).view(-1)
+            offset = (offset + copy * len(self.index)).view(-1)
+            weight = weight.repeat(copies)
+        sums = F.embedding_bag(index, table, offset, mode="sum", per_sample_weights=weight)
+        return sums.view(*batch, self.rows_out, x.shape[-1])

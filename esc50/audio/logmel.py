@@ -1,0 +1,191 @@
+"""The log-mel front end: librosa's numbers at the price of the Fourier transform."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from esc50.audio.filters import RowSums, area_weights, band_edges, mel_filters, mel_points
+from esc50.errors import Refusal
+
+# power_to_db's floor under the logarithm
+_AMIN = 1e-10
+# A clip that varies by less than this (dB) is constant; the z-score of a real clip never sees it.
+_FLAT_DB = 1e-3
+# standardise="fixed": mean and standard deviation (dB below the clip's loudest cell) over the cells
+# of ESC-10's log-mels, so that inputs have about zero mean, and padding is an average cell.
+_FIXED_MEAN_DB, _FIXED_STD_DB = -55.0, 21.0
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """What shapes the network's input: the keys of conf/features/, nothing else.
+
+    Raises Refusal where the numbers do not go together.
+    """
+
+    sample_rate: int = 44100
+    seconds: float = 5.0
+    n_fft: int = 2048
+    hop_length: int = 512
+    n_mels: int = 128
+    fmin: float = 0.0
+    fmax: float | None = None
+    top_db: float = 80.0
+    frames: int = 500
+    height: int = 128
+    width: int = 128
+    standardise: str = "clip"
+    bands_per_mel: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse combinations that would give no or wrong numbers."""
+        for key in ("sample_rate", "seconds", "n_fft", "hop_length", "n_mels", "top_db", "frames",
+                    "height", "width", "bands_per_mel"):  # fmt: skip
+            if not getattr(self, key) > 0:
+                raise Refusal(f"features.{key} must be above 0, not {getattr(self, key)}")
+        if self.hop_length > self.n_fft:
+            raise Refusal(
+                f"features.hop_length={self.hop_length} skips samples between windows of"
+                f" features.n_fft={self.n_fft}: choose a hop of at most n_fft"
+            )
+        if not 0 <= self.fmin < self.fmax_hz <= self.sample_rate / 2:
+            raise Refusal(
+                f"features.fmin={self.fmin} and features.fmax={self.fmax} Hz must satisfy"
+                f" 0 <= fmin < fmax <= sample_rate / 2 = {self.sample_rate / 2:g} Hz"
+            )
+        if self.width > self.frames or self.height > self.n_mels:
+            raise Refusal(
+                f"features.height={self.height} and features.width={self.width} must not exceed"
+                f" features.n_mels={self.n_mels} and features.frames={self.frames}:"
+                " area interpolation only makes a picture smaller"
+            )
+        if self.standardise not in ("clip", "fixed"):
+            raise Refusal(f"features.standardise must be clip or fixed, not {self.standardise}")
+
+    @property
+    def fmax_hz(self) -> float:
+        """Upper edge of the highest mel filter in Hz."""
+        return self.sample_rate / 2 if self.fmax is None else self.fmax
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of one clip."""
+        return round(self.seconds * self.sample_rate)
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of one clip's spectrogram, the first and last centred on its ends."""
+        return 1 + self.n_samples // self.hop_length
+
+    @property
+    def bin_hz(self) -> np.ndarray:
+        """Centre frequency of each FFT bin in Hz: (n_fft // 2 + 1,)."""
+        return np.fft.rfftfreq(self.n_fft, 1 / self.sample_rate)
+
+    @property
+    def edges(self) -> np.ndarray:
+        """First FFT bin of each band, and their number at the end: (n_bands + 1,)."""
+        points = mel_points(self.n_mels, self.fmin, self.fmax_hz)
+        return band_edges(len(self.bin_hz), self.bin_hz[1], points, self.bands_per_mel)
+
+    @property
+    def n_bands(self) -> int:
+        """Rows of the banded spectrogram that the augmentation works on."""
+        return len(self.edges) - 1
+
+    def mel_filters(self, ratio: float = 1.0) -> np.ndarray:
+        """Mel filters of the sound with all frequencies times `ratio`: (n_mels, n_fft // 2 + 1)."""
+        return mel_filters(self.bin_hz * ratio, self.n_mels, self.fmin, self.fmax_hz)
+
+
+class LogMel(torch.nn.Module):
+    """Waveforms to standardised log-mel pictures, on the device it was moved to."""
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        """Precompute the window and the sparse operators of `spec`."""
+        super().__init__()
+        self.spec = spec
+        # `frames` beyond the clip's own are zero after standardising: their columns fall away.
+        kept = min(spec.frames, spec.n_frames)
+        across = np.zeros((spec.width, spec.n_frames))
+        across[:, :kept] = area_weights(spec.frames, spec.width)[:, :kept]
+        bins = np.arange(len(spec.bin_hz))[None]
+        inside = (spec.edges[:-1, None] <= bins) & (bins < spec.edges[1:, None])
+        self._mel = RowSums(spec.mel_filters())
+        self._bands = RowSums(inside / inside.sum(axis=1, keepdims=True))
+        self._across = RowSums(across)
+        self._down = RowSums(area_weights(spec.n_mels, spec.height))
+        window = torch.hann_window(spec.n_fft, periodic=True, dtype=torch.float64).float()
+        self.register_buffer("window", window, persistent=False)
+
+    def spectrum(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Short-time Fourier transform of float32 (..., n_samples): complex64 (..., T, bins)."""
+        half = self.spec.n_fft // 2
+        padded = F.pad(waveform, (half, half))
+        frames = padded.unfold(-1, self.spec.n_fft, self.spec.hop_length)
+        return torch.fft.rfft(frames * self.window)
+
+    def power(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Power spectrogram of float32 (..., n_samples): float32 (..., n_fft // 2 + 1, T).
+
+        Frames are centred, the clip's ends padded with zeros (librosa's `pad_mode="constant"`).
+        """
+        # Squared in place and summed straight into the transposed layout: the fewest passes.
+        re, im = torch.view_as_real(self.spectrum(waveform)).square_().transpose(-3, -2).unbind(-1)
+        return torch.add(re, im, out=torch.empty(re.shape, device=re.device))
+
+    def mel(self, power: torch.Tensor) -> torch.Tensor:
+        """Mel power spectrogram (..., n_mels, T) of a power spectrogram."""
+        return self._mel(power)
+
+    def decibels(self, mel: torch.Tensor) -> torch.Tensor:
+        """`librosa.power_to_db(mel, ref=np.max, top_db=top_db)` of each clip: 0 dB at the most.
+
+        Silence is 0 dB throughout, as with librosa.
+        """
+        loudest = mel.amax((-2, -1), keepdim=True).clamp_min(_AMIN)
+        # Clipping before the logarithm saves a pass and gives the same floor.
+        floor = (loudest * 10 ** (-self.spec.top_db / 10)).clamp_min(_AMIN)
+        return mel.clamp(min=floor).div_(loudest).log10_().mul_(10.0)
+
+    def finish(self, db: torch.Tensor) -> torch.Tensor:
+        """Standardise, pad or cut to `frames`, area-interpolate (..., n_mels, T) decibels.
+
+        Returns float32 (..., 1, height, width). A constant clip, silence above all, gives zeros.
+        """
+        if self.spec.standardise == "clip":
+            centred = db - db.mean((-2, -1), keepdim=True)
+            spread = torch.linalg.vector_norm(centred, dim=(-2, -1), keepdim=True)
+            spread = (spread / math.sqrt(db.shape[-2] * db.shape[-1])).clamp_min(_FLAT_DB)
+        else:
+            centred, spread = db - _FIXED_MEAN_DB, _FIXED_STD_DB
+        # Interpolation is linear: dividing its far smaller result is the same.
+        picture = self._across(centred.transpose(-1, -2)).transpose(-1, -2) / spread
+        if self.spec.height != self.spec.n_mels:
+            picture = self._down(picture)
+        return picture.contiguous().unsqueeze(-3)
+
+    def bands(self, power: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Banded magnitude float16 (..., n_bands, T) and its scale float32 (...,).
+
+        The magnitude is the root of the mean power in each band, divided by the clip's largest so
+        that float16 keeps its range; that largest one is the scale (0 for silence).
+        """
+        banded = self._bands(power)
+        loudest = banded.amax((-2, -1))
+        scale = torch.where(loudest > 0, loudest, 1.0)[..., None, None]
+        return banded.div_(scale).sqrt_().half(), loudest.sqrt()
+
+    @torch.no_grad()
+    def features(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Picture (..., 1, height, width) float32 of float32 (..., n_samples)."""
+        return self.finish(self.decibels(self.mel(self.power(waveform))))
+
+    @torch.no_grad()
+    def analyse(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Picture, banded magnitude and its scale, from one Fourier transform: for the cache."""
+        power = self.power(waveform)
+        return self.finish(self.decibels(self.mel(power))), *self.bands(power)

@@ -1,0 +1,150 @@
+"""Sound files into samples: any rate, channel count and length to one mono vector."""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from esc50.errors import Refusal
+
+OGG_PAGE_MAX = 65_307  # bytes, RFC 3533 section 6: 27 + 255 + 255 * 255
+MP3_FRAME = 1152  # samples; without a Xing header an MP3's length is an estimate, off by less
+STREAMED = {0, 0xFFFF_FFFF}  # chunk lengths left by writers that could not seek back
+
+
+def read_clip(path: Path | str, sample_rate: int, n_samples: int) -> np.ndarray:
+    """Read the beginning of a sound file as mono at `sample_rate`.
+
+    Channels are averaged, another rate is resampled (soxr HQ, as `librosa.load` does),
+    a short clip is zero-padded on the right and a long one cut; only what is needed is decoded.
+
+    Args:
+        path: a file in any format that libsndfile reads (WAV, FLAC, Ogg, MP3, AIFF, ...).
+        sample_rate: Hz.
+        n_samples: length of the result.
+
+    Returns:
+        float32 (n_samples,), full scale at -1 and 1 (a float file may lie beyond).
+
+    Raises:
+        Refusal: the file is missing, empty, not audio, truncated, or holds NaN or infinity.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            _check_complete(path, file)
+        clip = _decode(path, sample_rate, n_samples)
+    except OSError as error:
+        raise Refusal(f"{path} cannot be read: {error.strerror or error}.") from None
+    if not np.isfinite(clip).all():
+        raise Refusal(f"{path} holds samples that are NaN or infinite: export it again.")
+    return clip
+
+
+def audio_digest(path: Path | str) -> str:
+    """Hash a file's bytes: BLAKE2b, 16 bytes as 32 hexadecimal digits.
+
+    Raises:
+        Refusal: the file cannot be read.
+    """
+    try:
+        return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
+    except OSError as error:
+        raise Refusal(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def _decode(path: Path, sample_rate: int, n_samples: int) -> np.ndarray:
+    """Decode, average the channels, resample, pad; see `read_clip`."""
+    import soundfile
+
+    try:
+        sound = soundfile.SoundFile(path)
+    except (RuntimeError, TypeError):  # TypeError: headerless formats, known by their suffix
+        raise Refusal(f"{path} is not audio in a format that libsndfile reads.") from None
+    with sound:
+        if sound.frames <= 0:
+            raise Refusal(f"{path} is empty: it holds no samples.")
+        same_rate = sound.samplerate == sample_rate
+        needed = n_samples if same_rate else _frames_for(n_samples, sound.samplerate, sample_rate)
+        wanted = min(needed, sound.frames)
+        # The ordinary case, mono at the right rate, decodes straight into the result.
+        straight = same_rate and sound.channels == 1
+        shape = (n_samples,) if straight else (wanted, sound.channels)
+        samples = np.empty(shape, dtype=np.float32)
+        try:
+            got = len(sound.read(out=samples[:wanted]))
+        except RuntimeError:
+            got = 0
+        slack = MP3_FRAME - 1 if sound.format == "MP3" else 0
+        if got == 0 or got + slack < wanted:
+            raise Refusal(f"{path} is truncated or damaged: it does not decode to its end.")
+        if straight:
+            samples[got:] = 0
+            return samples
+        samples = samples[:got, 0] if sound.channels == 1 else samples[:got].mean(axis=1)
+        if not same_rate:
+            samples = _resample(samples, sound.samplerate, sample_rate)
+    clip = np.zeros(n_samples, dtype=np.float32)
+    clip[: len(samples)] = samples[:n_samples]
+    return clip
+
+
+def _frames_for(n_samples: int, source_rate: int, sample_rate: int) -> int:
+    """Frames at `source_rate` that settle `n_samples` at `sample_rate`.
+
+    The margin is longer than half the resampling filter, so that cutting the input early does
+    not show in the output.
+    """
+    ratio = source_rate / sample_rate
+    return math.ceil(n_samples * ratio) + math.ceil(512 * max(1.0, ratio))
+
+
+def _resample(samples: np.ndarray, source_rate: int, sample_rate: int) -> np.ndarray:
+    import soxr
+
+    return soxr.resample(samples, source_rate, sample_rate, quality="HQ")
+
+
+def _check_complete(path: Path, file: BinaryIO) -> None:
+    """Refuse files that libsndfile would silently read short."""
+    head = file.read(12)
+    if not head:
+        raise Refusal(f"{path} is empty: it holds 0 bytes.")
+    size = path.stat().st_size
+    truncated = False
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+        truncated = not _chunk_fits(file, size, b"data", "little")
+    elif head[:4] == b"FORM" and head[8:11] == b"AIF":
+        truncated = not _chunk_fits(file, size, b"SSND", "big")
+    elif head[:4] == b"OggS":
+        truncated = not _ogg_ends(file, size)
+    if truncated:
+        raise Refusal(f"{path} is truncated: the file ends before its sound does.")
+
+
+def _chunk_fits(file: BinaryIO, size: int, name: bytes, order: str) -> bool:
+    """Whether the chunk that holds the samples ends within the file."""
+    position = 12
+    while position + 8 <= size:
+        file.seek(position)
+        header = file.read(8)
+        length = int.from_bytes(header[4:], order)
+        if header[:4] == name:
+            return length in STREAMED or position + 8 + length <= size
+        position += 8 + length + length % 2
+    return True  # no such chunk: the decoder says what the file is
+
+
+def _ogg_ends(file: BinaryIO, size: int) -> bool:
+    """Whether the last page is whole and flagged as the end of its stream (RFC 3533)."""
+    file.seek(max(0, size - OGG_PAGE_MAX))
+    tail = file.read()
+    start = tail.rfind(b"OggS")
+    if start < 0 or start + 27 > len(tail):
+        return False
+    segments = tail[start + 26]
+    body = start + 27 + segments
+    whole = body + sum(tail[start + 27 : body]) <= len(tail)
+    return whole and bool(tail[start + 5] & 4)

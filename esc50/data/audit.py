@@ -1,0 +1,191 @@
+"""The leakage audit: what lies on both sides of a split that should not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from esc50.data.split import Split
+from esc50.data.table import ClipTable
+
+NEAR = 0.98  # correlation of two clips' log-mels above which they count as near-duplicates
+SIDES = (("val", "train"), ("test", "train"), ("test", "val"))
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """One thing on both sides: its kind, its name, the sides, and the clips on each of them."""
+
+    kind: str  # clip, copy, source, duplicate or near-duplicate
+    name: str
+    sides: tuple[str, str]
+    clips: tuple[tuple[str, ...], tuple[str, ...]]
+    same_class: bool  # the label travels with it
+
+    @property
+    def label(self) -> str:
+        """The kind in the plural, for counts."""
+        classes = " of one class" if self.same_class else " under two classes"
+        return f"{self.kind}s{classes if self.kind == 'source' else ''}"
+
+    @property
+    def leaks(self) -> bool:
+        """Whether it tells the network the answer.
+
+        A clip, its copy or its exact duplicate always does. Another take of the same source
+        does where it has the same class: ESC-50's own folds hold four sources filed under two
+        classes each, which tell nothing, or the wrong thing. Near-duplicates are for the eye.
+        """
+        return self.kind in ("clip", "copy", "duplicate") or (
+            self.kind == "source" and self.same_class
+        )
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All crossings of one split."""
+
+    crossings: tuple[Crossing, ...]
+    n_test: int  # tested clips
+    checked: tuple[str, ...] = field(default=("clips", "copies", "sources"))
+
+    @property
+    def leaky(self) -> bool:
+        """Whether a number from this split is worth less than it says."""
+        return any(crossing.leaks for crossing in self.crossings)
+
+    @property
+    def tested_in_training(self) -> int:
+        """Count the tested clips that are, or have a copy or duplicate, in training."""
+        return len(self._tested("clip", "copy", "duplicate"))
+
+    @property
+    def tested_with_sibling(self) -> int:
+        """Count the tested clips with another take of their source, same class, in training."""
+        return len(self._tested("source"))
+
+    def _tested(self, *kinds: str) -> set[str]:
+        return {
+            clip
+            for crossing in self.crossings
+            if crossing.sides == ("test", "train") and crossing.kind in kinds and crossing.leaks
+            for clip in crossing.clips[0]
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The audit in one line."""
+        names: dict[str, set[str]] = {}
+        for crossing in self.crossings:
+            names.setdefault(crossing.label, set()).add(crossing.name)
+        found = [f"{label}: {len(which)}" for label, which in names.items()]
+        verdict = "LEAKY" if self.leaky else "no leak"
+        what = f"on two sides are {', '.join(found)}" if found else "nothing on two sides"
+        share = ""
+        if self.leaky and self.n_test:
+            share = (
+                f"; of {self.n_test} tested clips {self.tested_in_training} are in training "
+                f"themselves or as a copy, {self.tested_with_sibling} by another take"
+            )
+        return f"{verdict}: {what}{share} (checked: {', '.join(self.checked)})"
+
+
+def audit_split(
+    table: ClipTable,
+    split: Split,
+    digests: Sequence[str] | None = None,
+    logmels: np.ndarray | None = None,
+) -> Audit:
+    """Look for clips, copies, sources and duplicates on two sides of a split.
+
+    Args:
+        table: the clips.
+        split: items on each side.
+        digests: one a clip, of the audio bytes; equal ones are exact duplicates.
+        logmels: float (clips, 1, height, width); nearly equal ones are near-duplicates.
+    """
+    crossings: list[Crossing] = []
+    for one, other in SIDES:
+        items = (getattr(split, one), getattr(split, other))
+        crossings += _shared_clips(table, split, (one, other), items)
+        clips = tuple(np.unique(split.clip_of[side]) for side in items)
+        crossings += _shared_names("source", table, table.sources, (one, other), clips)
+        if digests is not None:
+            names = np.asarray(digests)
+            crossings += _shared_names("duplicate", table, names, (one, other), clips)
+        if logmels is not None:
+            crossings += _near(table, logmels, (one, other), clips)
+    checked = ["clips", "copies", "sources"]
+    checked += ["exact duplicates"] if digests is not None else []
+    checked += ["near-duplicates"] if logmels is not None else []
+    return Audit(tuple(crossings), len(split.test), tuple(checked))
+
+
+def _shared_clips(
+    table: ClipTable, split: Split, sides: tuple[str, str], items: tuple[np.ndarray, np.ndarray]
+) -> list[Crossing]:
+    """Clips on both sides as they are (kind clip), or by a copy on either (kind copy)."""
+    found = []
+    originals = [set(side[side < len(table)].tolist()) for side in items]
+    both = [set(split.clip_of[side].tolist()) for side in items]
+    for clip in sorted(both[0] & both[1]):
+        kind = "clip" if clip in originals[0] and clip in originals[1] else "copy"
+        name = table.filenames[clip]
+        found.append(Crossing(kind, name, sides, ((name,), (name,)), True))
+    return found
+
+
+def _shared_names(
+    kind: str,
+    table: ClipTable,
+    names: np.ndarray,
+    sides: tuple[str, str],
+    clips: tuple[np.ndarray, np.ndarray],
+) -> list[Crossing]:
+    """Sources or digests that different clips on the two sides share."""
+    found = []
+    for name in np.intersect1d(names[clips[0]], names[clips[1]]):
+        ours, theirs = (side[names[side] == name] for side in clips)
+        pairs = [(a, b) for a in ours for b in theirs if a != b]
+        if not pairs:
+            continue  # one clip on both sides: reported as such
+        same = any(table.targets[a] == table.targets[b] for a, b in pairs)
+        here, there = ({table.filenames[pair[i]] for pair in pairs} for i in (0, 1))
+        where = (tuple(sorted(here)), tuple(sorted(there)))
+        found.append(Crossing(kind, str(name), sides, where, same))
+    return found
+
+
+def _near(
+    table: ClipTable,
+    logmels: np.ndarray,
+    sides: tuple[str, str],
+    clips: tuple[np.ndarray, np.ndarray],
+) -> list[Crossing]:
+    """Pairs of clips whose log-mels correlate above NEAR, at a quarter of the resolution."""
+    if not all(side.size for side in clips):
+        return []
+    ours, theirs = (_profiles(logmels, side) for side in clips)
+    found = []
+    for at, close in enumerate(ours @ theirs.T > NEAR):
+        for match in np.flatnonzero(close):
+            a, b = clips[0][at], clips[1][match]
+            if a != b:
+                pair = (table.filenames[a], table.filenames[b])
+                same = bool(table.targets[a] == table.targets[b])
+                name = " ~ ".join(pair)
+                found.append(
+                    Crossing("near-duplicate", name, sides, ((pair[0],), (pair[1],)), same)
+                )
+    return found
+
+
+def _profiles(logmels: np.ndarray, clips: np.ndarray) -> np.ndarray:
+    """Unit vectors whose products are correlations: float32 (clips, cells)."""
+    height, width = logmels.shape[-2:]
+    rows, columns = max(height // 4, 1), max(width // 4, 1)
+    cut = np.asarray(logmels)[clips, 0, : rows * (height // rows), : columns * (width // columns)]
+    small = cut.reshape(len(clips), rows, height // rows, columns, width // columns).mean((2, 4))
+    flat = small.reshape(len(clips), -1)
+    flat = flat - flat.mean(1, keepdims=True)
+    return flat / np.linalg.norm(flat, axis=1, keepdims=True).clip(1e-6)

@@ -1,0 +1,221 @@
+"""A content-addressed cache of arrays: one memory-mapped file an array, one folder an entry.
+
+An entry's name is a hash of everything that shapes its numbers, so a changed parameter or file
+never meets an old entry. It is written aside under a lock and renamed in, so it is there whole or
+not at all; `entry.json` holds sizes and checksums, so a damaged one is noticed and rebuilt.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from filelock import AcquireReturnProxy, FileLock, Timeout
+
+from esc50.audio.read import audio_digest
+from esc50.errors import Refusal
+
+FORMAT = 1  # raise it when the meaning of the stored numbers changes
+BLOCK = 1 << 24  # bytes read at a time when a checksum is taken
+
+Shapes = dict[str, tuple[tuple[int, ...], str]]  # name -> shape, little-endian dtype such as "<f4"
+
+
+class RowWriter:
+    """Writes rows of the entry under construction; safe from several threads.
+
+    Rows go to the file by `pwrite`, not through a memory map: the pages of a map would count as
+    this process's memory, which is to stay flat however large the set is.
+    """
+
+    def __init__(self, folder: Path, arrays: Shapes):
+        """Create one file an array, at its full size, so that a full disk shows at once."""
+        self._files, self._starts, self._shapes = {}, {}, arrays
+        for name, (shape, dtype) in arrays.items():
+            file = (folder / f"{name}.npy").open("wb", buffering=0)
+            header = {"descr": dtype, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            self._files[name], self._starts[name] = file, file.tell()
+            size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+            if size and hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), file.tell(), size)
+
+    def write(self, row: int, **values: np.ndarray) -> None:
+        """Store consecutive rows of the named arrays, the first at index `row`."""
+        for name, value in values.items():
+            shape, dtype = self._shapes[name]
+            stride = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
+            data = memoryview(np.ascontiguousarray(value, dtype=dtype)).cast("B")
+            at = self._starts[name] + row * stride
+            while data:  # a nearly full disk may take part of it
+                written = os.pwrite(self._files[name].fileno(), data, at)
+                data, at = data[written:], at + written
+
+    def close(self) -> None:
+        """Flush to disk, so that the rename cannot come before the data."""
+        for file in self._files.values():
+            os.fsync(file.fileno())
+            file.close()
+
+
+def entry_key(kind: str, **parts: object) -> str:
+    """Name an entry by all that shapes its numbers: kind-<20 hexadecimal digits>."""
+    text = json.dumps({"format": FORMAT, "kind": kind, **parts}, sort_keys=True)
+    return f"{kind}-{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}"
+
+
+def open_or_build(
+    cache_dir: Path, key: str, arrays: Shapes, fill: Callable[[RowWriter], None]
+) -> dict[str, np.ndarray]:
+    """Open the entry `key`, building it with `fill` where it is absent or damaged.
+
+    Processes that want the same entry wait for the one that builds it.
+
+    Returns:
+        The arrays by name, memory-mapped copy-on-write: nothing done to them reaches the disk.
+
+    Raises:
+        Refusal: the cache folder cannot be written, or the disk is full.
+    """
+    folder = Path(cache_dir) / key
+    found = _open(folder, arrays)
+    if found is not None:
+        return found
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder.with_name(f"{key}.lock")):
+            found = _open(folder, arrays)  # another process may have built it meanwhile
+            if found is None:
+                _build(folder, arrays, fill)
+                found = _open(folder, arrays)
+    except OSError as error:
+        raise Refusal(
+            f"the cache entry {folder} cannot be written ({error.strerror or error}): free some "
+            "space there or set data.cache_dir to another folder"
+        ) from None
+    if found is None:
+        raise Refusal(f"the cache entry {folder} does not read back as written: check that disk")
+    return found
+
+
+def clip_digests(paths: list[Path], cache_dir: Path) -> list[str]:
+    """Digest each file's bytes; files with unchanged size and time are not read again."""
+    memo_path = Path(cache_dir) / "digests" / f"{_hash(str(paths[0].parent.resolve()))}.json"
+    memo = _read_json(memo_path) or {}
+    fresh, digests = {}, []
+    for path in paths:
+        status = path.stat()
+        stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+        known = memo.get(str(path))
+        digest = known[1] if known and known[0] == stamp else audio_digest(path)
+        fresh[str(path)] = [stamp, digest]
+        digests.append(digest)
+    if fresh != memo:
+        with contextlib.suppress(OSError):  # a memo only: a read-only cache can still be a hit
+            memo_path.parent.mkdir(parents=True, exist_ok=True)
+            _write_json(memo_path, fresh)
+    return digests
+
+
+def _locked(path: Path) -> AcquireReturnProxy:
+    lock = FileLock(path)
+    try:
+        return lock.acquire(timeout=0.5)
+    except Timeout:
+        print(f"waiting for another process that builds {path.stem}", file=sys.stderr, flush=True)
+        return lock.acquire()
+
+
+def _build(folder: Path, arrays: Shapes, fill: Callable[[RowWriter], None]) -> None:
+    # Only the holder of the lock is here, so other unfinished folders are dead processes' leavings.
+    for stale in folder.parent.glob(f"{folder.name}.part*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    part = folder.with_name(f"{folder.name}.part{os.getpid()}")
+    part.mkdir()
+    try:
+        writer = RowWriter(part, arrays)
+        fill(writer)
+        writer.close()
+        files = {name: _describe(part / f"{name}.npy") for name in arrays}
+        _write_json(part / "entry.json", {"format": FORMAT, "files": files})
+        if folder.exists():
+            shutil.rmtree(folder)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _open(folder: Path, arrays: Shapes) -> dict[str, np.ndarray] | None:
+    """The entry's arrays, or None where it is absent or not what it says."""
+    if not folder.exists():
+        return None
+    entry = _read_json(folder / "entry.json")
+    fault = _fault(folder, entry, arrays)
+    if fault:
+        print(f"{folder}: {fault}; building it again", file=sys.stderr, flush=True)
+        return None
+    maps = {}
+    for name in arrays:
+        maps[name] = np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
+    return maps
+
+
+def _fault(folder: Path, entry: object, arrays: Shapes) -> str | None:
+    if not isinstance(entry, dict) or entry.get("format") != FORMAT:
+        return "its entry.json is missing or damaged"
+    for name, (shape, dtype) in arrays.items():
+        path = folder / f"{name}.npy"
+        recorded = entry.get("files", {}).get(name, {})
+        if not path.is_file() or path.is_symlink() or path.stat().st_size != recorded.get("size"):
+            return f"{path.name} is missing or of the wrong size"
+        # An unchanged time of last change vouches for the bytes: a checksum of gigabytes does not
+        # fit into the second in which a hit is to open.
+        if path.stat().st_mtime_ns != recorded.get("mtime_ns"):
+            if _checksum(path) != recorded.get("crc32"):
+                return f"{path.name} has changed since it was written"
+            recorded["mtime_ns"] = path.stat().st_mtime_ns  # moved or copied, but whole
+            with contextlib.suppress(OSError):  # a read-only disk: checked again next time
+                _write_json(folder / "entry.json", entry)
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            header = np.lib.format.read_array_header_1_0(file)
+        if header != (tuple(shape), False, np.dtype(dtype)):
+            return f"{path.name} holds another kind of array"
+    return None
+
+
+def _describe(path: Path) -> dict[str, int]:
+    status = path.stat()
+    crc = _checksum(path)
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "crc32": crc}
+
+
+def _checksum(path: Path) -> int:
+    crc = 0
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(BLOCK):
+            crc = zlib.crc32(block, crc)
+    return crc
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _read_json(path: Path) -> object | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _write_json(path: Path, value: object) -> None:
+    part = path.with_name(f"{path.name}.part{os.getpid()}")
+    part.write_text(json.dumps(value), encoding="utf-8")
+    part.replace(path)

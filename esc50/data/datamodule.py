@@ -1,0 +1,226 @@
+"""The LightningDataModule: table -> split -> cached features -> batches -> augmentation."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from esc50.audio.augment import Augment, Draws
+from esc50.audio.logmel import FeatureSpec
+from esc50.data.audit import Audit, audit_split
+from esc50.data.cache import clip_digests
+from esc50.data.features import clip_features, copy_features
+from esc50.data.source import open_clips
+from esc50.data.split import Split, draw_split
+from esc50.data.table import ClipTable
+
+RESIDENT_SHARE = 0.25  # of a GPU's free memory that the features may fill; the rest is training's
+DRAW_COPIES, DRAW_EPOCH, DRAW_ORDER = 11, 12, 13  # keep the streams of random numbers apart
+
+Batch = dict[str, Tensor]
+
+
+class Items(Dataset):
+    """One side of the split; hands out whole batches, gathered without Python a clip.
+
+    The arrays may lie in a memory map or on a GPU; a batch is made where they are.
+    """
+
+    def __init__(
+        self, items: np.ndarray, clips: dict[str, Tensor], copies: Tensor | None, targets: Tensor
+    ):
+        """Take item numbers, arrays of the clips, log-mels of the copies, targets of all items."""
+        self.items = torch.from_numpy(items)
+        self.clips, self.copies, self.targets = clips, copies, targets
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return len(self.items)
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        """Gather a batch: item (batch,), y (batch,), x (batch, 1, height, width), and spectra."""
+        items = self.items[torch.as_tensor(positions)]
+        n_clips = len(self.clips["logmel"])
+        of_copy = items >= n_clips
+        clips = items.where(~of_copy, 0)
+        batch = {name: _rows(array, clips) for name, array in self.clips.items()}
+        batch["x"] = batch.pop("logmel")
+        if of_copy.any():
+            batch["x"][of_copy.to(batch["x"].device)] = _rows(self.copies, items[of_copy] - n_clips)
+        return batch | {"item": items, "y": _rows(self.targets, items)}
+
+
+class EpochShuffle(Sampler[int]):
+    """A new order every epoch that depends on seed and epoch alone, so a resumed run repeats it."""
+
+    def __init__(self, n: int, seed: int, epoch: Callable[[], int]):
+        """Shuffle `n` items by `seed` and whatever `epoch()` says when an epoch begins."""
+        self.n, self.seed, self.epoch = n, seed, epoch
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return self.n
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield positions."""
+        rng = np.random.default_rng([self.seed, self.epoch(), DRAW_ORDER])
+        yield from rng.permutation(self.n).tolist()
+
+
+class ESC50DataModule(pl.LightningDataModule):
+    """Clips of any data set in ESC-50 layout as batches of log-mels.
+
+    Batches are dictionaries: x float32 (batch, 1, height, width), y int64 (batch,), item int64
+    (batch,); with mixing also y_mix int64 (batch,) and share float32 (batch,), the share of y in it.
+    Validation and test read clean features only.
+    """
+
+    def __init__(
+        self, data: dict, split: dict, features: dict, augment: dict, batch_size: int, seed: int
+    ):
+        """Take the config's sections as plain dictionaries."""
+        super().__init__()
+        self.data, self.split_config, self.batch_size, self.seed = data, split, batch_size, seed
+        self.spec = FeatureSpec(**features)
+        self.augment_config = augment
+        self.table: ClipTable | None = None
+        self.digests: list[str] = []
+        self.split: Split | None = None
+        self.audit: Audit | None = None
+
+    def open_table(self) -> None:
+        """Fetch or make the clips, read their table, digest their audio. Needs no features."""
+        if self.table is None:
+            self.table = open_clips(self.data)
+            self.digests = clip_digests(self.table.paths, Path(self.data["cache_dir"]))
+
+    @property
+    def digest(self) -> str:
+        """Identify the clips, their names, classes and folds: 16 hexadecimal digits."""
+        table = self.table
+        rows = zip(table.filenames, self.digests, table.labels, table.folds, strict=True)
+        text = "\n".join(" ".join(map(str, row)) for row in rows)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def prepare_data(self) -> None:
+        """Fill the cache, on one process a machine, before the others open it."""
+        self.setup()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open features, draw copies and split, audit; the second call finds all done."""
+        if self.audit is not None:
+            return
+        self.open_table()
+        cache_dir, n = Path(self.data["cache_dir"]), len(self.table)
+        arrays = clip_features(self.table, self.spec, self.digests, cache_dir, self.data["workers"])
+        self.augment = Augment(self.spec, **self.augment_config)
+        rng = np.random.default_rng([self.seed, DRAW_COPIES])
+        clip_of_copy, draws = self.augment.draw_copies(n, rng)
+        split = draw_split(self.table, seed=self.seed, clip_of_copy=clip_of_copy, **self.split_config)
+        self.split, used = split.without_unused_copies(n)
+        self.copies = None
+        if used.size:
+            parts = {"seed": self.seed, "augment": self.augment_config, "copies": used.tolist()}
+            parts |= {"features": asdict(self.spec), "digests": self.digests}
+            rendered = copy_features(
+                arrays, self.augment, draws[used], clip_of_copy[used], parts, cache_dir
+            )
+            self.copies = torch.from_numpy(rendered)
+        self.clips = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        self.targets = torch.from_numpy(self.table.targets[self.split.clip_of])
+        self._draws = (-1, None)
+        self.audit = audit_split(self.table, self.split, self.digests, arrays["logmel"])
+
+    def train_dataloader(self) -> DataLoader:
+        """Training items, in a new order every epoch."""
+        order = EpochShuffle(len(self.split.train), self.seed, lambda: self.trainer.current_epoch)
+        return self._loader(self.split.train, order)
+
+    def val_dataloader(self) -> DataLoader | list:
+        """Validation items; none under `literature`."""
+        return self._loader(self.split.val) if len(self.split.val) else []
+
+    def test_dataloader(self) -> DataLoader:
+        """Test clips."""
+        return self._loader(self.split.test)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Augment a training batch on its own device; others pass as they are."""
+        if "magnitude" not in batch:
+            return batch
+        epoch = self.trainer.current_epoch
+        if self._draws[0] != epoch:
+            # One draw a clip and epoch, so it does not depend on batches, workers or devices.
+            rng = np.random.default_rng([self.seed, epoch, DRAW_EPOCH])
+            self._draws = (epoch, self.augment.draw(len(self.table), rng))
+        return self._augmented(batch, self._draws[1])
+
+    def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
+        """Log-mels (n, 1, height, width) of training clips, and of what training makes of them.
+
+        The second is None where nothing is augmented.
+        """
+        train, n_clips = self.split.train, len(self.table)
+        clips = train[train < n_clips][:: max(1, np.sum(train < n_clips) // n)][:n]
+        before = _rows(self.clips["logmel"], torch.from_numpy(clips))
+        if self.augment.online:
+            items = Items(clips, self.clips, None, self.targets)
+            rng = np.random.default_rng([self.seed, 0, DRAW_EPOCH])
+            batch = items.__getitems__(list(range(len(clips))))
+            return before, self._augmented(batch, self.augment.draw(n_clips, rng))["x"]
+        if self.copies is None:
+            return before, None
+        source = self.split.clip_of[n_clips:]
+        rows = [int(np.argmax(source == clip)) for clip in clips]
+        return before, _rows(self.copies, torch.tensor(rows))
+
+    def _augmented(self, batch: Batch, draws: Draws) -> Batch:
+        augment = self.augment.to(batch["x"].device)
+        x, partner, share = augment.render_mixed(
+            batch["magnitude"], batch["peak"], batch["x"], draws[batch["item"].cpu().numpy()]
+        )
+        kept = {"item": batch["item"], "x": x, "y": batch["y"]}
+        return kept if partner is None else kept | {"y_mix": batch["y"][partner], "share": share}
+
+    def _loader(self, items: np.ndarray, order: Sampler | None = None) -> DataLoader:
+        spectra = order is not None and self.augment.online
+        clips = self.clips if spectra else {"logmel": self.clips["logmel"]}
+        copies, targets = self.copies, self.targets
+        device = self.trainer.strategy.root_device
+        streamed = device.type == "cuda"
+        if streamed and _bytes(*clips.values(), copies) < RESIDENT_SHARE * _free(device):
+            clips = {name: array.to(device) for name, array in clips.items()}
+            copies, targets = copies if copies is None else copies.to(device), targets.to(device)
+            streamed = False
+        # On a CPU a gather takes a hundredth of the step: workers would cost more than they save.
+        return DataLoader(
+            Items(items, clips, copies, targets),
+            batch_size=self.batch_size,
+            sampler=order,
+            collate_fn=_as_it_is,
+            num_workers=2 if streamed else 0,
+            persistent_workers=streamed,
+            pin_memory=streamed,
+        )
+
+
+def _rows(array: Tensor, rows: Tensor) -> Tensor:
+    return array.index_select(0, rows.to(array.device))
+
+
+def _bytes(*arrays: Tensor | None) -> int:
+    return sum(array.nbytes for array in arrays if array is not None)
+
+
+def _free(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0]
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch

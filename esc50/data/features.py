@@ -1,0 +1,140 @@
+"""Features of a whole table by way of the cache: log-mels, and the spectra behind them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from esc50.audio.augment import Augment, Draws
+from esc50.audio.logmel import FeatureSpec, LogMel
+from esc50.audio.read import read_clip
+from esc50.data.cache import RowWriter, entry_key, open_or_build
+from esc50.data.table import ClipTable
+
+COPIES_AT_ONCE = 64  # rendered together: enough to keep the cores busy, little enough for memory
+
+
+def clip_features(
+    table: ClipTable, spec: FeatureSpec, digests: list[str], cache_dir: Path, workers: int | None
+) -> dict[str, np.ndarray]:
+    """Features of every clip, from the cache or computed in parallel.
+
+    Returns:
+        logmel: float32 (clips, 1, height, width), standardised.
+        magnitude: float16 (clips, bands, frames), each clip divided by its peak.
+        peak: float32 (clips,).
+
+    Raises:
+        Refusal: a clip cannot be read (named), or the cache cannot be written.
+    """
+    n = len(table)
+    arrays = {
+        "logmel": ((n, 1, spec.height, spec.width), "<f4"),
+        "magnitude": ((n, spec.n_bands, spec.n_frames), "<f2"),
+        "peak": ((n,), "<f4"),
+    }
+    key = entry_key("clips", features=asdict(spec), digests=digests)
+
+    def fill(writer: RowWriter) -> None:
+        front_end = LogMel(spec)
+
+        def one(row: int) -> None:
+            clip = read_clip(table.paths[row], spec.sample_rate, spec.n_samples)
+            with torch.inference_mode():
+                logmel, magnitude, peak = front_end.analyse(torch.from_numpy(clip))
+            writer.write(row, logmel=logmel.numpy(), magnitude=magnitude.numpy(), peak=peak.numpy())
+
+        # Decoding, FFTs and products release the lock, so threads do; each keeps to its own core.
+        with single_threaded(), progress_bar("features", n) as advance:
+            with ThreadPoolExecutor(workers) as pool:
+                jobs = [pool.submit(one, row) for row in range(n)]
+                try:
+                    for job in jobs:
+                        job.result()
+                        advance(1)
+                except BaseException:
+                    pool.shutdown(cancel_futures=True)
+                    raise
+
+    return open_or_build(cache_dir, key, arrays, fill)
+
+
+def copy_features(
+    features: dict[str, np.ndarray],
+    augment: Augment,
+    draws: Draws,
+    clip_of_copy: np.ndarray,
+    parts: dict,
+    cache_dir: Path,
+) -> np.ndarray:
+    """Log-mels of augmented copies, float32 (copies, 1, height, width), from the cache or rendered.
+
+    Args:
+        features: of the clips, see `clip_features`.
+        augment: renders them.
+        draws: one row a copy.
+        clip_of_copy: int64 (copies,), the clip each is made of.
+        parts: all that shapes the copies, for the entry's name.
+        cache_dir: the cache.
+    """
+    n = len(clip_of_copy)
+    arrays = {"logmel": ((n, *features["logmel"].shape[1:]), "<f4")}
+
+    def fill(writer: RowWriter) -> None:
+        with progress_bar("augmented copies", n) as advance, torch.inference_mode():
+            for start in range(0, n, COPIES_AT_ONCE):
+                rows = slice(start, min(start + COPIES_AT_ONCE, n))
+                clips = clip_of_copy[rows]
+                batch = {name: torch.from_numpy(array[clips]) for name, array in features.items()}
+                rendered = augment.render(
+                    batch["magnitude"], batch["peak"], batch["logmel"], draws[rows]
+                )
+                writer.write(start, logmel=rendered.numpy())
+                advance(len(clips))
+
+    return open_or_build(cache_dir, entry_key("copies", **parts), arrays, fill)["logmel"]
+
+
+@contextmanager
+def single_threaded():
+    """Keep torch to one thread an operation, so that worker threads do not fight over cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def progress_bar(what: str, total: int):
+    """Show a bar with rate and time left on standard error; yields `advance(count)`."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, transient=False) as progress:
+        task = progress.add_task(what, total=total, rate="")
+
+        def advance(count: int) -> None:
+            progress.advance(task, count)
+            speed = progress.tasks[task].speed
+            if speed:
+                progress.update(task, rate=f"{speed:.0f}/s")
+
+        yield advance

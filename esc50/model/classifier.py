@@ -1,0 +1,125 @@
+"""The LightningModule: network, loss, metrics, optimiser."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from esc50.model.resnet import single_channel_resnet18
+
+Batch = dict[str, Tensor]
+
+
+class CategoryAccuracy(MulticlassAccuracy):
+    """Accuracy over groups of classes: right when prediction and target share a group."""
+
+    def __init__(self, group_of_class: Tensor):
+        """Take the group of each class: int64 (classes,)."""
+        super().__init__(num_classes=int(group_of_class.max()) + 1, average="micro")
+        self.register_buffer("group_of_class", group_of_class, persistent=False)
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Count a batch: preds (batch, classes), target int64 (batch,)."""
+        super().update(self.group_of_class[preds.argmax(1)], self.group_of_class[target])
+
+
+class Classifier(pl.LightningModule):
+    """A single-channel ResNet-18 and how it is trained.
+
+    Args:
+        model: the config's `model` section.
+        optimizer: the config's `optimizer` section, with `_target_`.
+        scheduler: the config's `scheduler` section, `_target_` null for none.
+        monitor: the metric that a plateau scheduler looks at.
+        n_classes: outputs.
+        categories: group of each class for the accuracy over super-categories, or None.
+    """
+
+    def __init__(
+        self,
+        model: dict[str, Any],
+        optimizer: dict[str, Any],
+        scheduler: dict[str, Any],
+        monitor: str,
+        n_classes: int,
+        categories: list[int] | None = None,
+    ):
+        """Build the network; weights are loaded here."""
+        super().__init__()
+        self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
+        self.monitor = monitor
+        self.network = single_channel_resnet18(n_classes, model["weights"])
+        # Convolutions, norms and pooling all run faster on interleaved channels, on CPU and GPU.
+        self.network = self.network.to(memory_format=torch.channels_last)
+        accuracy = MulticlassAccuracy(n_classes, average="micro")
+        self.train_metrics = MetricCollection({"acc": accuracy}, prefix="train/")
+        scores = {"acc": accuracy, "f1_macro": MulticlassF1Score(n_classes, average="macro")}
+        if categories is not None:
+            scores["acc_category5"] = CategoryAccuracy(torch.tensor(categories))
+        self.val_metrics = MetricCollection(scores, prefix="val/", compute_groups=False).clone()
+        self.test_metrics = self.val_metrics.clone(prefix="test/")
+        self.tested: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Log-mels (batch, 1, height, width) to logits (batch, classes)."""
+        return self.network((x - self.model["input_mean"]) / self.model["input_std"])
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Cross-entropy; of a mixture, the mean over both targets by their shares."""
+        logits = self(batch["x"])
+        smoothing = self.model["label_smoothing"]
+        if "share" in batch:
+            share = batch["share"]
+            both = [
+                F.cross_entropy(logits, batch[y], reduction="none", label_smoothing=smoothing)
+                for y in ("y", "y_mix")
+            ]
+            loss = (share * both[0] + (1 - share) * both[1]).mean()
+        else:
+            loss = F.cross_entropy(logits, batch["y"], label_smoothing=smoothing)
+        self.train_metrics.update(logits, batch["y"])
+        self.log("train/loss", loss, on_step=True, on_epoch=False, prog_bar=True)
+        self.log_dict(self.train_metrics, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Loss and metrics on clean clips."""
+        self._evaluate(batch, "val", self.val_metrics)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Loss and metrics, and each clip's probabilities for predictions.csv."""
+        logits = self._evaluate(batch, "test", self.test_metrics)
+        self.tested.append((batch["item"].cpu(), logits.float().softmax(1).cpu()))
+
+    def _evaluate(self, batch: Batch, stage: str, metrics: MetricCollection) -> Tensor:
+        logits = self(batch["x"])
+        loss = F.cross_entropy(logits.float(), batch["y"])
+        metrics.update(logits, batch["y"])
+        show = {"prog_bar": stage == "val", "batch_size": len(batch["y"])}
+        self.log(f"{stage}/loss", loss, **show)
+        self.log_dict(metrics, **show)
+        return logits
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser, and scheduler where there is one."""
+        optimizer = instantiate(self.optimizer, params=self.parameters(), _convert_="all")
+        settings = dict(self.scheduler)
+        interval = settings.pop("interval")
+        if settings["_target_"] is None:
+            return optimizer
+        if settings.get("total_steps") == "???":
+            settings["total_steps"] = self.trainer.estimated_stepping_batches
+        scheduler = instantiate(settings, optimizer=optimizer, _convert_="all")
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {
+                "scheduler": scheduler,
+                "interval": interval,
+                "monitor": self.monitor,
+            },
+        }

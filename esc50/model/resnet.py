@@ -1,0 +1,70 @@
+"""torchvision's ResNet-18 with one input channel and any number of classes."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from torchvision.models import ResNet18_Weights, resnet18
+
+from esc50.errors import Refusal
+
+
+def single_channel_resnet18(n_classes: int, weights: str | None = None) -> nn.Module:
+    """Build the network: input (batch, 1, height, width), output logits (batch, n_classes).
+
+    The first convolution keeps ImageNet's filters where weights are given: summed over red, green
+    and blue, which gives what the three-channel network sees of a grey picture.
+
+    Args:
+        n_classes: outputs of the last layer, which is always new.
+        weights: None, "imagenet" (torchvision's), or the path of a torchvision state dict.
+
+    Raises:
+        Refusal: the weights are absent, cannot be downloaded, or are not a ResNet-18's.
+    """
+    network = resnet18(num_classes=n_classes)
+    network.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+    if weights is not None:
+        _load(network, _imagenet() if weights == "imagenet" else _from_file(weights), weights)
+    return network
+
+
+def _load(network: nn.Module, state: dict, origin: str) -> None:
+    first = state.get("conv1.weight")
+    if isinstance(first, torch.Tensor) and first.ndim == 4 and first.shape[1] == 3:
+        state["conv1.weight"] = first.sum(1, keepdim=True)
+    state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    own = {key: value for key, value in network.state_dict().items() if not key.startswith("fc.")}
+    wrong = [k for k in own if k not in state or getattr(state[k], "shape", None) != own[k].shape]
+    wrong += [key for key in state if key not in own]
+    if wrong:
+        raise Refusal(
+            f"model.weights={origin} is not a torchvision ResNet-18 state dict: {wrong[0]} is "
+            "missing, unknown or of another shape"
+        )
+    network.load_state_dict(state, strict=False)
+
+
+def _imagenet() -> dict:
+    try:
+        return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True))
+    except (OSError, RuntimeError) as error:
+        url = ResNet18_Weights.IMAGENET1K_V1.url
+        raise Refusal(
+            f"model.weights=imagenet cannot be downloaded ({error}): fetch {url} where there is a "
+            "network and give its path as model.weights=/path/to/file.pth, or train from scratch "
+            "with model.weights=null"
+        ) from None
+
+
+def _from_file(path: str) -> dict:
+    if not Path(path).is_file():
+        raise Refusal(f"model.weights={path} is no file: give imagenet, a state dict's path or null")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # torch.load raises many kinds for files that are not its own
+        raise Refusal(f"model.weights={path} is not a PyTorch state dict") from None
+    if not isinstance(state, dict):
+        raise Refusal(f"model.weights={path} holds {type(state).__name__}, not a state dict")
+    return dict(state)

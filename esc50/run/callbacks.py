@@ -1,0 +1,71 @@
+"""What a run does beside training: stops early, measures its speed, draws pictures."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+
+class EarlyStopping(pl.callbacks.EarlyStopping):
+    """Lightning's, which also remembers across a restart that it had already stopped."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Stop at once when the checkpoint was written by the epoch that ended the run."""
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+
+class ClipsPerSecond(pl.Callback):
+    """Logs how many training items went through the network in a second, every epoch."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Start the clock."""
+        self.items, self.started = 0, time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: dict, batch_idx: int
+    ) -> None:
+        """Count, and stop the clock before validation begins."""
+        self.items += len(batch["y"])
+        self.seconds = time.perf_counter() - self.started
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Log the rate."""
+        if self.items:
+            pl_module.log("clips_per_second", self.items / self.seconds, prog_bar=True)
+
+
+class Pictures(pl.Callback):
+    """Draws the network's input before and after augmentation, and the confusion matrix."""
+
+    def __init__(self, n_clips: int):
+        """Show `n_clips` training clips in the grid."""
+        self.n_clips = n_clips
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Draw some training clips as they are and as training sees them."""
+        if trainer.logger is None or trainer.current_epoch > 0:
+            return
+        before, after = trainer.datamodule.examples(self.n_clips)
+        pictures = [before] if after is None else [before, after]
+        grid = torch.cat([torch.cat(list(row[:, 0].flip(1)), dim=1) for row in pictures])
+        low, high = torch.quantile(grid.flatten()[::7], torch.tensor([0.005, 0.995]))
+        grid = ((grid - low) / (high - low).clamp_min(1e-6)).clamp(0, 1)
+        title = "input/clips" if after is None else "input/clips_above_augmented_below"
+        trainer.logger.experiment.add_image(title, grid, 0, dataformats="HW")
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Draw who was taken for whom."""
+        if trainer.logger is None or not pl_module.tested:
+            return
+        from esc50.run.figures import confusion_figure
+
+        table = trainer.datamodule.table
+        items = torch.cat([item for item, _ in pl_module.tested]).numpy()
+        predicted = torch.cat([p for _, p in pl_module.tested]).argmax(1).numpy()
+        counts = np.zeros((len(table.classes),) * 2, dtype=int)
+        np.add.at(counts, (table.targets[items], predicted), 1)
+        figure = confusion_figure(counts, list(table.classes))
+        trainer.logger.experiment.add_figure("test/confusion", figure, trainer.current_epoch)

@@ -1,0 +1,167 @@
+"""Is this config one that can run? Answered before torch loads, naming the key."""
+
+import difflib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from esc50.errors import Refusal
+
+CONF = Path(__file__).parents[2] / "conf"
+RECIPES = ("experiment", "sweep", "debug")  # groups that set keys of the others, and own none
+
+
+def _number(low: float, high: float = float("inf"), whole: bool = False) -> tuple[Callable, str]:
+    kind = "a whole number" if whole else "a number"
+    bounds = f"of at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
+
+    def fits(value: Any) -> bool:
+        right_type = isinstance(value, int if whole else (int, float))
+        return right_type and not isinstance(value, bool) and low <= value <= high
+
+    return fits, f"{kind} {bounds}"
+
+
+def _one_of(*choices: Any) -> tuple[Callable, str]:
+    # 1 == True in Python, so the type is compared as well.
+    pairs = {(type(c), c) for c in choices}
+    names = ", ".join("null" if c is None else str(c) for c in choices)
+    return lambda value: (type(value), value) in pairs, f"one of {names}"
+
+
+def _text() -> tuple[Callable, str]:
+    return lambda value: isinstance(value, str) and bool(value.strip()), "a text"
+
+
+def _pair(low: float, high: float, whole: bool = False) -> tuple[Callable, str]:
+    fits, words = _number(low, high, whole)
+
+    def in_order(value: Any) -> bool:
+        return isinstance(value, list) and len(value) == 2 and all(map(fits, value)) and value[0] <= value[1]
+
+    return in_order, f"a pair [lowest, highest], each {words}"
+
+
+FLAG = _one_of(True, False)
+SHARE = _number(0, 1)
+RULES = {
+    "name": _text(),
+    "seed": _number(0, 2**32 - 1, whole=True),
+    "batch_size": _number(1, whole=True),
+    "monitor": _text(),
+    "rerun": FLAG,
+    "output_dir": _text(),
+    "data.name": _one_of("esc50", "esc10", "demo", "folder"),
+    "split.protocol": _one_of("official", "literature", "random", "published"),
+    "split.fold": _one_of(1, 2, 3, 4, 5, "all"),
+    "split.val": SHARE,
+    "split.test": SHARE,
+    "split.pool_val": SHARE,
+    "split.keep_sources": FLAG,
+    "model.input_std": _number(1e-6),
+    "model.label_smoothing": SHARE,
+    "trainer.max_epochs": _number(1, whole=True),
+    "features.sample_rate": _number(1000, 768_000, whole=True),
+    "features.seconds": _number(0.05, 3600),
+    "features.n_fft": _number(16, 2**17, whole=True),
+    "features.hop_length": _number(1, 2**17, whole=True),
+    "features.n_mels": _number(1, 4096, whole=True),
+    "features.fmin": _number(0),
+    "features.top_db": _number(1e-3),
+    "features.frames": _number(1, whole=True),
+    "features.height": _number(1, whole=True),
+    "features.width": _number(1, whole=True),
+}
+
+
+def check(cfg: DictConfig) -> None:
+    """Refuse a config with an unknown key or a value that cannot be.
+
+    Raises:
+        Refusal: naming the first key that is wrong and what it may be.
+    """
+    _check_keys(cfg)
+    try:
+        values = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise Refusal(f"config: {str(error).splitlines()[0]}") from None
+    for key, (fits, words) in RULES.items():
+        value, known = _lookup(values, key)
+        if known and not fits(value):
+            raise Refusal(f"{key}={_show(value)} cannot be: it takes {words}")
+    if values["monitor"].startswith("test/"):
+        raise Refusal(
+            f"monitor={values['monitor']} chooses on the test clips, which makes their result "
+            "worthless: name a val/ metric"
+        )
+    missing = next((key for key in OmegaConf.missing_keys(cfg) if key.startswith("data.")), None)
+    if missing:
+        raise Refusal(f"{missing} has no value: give it as {missing}=...")
+
+
+def _check_keys(cfg: DictConfig) -> None:
+    """An experiment may only set keys that the groups it picks declare; `+key=value` adds one."""
+    hydra = HydraConfig.get()
+    overrides = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
+    added = {o.key_or_group for o in overrides if o.is_add() or o.is_force_add()}
+    choices = [
+        f"{group}={choice}"
+        for group, choice in hydra.runtime.choices.items()
+        if not group.startswith("hydra/") and group not in RECIPES and "/" not in group
+    ]
+    declared = _compose(choices)
+    for key in _unknown(cfg, declared):
+        if not any(key == name or key.startswith(f"{name}.") for name in added):
+            siblings = [k for k in _keys(declared) if k.count(".") == key.count(".")]
+            close = difflib.get_close_matches(key, siblings, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"a new key is added with +{key}=..."
+            raise Refusal(f"{key} is not a setting: {hint}")
+
+
+def _compose(choices: list[str]) -> DictConfig:
+    if GlobalHydra.instance().is_initialized():
+        return compose("train", overrides=choices)
+    # A launcher's worker process: it was handed a composed config.
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        return compose("train", overrides=choices)
+
+
+def _unknown(cfg: DictConfig, declared: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in cfg:
+        path = f"{prefix}{key}"
+        if key not in declared.keys():  # noqa: SIM118  (`in` denies keys without a value)
+            # A whole new callback or logger is not a typo: it says what it is.
+            new = OmegaConf.select(cfg, f"{key}._target_", default=None)
+            if not (prefix and new):
+                yield path
+            continue
+        node, known = (OmegaConf.select(c, key, throw_on_missing=False) for c in (cfg, declared))
+        if isinstance(node, DictConfig) and isinstance(known, DictConfig):
+            yield from _unknown(node, known, f"{path}.")
+
+
+def _keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in node:
+        yield f"{prefix}{key}"
+        child = OmegaConf.select(node, key, throw_on_missing=False)
+        if isinstance(child, DictConfig):
+            yield from _keys(child, f"{prefix}{key}.")
+
+
+def _lookup(values: dict, key: str) -> tuple[Any, bool]:
+    for part in key.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return None, False
+        values = values[part]
+    return values, True
+
+
+def _show(value: Any) -> str:
+    return "null" if value is None else str(value)

@@ -1,0 +1,232 @@
+"""One fold of one seed: data, network, training, the one test, results on disk."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from esc50.data.datamodule import ESC50DataModule
+from esc50.model.classifier import Classifier
+from esc50.run.checkpoints import (
+    Specification,
+    WholeCheckpointIO,
+    check_checkpoint,
+    read_specification,
+)
+from esc50.run.hardware import best_precision, keep_freed_memory
+from esc50.run.identity import signature
+from esc50.run.ledger import append, read
+from esc50.run.results import (
+    keep_aside,
+    provenance,
+    read_results,
+    sole_use,
+    write_predictions,
+    write_results,
+    write_whole,
+)
+
+IDENTITY = ("signature", "data_digest", "seed", "fold")  # what must agree to be the same run
+
+
+def run_fold(cfg: DictConfig, folder: Path) -> dict[str, Any]:
+    """Train and test one fold in `folder`, or find that this has been done.
+
+    A finished run of the same signature on the same audio is returned as it is, unless
+    `rerun=true`; one that was cut off goes on from its last epoch.
+
+    Returns:
+        The contents of results.json.
+
+    Raises:
+        Refusal: whatever is wrong with data, config or checkpoint, in a sentence.
+    """
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    sections = {key: plain[key] for key in ("data", "split", "features", "augment")}
+    data = ESC50DataModule(**sections, batch_size=cfg.batch_size, seed=cfg.seed)
+    with sole_use(folder):
+        data.open_table()
+        identity = dict(
+            zip(IDENTITY, (signature(cfg), data.digest, cfg.seed, cfg.split.fold), strict=True)
+        )
+        results = read_results(folder)
+        if results and not cfg.rerun and _same(results, identity):
+            print(f"{folder} is already done (rerun=true repeats it)")
+        else:
+            start = _starting_point(cfg, folder, identity, data)
+            results = _make(cfg, plain, data, folder, identity, start)
+            write_results(folder, results)
+        _enter(Path(cfg.output_dir) / "results.csv", results)
+    return results
+
+
+def _enter(ledger: Path, results: dict[str, Any]) -> None:
+    """Append to the ledger, unless a process that was killed right after doing so did."""
+    key = [results[name] for name in ("signature", "seed", "fold", "time")]
+    rows = read(ledger) if ledger.exists() else []
+    if not any([row.get(name) for name in ("signature", "seed", "fold", "time")] == key for row in rows):
+        append(ledger, results)
+
+
+def _same(theirs: dict[str, Any], identity: dict[str, Any]) -> bool:
+    return all(theirs.get(key) == value for key, value in identity.items())
+
+
+def _starting_point(
+    cfg: DictConfig, folder: Path, identity: dict[str, Any], data: ESC50DataModule
+) -> Path | None:
+    """The checkpoint to go on from, or None; what else lies in the folder is kept aside."""
+    last = folder / "checkpoints" / "last.ckpt"
+    if cfg.ckpt_path is not None:
+        path = last if cfg.ckpt_path == "last" else Path(cfg.ckpt_path)
+        check_checkpoint(path, list(data.table.classes))
+        return path
+    cut_off = not (folder / "results.json").exists() and not cfg.rerun and last.is_file()
+    if cut_off and _same(read_specification(last) or {}, identity):
+        print(f"going on from {last}")
+        return last
+    keep_aside(folder)
+    return None
+
+
+def _make(
+    cfg: DictConfig,
+    plain: dict[str, Any],
+    data: ESC50DataModule,
+    folder: Path,
+    identity: dict[str, Any],
+    start: Path | None,
+) -> dict[str, Any]:
+    """Train, choose, test once; returns the results and leaves all else in the folder."""
+    keep_freed_memory()
+    write_whole(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    data.setup()
+    print(f"{cfg.split.protocol} split, fold {cfg.split.fold}: {data.audit.sentence}")
+    table = data.table
+    about = {
+        **identity,
+        "experiment": cfg.name,
+        "protocol": cfg.split.protocol,
+        "leaky": data.audit.leaky,
+        "synthetic": table.synthetic,
+    }
+    trainer, checkpoint = _trainer(cfg, plain, data, folder, about)
+    module = Classifier(
+        plain["model"],
+        plain["optimizer"],
+        plain["scheduler"],
+        cfg.monitor,
+        len(table.classes),
+        None if table.categories5 is None else table.categories5.tolist(),
+    )
+    began = time.perf_counter()
+    trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
+    seconds = time.perf_counter() - began
+    epochs = trainer.current_epoch
+    chosen = Path(checkpoint.best_model_path or checkpoint.last_model_path)
+    tested = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=False)[0]
+    results = {
+        **about,
+        "n_classes": len(table.classes),
+        "n_train": len(data.split.train),
+        "n_train_clips": int(len(set(data.split.clip_of[data.split.train].tolist()))),
+        "n_val": len(data.split.val),
+        "n_test": len(data.split.test),
+        "epochs": epochs,
+        **{key: None for key in ("train/acc", "val/acc", "val/loss", "val/f1_macro")},
+        "test/acc_category5": None,
+        **(read_specification(chosen) or {})["metrics"],
+        **tested,
+        "seconds_fit": round(seconds, 3),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "audit": data.audit.sentence,
+        "run_dir": str(folder.resolve()),
+        **provenance(),
+    }
+    _write_predictions(folder, data, module)
+    _log_hyperparameters(trainer, plain, results)
+    return results
+
+
+def _trainer(
+    cfg: DictConfig, plain: dict[str, Any], data: ESC50DataModule, folder: Path, about: dict
+) -> tuple[pl.Trainer, pl.callbacks.ModelCheckpoint]:
+    entries = {name: dict(entry) for name, entry in plain["callbacks"].items() if entry}
+    if not len(data.split.val):
+        # Nothing may be chosen: the last epoch is the result, and there is no metric to watch.
+        entries.pop("early_stopping", None)
+        entries["checkpoint"].update(monitor=None, save_top_k=0)
+    callbacks = {name: instantiate(entry) for name, entry in entries.items()}
+    checkpoint = callbacks["checkpoint"]
+    checkpoint.dirpath = str(folder / "checkpoints")
+    specification = Specification(
+        {
+            **about,
+            "classes": list(data.table.classes),
+            "class_labels": data.table.class_labels.tolist(),
+            "features": plain["features"],
+            "config": plain,
+        }
+    )
+    loggers = [
+        instantiate({**entry, "save_dir": str(folder)})
+        for entry in plain["logger"].values()
+        if entry
+    ]
+    settings = dict(plain["trainer"])
+    if settings["precision"] == "auto":
+        settings["precision"] = best_precision(settings["accelerator"])
+    if not settings["enable_progress_bar"]:
+        callbacks.pop("progress", None)
+    trainer = instantiate(
+        settings,
+        callbacks=[*callbacks.values(), specification],
+        logger=loggers or False,
+        plugins=[WholeCheckpointIO()],
+        default_root_dir=str(folder),
+    )
+    # Filling fresh memory with NaN finds bugs and costs a pass over every activation.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    return trainer, checkpoint
+
+
+def _write_predictions(folder: Path, data: ESC50DataModule, module: Classifier) -> None:
+    items = torch.cat([item for item, _ in module.tested]).numpy()
+    probabilities = torch.cat([p for _, p in module.tested]).numpy()
+    table = data.table
+    write_predictions(
+        folder / "predictions.csv",
+        [table.filenames[item] for item in items],
+        table.folds[items],
+        table.labels[items],
+        probabilities,
+        table.classes,
+        table.class_labels,
+    )
+
+
+def _log_hyperparameters(trainer: pl.Trainer, plain: dict[str, Any], results: dict) -> None:
+    """Fill TensorBoard's HPARAMS tab: the choices, and the metrics they led to."""
+    choices = {key: plain[key] for key in ("name", "seed", "batch_size")} | {
+        section: {
+            key: value
+            for key, value in plain[section].items()
+            if isinstance(value, (int, float, str, bool))
+        }
+        for section in ("split", "augment", "model", "optimizer", "scheduler", "trainer")
+    }
+    metrics = {
+        key: value
+        for key, value in results.items()
+        if "/" in key and isinstance(value, (int, float))
+    }
+    for logger in trainer.loggers:
+        if isinstance(logger, pl.loggers.TensorBoardLogger):
+            logger.log_hyperparams(choices, metrics)
+            logger.experiment.add_text("audit", results["audit"])

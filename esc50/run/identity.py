@@ -1,0 +1,71 @@
+"""What makes two runs the same: the signature of a config, and the folder named after it.
+
+A run is identified by its config, so that the same command finds its own folder and does only
+what is missing. Everything that affects the numbers is in the signature, except the fold and the
+seed, which are folders below it; paths, workers and logging are not.
+"""
+
+import hashlib
+import json
+
+from omegaconf import DictConfig, OmegaConf
+
+SECTIONS = (
+    "data",
+    "split",
+    "features",
+    "augment",
+    "model",
+    "optimizer",
+    "scheduler",
+    "trainer",
+    "callbacks",
+    "batch_size",
+    "monitor",
+)
+# Where things lie, how many hands do the work and what is shown meanwhile change no number.
+WITHOUT_EFFECT = (
+    "data.root",
+    "data.cache_dir",
+    "data.workers",
+    "data.url",
+    "data.sha256",
+    "split.fold",
+    "trainer.log_every_n_steps",
+    "trainer.num_sanity_val_steps",
+    "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+    "trainer.profiler",
+    "callbacks.learning_rate",
+    "callbacks.speed",
+    "callbacks.pictures",
+    "callbacks.progress",
+)
+
+
+def signature(cfg: DictConfig) -> str:
+    """Identify all that affects the numbers but fold and seed: 10 hexadecimal digits."""
+    resolved = {key: cfg[key] for key in SECTIONS}
+    for key, section in resolved.items():
+        if OmegaConf.is_config(section):
+            resolved[key] = OmegaConf.to_container(section, resolve=True)
+    for key in WITHOUT_EFFECT:
+        section, leaf = key.split(".")
+        resolved[section].pop(leaf, None)
+    text = json.dumps(resolved, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+
+
+def folder(cfg: DictConfig) -> str:
+    """Name the run's folder below the output folder: recipe-signature/seed/fold."""
+    group = f"{cfg.name}-{signature(cfg)}/seed{cfg.seed}"
+    return group if cfg.split.fold == "all" else f"{group}/fold{cfg.split.fold}"
+
+
+def mode(metric: str) -> str:
+    """Say whether a metric is better when low (min: losses and errors) or high (max)."""
+    return "min" if any(word in metric for word in ("loss", "error", "ece")) else "max"
+
+
+OmegaConf.register_new_resolver("esc50.folder", lambda *, _root_: folder(_root_), replace=True)
+OmegaConf.register_new_resolver("esc50.mode", mode, replace=True)

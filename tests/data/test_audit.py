@@ -1,0 +1,70 @@
+import numpy as np
+
+from esc50.data.audit import audit_split
+from esc50.data.split import Split, draw_split
+from esc50.data.table import read_table
+from tests.data.test_split import make_table
+
+
+def esc50(esc50_table, tmp_path):
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "esc50.csv").write_bytes(esc50_table.read_bytes())
+    return read_table(tmp_path, check_files=False)
+
+
+def test_official_folds_of_esc50_hold_four_straddling_sources_and_no_leak(esc50_table, tmp_path):
+    table = esc50(esc50_table, tmp_path)
+    straddling, clips = set(), set()
+    for fold in range(1, 6):
+        audit = audit_split(table, draw_split(table, protocol="literature", fold=fold, seed=0))
+        assert not audit.leaky
+        for crossing in audit.crossings:
+            assert crossing.kind == "source" and not crossing.same_class
+            straddling.add(crossing.name)
+            clips.update(*crossing.clips)
+    assert straddling == {"131943", "134049", "209698", "234879"}
+    assert len(clips) == 9
+
+
+def test_a_draw_by_clip_puts_a_third_of_the_tested_beside_a_sibling(esc50_table, tmp_path):
+    table = esc50(esc50_table, tmp_path)
+    shares = []
+    for seed in range(10):
+        split = draw_split(table, protocol="published", fold=1, seed=seed)
+        audit = audit_split(table, split)
+        assert audit.leaky
+        trained = set(zip(table.sources[split.train], table.targets[split.train], strict=True))
+        tested = zip(table.sources[split.test], table.targets[split.test], strict=True)
+        assert audit.tested_with_sibling == sum(pair in trained for pair in tested)
+        shares.append(audit.tested_with_sibling / 300)
+    assert 0.2 < np.mean(shares) < 0.4
+
+
+def test_clips_copies_and_duplicates_on_two_sides_leak(tmp_path):
+    table = make_table(tmp_path, takes=1)
+    n = len(table)
+    clip_of = np.concatenate([np.arange(n), [0]])
+
+    def audit(train, test, digests=None):
+        split = Split(np.array(train), np.array([1]), np.array(test), clip_of)
+        return audit_split(table, split, digests)
+
+    assert not audit([2], [0]).leaky
+    assert [c.kind for c in audit([0], [0]).crossings] == ["clip"]
+    copied = audit([n], [0])
+    assert [c.kind for c in copied.crossings] == ["copy"] and copied.leaky
+    assert copied.tested_in_training == 1
+    same_bytes = audit([2], [0], ["same", "x", "same", *map(str, range(n - 3))])
+    assert [c.kind for c in same_bytes.crossings] == ["duplicate"] and same_bytes.leaky
+    assert "LEAKY" in same_bytes.sentence and "duplicates: 1" in same_bytes.sentence
+
+
+def test_near_duplicates_are_shown_but_do_not_condemn(tmp_path):
+    table = make_table(tmp_path, takes=1)
+    rng = np.random.default_rng(0)
+    logmels = rng.standard_normal((len(table), 1, 128, 128)).astype(np.float32)
+    logmels[0] = 3 * logmels[2] + 0.01 * rng.standard_normal((1, 128, 128))
+    split = Split(np.array([2, 3]), np.array([1]), np.array([0]), np.arange(len(table)))
+    audit = audit_split(table, split, logmels=logmels)
+    assert [c.kind for c in audit.crossings] == ["near-duplicate"]
+    assert not audit.leaky

@@ -1,0 +1,125 @@
+import json
+import multiprocessing
+import os
+import time
+
+import numpy as np
+import pytest
+
+from esc50.data.cache import clip_digests, entry_key, open_or_build
+from esc50.errors import Refusal
+
+SHAPES = {"a": ((100, 3, 4), "<f4"), "b": ((100,), "<f2")}
+ROWS = np.random.default_rng(0).standard_normal((100, 3, 4)).astype(np.float32)
+
+
+class Filler:
+    """Writes ROWS, counting how often it is asked to."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, writer):
+        self.calls += 1
+        for row in range(0, 100, 10):
+            writer.write(row, a=ROWS[row : row + 10], b=np.arange(row, row + 10))
+
+
+def test_second_opening_reads_what_the_first_wrote(tmp_path):
+    fill = Filler()
+    for _ in range(2):
+        found = open_or_build(tmp_path, "k", SHAPES, fill)
+        assert np.array_equal(found["a"], ROWS)
+        assert np.array_equal(found["b"], np.arange(100))
+    assert fill.calls == 1
+    found["a"][:] = 0  # copy-on-write: nothing reaches the disk
+    assert np.array_equal(open_or_build(tmp_path, "k", SHAPES, fill)["a"], ROWS)
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip,
+        lambda path: os.truncate(path, path.stat().st_size - 1),
+        lambda path: path.unlink(),
+        lambda path: (path.parent / "entry.json").write_text("{"),
+        lambda path: (path.parent / "entry.json").unlink(),
+        lambda path: (path.parent / "entry.json").write_text(json.dumps({"format": 0})),
+    ],
+)
+def test_a_damaged_entry_is_noticed_said_and_rebuilt(tmp_path, damage, capsys):
+    fill = Filler()
+    open_or_build(tmp_path, "k", SHAPES, fill)
+    damage(tmp_path / "k" / "a.npy")
+    assert np.array_equal(open_or_build(tmp_path, "k", SHAPES, fill)["a"], ROWS)
+    assert fill.calls == 2
+    assert "building it again" in capsys.readouterr().err
+
+
+def test_an_untouched_copy_of_the_cache_is_believed(tmp_path):
+    fill = Filler()
+    open_or_build(tmp_path, "k", SHAPES, fill)
+    os.utime(tmp_path / "k" / "a.npy", (1, 1))
+    open_or_build(tmp_path, "k", SHAPES, fill)
+    assert fill.calls == 1
+
+
+def test_a_failed_build_leaves_nothing(tmp_path):
+    def fail(writer):
+        writer.write(0, a=ROWS[:1])
+        raise Refusal("a clip is not audio")
+
+    with pytest.raises(Refusal, match="not audio"):
+        open_or_build(tmp_path, "k", SHAPES, fail)
+    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == []
+
+
+def build_slowly(folder, counter):
+    def fill(writer):
+        with counter.get_lock():
+            counter.value += 1
+        time.sleep(0.3)
+        Filler()(writer)
+
+    assert np.array_equal(open_or_build(folder, "k", SHAPES, fill)["a"], ROWS)
+
+
+def test_processes_that_want_the_same_entry_build_it_once(tmp_path):
+    context = multiprocessing.get_context("fork")
+    counter = context.Value("i", 0)
+    jobs = [context.Process(target=build_slowly, args=(tmp_path, counter)) for _ in range(4)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(30)
+    assert [job.exitcode for job in jobs] == [0] * 4
+    assert counter.value == 1
+
+
+def test_a_cache_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Refusal, match=r"data\.cache_dir"):
+        open_or_build(tmp_path / "file", "k", SHAPES, Filler())
+
+
+def test_key_depends_on_every_part():
+    keys = {entry_key("clips", n_fft=2048), entry_key("clips", n_fft=1024), entry_key("x", n_fft=2048)}
+    assert len(keys) == 3
+
+
+def test_digests_follow_the_bytes_not_the_names(tmp_path):
+    clips = [tmp_path / name for name in ("a.wav", "b.wav", "c.wav")]
+    for clip, text in zip(clips, ("one", "two", "one"), strict=True):
+        clip.write_text(text)
+    first = clip_digests(clips, tmp_path / "cache")
+    assert first[0] == first[2] != first[1]
+    clips[1].write_text("three")
+    os.utime(clips[1], (5, 5))
+    second = clip_digests(clips, tmp_path / "cache")
+    assert second[0] == first[0] and second[1] != first[1]

@@ -1,0 +1,99 @@
+import csv
+
+import numpy as np
+import pytest
+
+from esc50.data.split import draw_split
+from esc50.data.table import read_table
+from esc50.errors import Refusal
+
+
+def make_table(root, n_classes=4, sources_per_fold=3, takes=2, folds=(1, 2, 3, 4, 5)):
+    (root / "meta").mkdir(parents=True)
+    rows = [
+        (f"{fold}-{fold}{target}{source}-{'AB'[take]}-{target}.wav", fold, target, f"class{target}")
+        for fold in folds
+        for target in range(n_classes)
+        for source in range(sources_per_fold)
+        for take in range(takes)
+    ]
+    with (root / "meta" / "esc50.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("filename", "fold", "target", "category"), *rows])
+    return read_table(root, check_files=False)
+
+
+@pytest.fixture
+def table(tmp_path):
+    return make_table(tmp_path)
+
+
+@pytest.mark.parametrize("fold", [1, 2, 3, 4, 5])
+def test_official_tests_validates_and_trains_on_the_folds_it_says(table, fold):
+    split = draw_split(table, protocol="official", fold=fold, seed=0)
+    assert set(table.folds[split.test]) == {fold}
+    assert set(table.folds[split.val]) == {fold % 5 + 1}
+    assert set(table.folds[split.train]) == {1, 2, 3, 4, 5} - {fold, fold % 5 + 1}
+    assert len(split.train) + len(split.val) + len(split.test) == len(table)
+
+
+def test_literature_trains_on_four_folds_and_validates_on_none(table):
+    split = draw_split(table, protocol="literature", fold=2, seed=0)
+    assert split.val.size == 0
+    assert set(table.folds[split.train]) == {1, 3, 4, 5}
+    assert set(table.folds[split.test]) == {2}
+
+
+def test_copies_follow_their_training_clip_and_no_other(table):
+    copies = np.repeat(np.arange(len(table)), 2)
+    split = draw_split(table, protocol="official", fold=1, seed=0, clip_of_copy=copies)
+    clips = split.train[split.train < len(table)]
+    assert len(split.train) == 3 * len(clips)
+    assert set(split.clip_of[split.train]) == set(clips)
+    assert split.val.max() < len(table) and split.test.max() < len(table)
+    compact, used = split.without_unused_copies(len(table))
+    assert len(used) == 2 * len(clips) == len(compact.clip_of) - len(table)
+    assert np.array_equal(compact.clip_of[compact.train], split.clip_of[split.train])
+
+
+def test_random_keeps_sources_together_classes_in_proportion_and_the_published_sizes(tmp_path):
+    table = make_table(tmp_path, n_classes=10, sources_per_fold=8, takes=2)
+    split = draw_split(table, protocol="random", fold=1, seed=3)
+    sides = (split.train, split.val, split.test)
+    assert sum(map(len, sides)) == len(np.unique(np.concatenate(sides))) == len(table)
+    sources = [set(table.sources[side]) for side in sides]
+    assert not sources[0] & sources[1] and not sources[0] & sources[2] and not sources[1] & sources[2]
+    for side, share in zip(sides, (0.595, 0.255, 0.15), strict=True):
+        counts = np.bincount(table.targets[side], minlength=10)
+        assert np.abs(counts - share * 80).max() <= 2  # one source more or less
+
+
+def test_draws_differ_by_seed_and_fold_and_repeat(table):
+    def draw(seed, fold):
+        return draw_split(table, protocol="random", fold=fold, seed=seed).test.tolist()
+
+    assert draw(0, 1) == draw(0, 1)
+    assert draw(0, 1) != draw(0, 2)
+    assert draw(0, 1) != draw(1, 1)
+
+
+def test_published_tests_on_a_stale_draw(esc50_table, tmp_path):
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "esc50.csv").write_bytes(esc50_table.read_bytes())
+    table = read_table(tmp_path, check_files=False)
+    original = draw_split(table, protocol="published", fold=1, seed=0)
+    assert [len(s) for s in (original.train, original.val, original.test)] == [1190, 510, 300]
+    copies = np.repeat(np.arange(2000), 3)
+    split = draw_split(table, protocol="published", fold=1, seed=0, clip_of_copy=copies)
+    pool = np.concatenate([split.train, split.val])
+    assert len(pool) == 4 * 1700  # the clips left out are those of a second draw
+    assert len(split.val) == round(0.15 * len(pool))
+    assert np.array_equal(split.test, original.test)
+    tested_in_pool = np.isin(split.test, split.clip_of[pool]).mean()
+    assert 0.78 < tested_in_pool < 0.92  # 85% but for chance
+    assert np.isin(split.clip_of[split.val], split.clip_of[split.train]).mean() > 0.9
+
+
+def test_a_side_without_clips_is_refused(tmp_path):
+    table = make_table(tmp_path, folds=(1, 2, 3))
+    with pytest.raises(Refusal, match="leaves no test clips"):
+        draw_split(table, protocol="literature", fold=4, seed=0)
