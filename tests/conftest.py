@@ -1,11 +1,15 @@
 """Fixtures shared by all tests."""
 
+import csv
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-TEST_DATA = Path(os.environ.get("ESC50_TEST_DATA", Path(__file__).parents[2] / "shared"))
+REPOSITORY = Path(__file__).parents[1]
+TEST_DATA = Path(os.environ.get("ESC50_TEST_DATA", REPOSITORY.parent / "shared"))
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +28,63 @@ def esc50_table() -> Path:
     if not path.exists():
         pytest.skip(f"no esc50.csv at {TEST_DATA}: set ESC50_TEST_DATA to the folder that holds it")
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """Fifty clips of 5 classes of made-up sound, half a second at 8 kHz, in ESC-50 layout."""
+    root = tmp_path_factory.mktemp("tiny")
+    (root / "audio").mkdir()
+    (root / "meta").mkdir()
+    rows = [("filename", "fold", "target", "category")]
+    time = np.arange(4000) / 8000
+    for fold in range(1, 6):
+        for target in range(5):
+            for source in range(2):
+                name = f"{fold}-{fold}{target}{source}-A-{target}.wav"
+                rng = np.random.default_rng([fold, target, source])
+                tone = np.sin(2 * np.pi * 200 * 1.7**target * rng.uniform(0.95, 1.05) * time)
+                clip = 0.3 * tone + 0.05 * rng.standard_normal(4000)
+                soundfile.write(root / "audio" / name, clip, 8000)
+                rows.append((name, fold, target, f"tone{target}"))
+    with (root / "meta" / "esc50.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_overrides(tiny, tmp_path_factory) -> list[str]:
+    """What makes a run on `tiny` take a second or two."""
+    return [
+        "data=esc50",
+        f"data.root={tiny}",
+        f"data.cache_dir={tmp_path_factory.mktemp('cache')}",
+        "features.sample_rate=8000",
+        "features.seconds=0.5",
+        "features.n_fft=256",
+        "features.hop_length=64",
+        "features.n_mels=32",
+        "features.frames=64",
+        "features.height=32",
+        "features.width=32",
+        "batch_size=16",
+        "trainer.accelerator=cpu",
+        "trainer.max_epochs=2",
+        "trainer.enable_progress_bar=false",
+    ]
+
+
+@pytest.fixture
+def config(tiny_overrides, tmp_path):
+    """Composes a config of a run on `tiny` that writes to this test's folder."""
+
+    def make(*overrides: str):
+        from hydra import compose, initialize_config_dir
+
+        import esc50.run.identity  # noqa: F401  (the resolvers)
+
+        with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
+            mine = [*tiny_overrides, f"output_dir={tmp_path / 'outputs'}"]
+            return compose("train", overrides=[*mine, *overrides])
+
+    return make

@@ -121,6 +121,21 @@ def audit_split(
     return Audit(tuple(crossings), len(split.test), tuple(checked))
 
 
+def describe(audit: Audit) -> list[str]:
+    """List every crossing in a line, the leaking ones first."""
+    lines = []
+    for crossing in sorted(audit.crossings, key=lambda c: (not c.leaks, c.kind, c.name)):
+        here, there = (", ".join(clips) for clips in crossing.clips)
+        one, other = crossing.sides
+        verdict = "LEAKS " if crossing.leaks else "      "
+        kind = crossing.label[:-1] if crossing.kind != "source" else "source"
+        classes = "" if crossing.same_class else ", under different classes"
+        lines.append(
+            f"  {verdict}{kind} {crossing.name}{classes}: {one} {here} | {other} {there}"
+        )
+    return lines
+
+
 def _shared_clips(
     table: ClipTable, split: Split, sides: tuple[str, str], items: tuple[np.ndarray, np.ndarray]
 ) -> list[Crossing]:

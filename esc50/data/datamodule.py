@@ -167,7 +167,10 @@ class ESC50DataModule(pl.LightningDataModule):
         The second is None where nothing is augmented.
         """
         train, n_clips = self.split.train, len(self.table)
-        clips = train[train < n_clips][:: max(1, np.sum(train < n_clips) // n)][:n]
+        clips = train[train < n_clips]
+        if self.copies is not None:
+            clips = clips[np.isin(clips, self.split.clip_of[n_clips:])]
+        clips = clips[:: max(1, len(clips) // n)][:n]
         before = _rows(self.clips["logmel"], torch.from_numpy(clips))
         if self.augment.online:
             items = Items(clips, self.clips, None, self.targets)

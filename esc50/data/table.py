@@ -34,6 +34,7 @@ ESC50_CLASSES = tuple(
 )
 ESC10_LABELS = (0, 1, 10, 11, 12, 20, 21, 38, 40, 41)
 NEEDED_COLUMNS = ("filename", "fold", "target", "category")
+RESERVED = ("clip", "fold", "target", "prediction")  # columns beside the classes' own
 MARKER = "SYNTHETIC"  # a file of this name beside audio/ says that the sound is made up
 ESC50_NAME = re.compile(r"\d+-(?P<source>.+)-(?P<take>[A-Z]+)-\d+")
 
@@ -103,7 +104,9 @@ class ClipTable:
         )
 
 
-def read_table(root: Path | str, check_files: bool = True) -> ClipTable:
+def read_table(
+    root: Path | str, check_files: bool = True, table: Path | str | None = None
+) -> ClipTable:
     """Read and check a data set in ESC-50 layout: `audio/` and `meta/esc50.csv`.
 
     Columns filename, fold, target and category are needed. Source and take come from src_file
@@ -113,12 +116,13 @@ def read_table(root: Path | str, check_files: bool = True) -> ClipTable:
     Args:
         root: the folder.
         check_files: also check that every listed clip is there.
+        table: the table itself where it is not `meta/esc50.csv` in the folder.
 
     Raises:
         Refusal: the table is missing, damaged or contradicts itself, or clips are missing.
     """
     root = Path(root)
-    path = root / "meta" / "esc50.csv"
+    path = root / "meta" / "esc50.csv" if table is None else Path(table)
     columns, lines = _read_columns(path)
     folds = _integers(path, "fold", columns["fold"], lines)
     outside = np.flatnonzero((folds < 1) | (folds > 5))
@@ -215,6 +219,11 @@ def _classes(
     for label, category, line in zip(labels.tolist(), categories, lines, strict=True):
         if not category.strip() or not category.isprintable():
             raise Refusal(f"{path} line {line}: the category {category!r} is no name.")
+        if category in RESERVED:
+            raise Refusal(
+                f"{path} line {line}: the category {category!r} is the name of a column of "
+                "predictions.csv: call it otherwise."
+            )
         if category_of.setdefault(label, category) != category:
             both = f"{category_of[label]!r} and {category!r}"
             raise Refusal(f"{path} line {line}: target {label} has two categories, {both}.")

@@ -83,8 +83,10 @@ class Classifier(pl.LightningModule):
         else:
             loss = F.cross_entropy(logits, batch["y"], label_smoothing=smoothing)
         self.train_metrics.update(logits, batch["y"])
-        self.log("train/loss", loss, on_step=True, on_epoch=False, prog_bar=True)
-        self.log_dict(self.train_metrics, on_step=False, on_epoch=True)
+        size = len(batch["y"])
+        self.log("step/loss", loss, on_step=True, on_epoch=False)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
+        self.log_dict(self.train_metrics, on_step=False, on_epoch=True, batch_size=size)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -100,9 +102,9 @@ class Classifier(pl.LightningModule):
         logits = self(batch["x"])
         loss = F.cross_entropy(logits.float(), batch["y"])
         metrics.update(logits, batch["y"])
-        show = {"prog_bar": stage == "val", "batch_size": len(batch["y"])}
-        self.log(f"{stage}/loss", loss, **show)
-        self.log_dict(metrics, **show)
+        size = len(batch["y"])
+        self.log(f"{stage}/loss", loss, prog_bar=True, batch_size=size)
+        self.log_dict(metrics, batch_size=size)
         return logits
 
     def configure_optimizers(self) -> Any:

@@ -38,7 +38,9 @@ class Specification(pl.Callback):
     def on_save_checkpoint(self, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
         """Add the specification, and this epoch's metrics, under the key `esc50`."""
         metrics = {
-            key: value.item() for key, value in trainer.callback_metrics.items() if "/" in key
+            key: value.item()
+            for key, value in trainer.callback_metrics.items()
+            if key.startswith(("train/", "val/"))
         }
         checkpoint["esc50"] = {**self.specification, "metrics": metrics}
 

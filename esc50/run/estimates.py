@@ -85,6 +85,8 @@ def calibration_error(probabilities: np.ndarray, correct: np.ndarray) -> float:
     hold their upper end.
     """
     confidence = probabilities.max(1)
+    if np.isnan(confidence).any():  # a diverged run
+        return math.nan
     bins = np.clip(np.ceil(confidence * BINS) - 1, 0, BINS - 1).astype(int)
     gaps = np.bincount(bins, correct - confidence, BINS)
     return float(np.abs(gaps).sum() / len(correct))

@@ -21,6 +21,7 @@ from esc50.run.checkpoints import (
 from esc50.run.hardware import best_precision, keep_freed_memory
 from esc50.run.identity import signature
 from esc50.run.ledger import append, read
+from esc50.run.quiet import quiet
 from esc50.run.results import (
     keep_aside,
     provenance,
@@ -103,6 +104,7 @@ def _make(
     start: Path | None,
 ) -> dict[str, Any]:
     """Train, choose, test once; returns the results and leaves all else in the folder."""
+    quiet()
     keep_freed_memory()
     write_whole(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -129,7 +131,7 @@ def _make(
     trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
     seconds = time.perf_counter() - began
     epochs = trainer.current_epoch
-    chosen = Path(checkpoint.best_model_path or checkpoint.last_model_path)
+    chosen = Path(checkpoint.best_model_path)
     tested = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=False)[0]
     results = {
         **about,
@@ -160,11 +162,11 @@ def _trainer(
     entries = {name: dict(entry) for name, entry in plain["callbacks"].items() if entry}
     if not len(data.split.val):
         # Nothing may be chosen: the last epoch is the result, and there is no metric to watch.
-        entries.pop("early_stopping", None)
-        entries["checkpoint"].update(monitor=None, save_top_k=0)
+        entries = {name: entry for name, entry in entries.items() if not entry.get("monitor")}
+    for name in ("best", "last"):
+        if name in entries:
+            entries[name]["dirpath"] = str(folder / "checkpoints")
     callbacks = {name: instantiate(entry) for name, entry in entries.items()}
-    checkpoint = callbacks["checkpoint"]
-    checkpoint.dirpath = str(folder / "checkpoints")
     specification = Specification(
         {
             **about,
@@ -193,7 +195,7 @@ def _trainer(
     )
     # Filling fresh memory with NaN finds bugs and costs a pass over every activation.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    return trainer, checkpoint
+    return trainer, callbacks.get("best", callbacks["last"])
 
 
 def _write_predictions(folder: Path, data: ESC50DataModule, module: Classifier) -> None:

@@ -36,6 +36,7 @@ WITHOUT_EFFECT = (
     "trainer.enable_progress_bar",
     "trainer.enable_model_summary",
     "trainer.profiler",
+    "callbacks.last",
     "callbacks.learning_rate",
     "callbacks.speed",
     "callbacks.pictures",

@@ -18,7 +18,7 @@ from esc50.errors import Refusal
 from esc50.run.estimates import calibration_error, clustered_wilson, f1_macro, log_loss
 from esc50.run.pooled import Pool, Run, is_finished, pool, read_run, run_name
 from esc50.run.results import write_whole
-from esc50.run.summary_text import label, markdown
+from esc50.run.summary_text import heading, markdown
 
 CONFUSED = 10
 INTERVAL = (
@@ -85,10 +85,10 @@ def log_to_tensorboard(summary: Mapping[str, Any], folder: Path) -> None:
     """
     from torch.utils.tensorboard import SummaryWriter
 
-    from esc50.run.figures import classes_figure, confusion_figure
+    from esc50.run.pictures import classes_figure, confusion_figure
 
     mark = "LEAKY/" if summary["leaky"] else ""
-    title = label(summary)
+    title = heading(summary)
     with SummaryWriter(str(folder)) as writer:
         for key, value in summary.items():
             if "/" in key and isinstance(value, int | float):
@@ -262,9 +262,9 @@ def _finite(value: Any) -> Any:
 
 def _write(summary: dict[str, Any], out: Path) -> None:
     """Write all files of the summary, each beside and renamed in, summary.json last."""
-    from esc50.run.figures import classes_figure, confusion_figure, save
+    from esc50.run.pictures import classes_figure, confusion_figure, save
 
-    title = label(summary)
+    title = heading(summary)
     confusion = np.array(summary["confusion"])
     try:
         out.mkdir(parents=True, exist_ok=True)

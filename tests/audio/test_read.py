@@ -116,7 +116,7 @@ def test_files_that_hold_no_sound_are_refused(tmp_path):
         ("a.mp3", "MPEG_LAYER_III"),
     ],
 )
-@pytest.mark.parametrize("part", [0.5, 0.999])
+@pytest.mark.parametrize("part", [0.5, 0.98])
 def test_truncated_files_are_refused(tmp_path, name, subtype, part):
     path = tmp_path / name
     soundfile.write(path, noise(N), RATE, subtype=subtype)
@@ -135,10 +135,14 @@ def test_an_ogg_cut_between_two_pages_is_refused(tmp_path):
 
 def test_an_mp3_whose_length_is_an_estimate_is_read(tmp_path):
     path = tmp_path / "a.mp3"
-    soundfile.write(path, tone(RATE, 1), RATE, bitrate_mode="CONSTANT")
+    soundfile.write(path, noise(RATE), RATE, bitrate_mode="CONSTANT", compression_level=0.3)
     whole = path.read_bytes()
-    path.write_bytes(whole[whole.find(b"\xff\xfb", 4) :])  # without the frame that holds "Info"
-    assert 44_100 <= np.flatnonzero(read_clip(path, RATE, N))[-1] < 44_100 + 3 * 1152
+    path.write_bytes(whole[whole.find(b"\xff\xfb", whole.find(b"Info")) :])  # its first frame
+    decoded, _ = soundfile.read(path)
+    assert len(decoded) < soundfile.info(path).frames  # 26 samples in libsndfile 1.2
+    clip = read_clip(path, RATE, N)
+    np.testing.assert_allclose(clip[: len(decoded)], decoded, atol=1e-6)
+    assert not clip[len(decoded) :].any()
 
 
 def test_a_wav_streamed_with_unknown_length_is_read(tmp_path):

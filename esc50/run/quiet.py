@@ -1,0 +1,21 @@
+"""Keeps Lightning's small talk off the console: what remains is worth reading."""
+
+import logging
+import warnings
+
+EXPECTED = (
+    "is smaller than the logging interval",  # small sets: the epoch's points are logged all the same
+    "does not have many workers",  # batches are gathered whole; workers would cost more
+    "exists and is not empty",  # a run that goes on from where it was cut off
+    "isinstance(treespec, LeafSpec)",
+    "Trying to infer the `batch_size`",
+    "No positive class found",
+)
+
+
+def quiet() -> None:
+    """Let through warnings and errors, but not the expected ones."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    for text in EXPECTED:
+        warnings.filterwarnings("ignore", message=f".*{text}")

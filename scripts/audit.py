@@ -1,0 +1,59 @@
+"""Audit a split for leaks, without training; exits 1 when it leaks.
+
+    python scripts/audit.py data=esc50 split=official
+    python scripts/audit.py split=random split.keep_sources=false table=path/to/esc50.csv
+"""
+
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from esc50.errors import Refusal
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="audit")
+def main(cfg: DictConfig) -> None:
+    """Print every crossing of every fold asked for."""
+    from esc50.data.audit import audit_split, describe
+    from esc50.data.split import draw_split
+
+    try:
+        table, digests, logmels = _open(cfg)
+        settings = OmegaConf.to_container(cfg.split)
+        fold = settings.pop("fold")
+        leaky = False
+        for one in range(1, 6) if fold == "all" else [fold]:
+            split = draw_split(table, fold=one, seed=cfg.seed, **settings)
+            audit = audit_split(table, split, digests, logmels)
+            print(f"{cfg.split.protocol} split, fold {one}: {audit.sentence}")
+            print(*describe(audit), sep="\n", end="\n" if audit.crossings else "")
+            leaky |= audit.leaky
+    except Refusal as refusal:
+        sys.exit(f"error: {refusal}")
+    sys.exit(1 if leaky else 0)
+
+
+def _open(cfg: DictConfig) -> tuple:
+    """Table, digests and log-mels; the latter two None for a table alone."""
+    from esc50.data.table import read_table
+
+    if cfg.table is not None:
+        table = Path(cfg.table)
+        return read_table(table.parent, check_files=False, table=table), None, None
+    from esc50.audio.logmel import FeatureSpec
+    from esc50.data.cache import clip_digests
+    from esc50.data.features import clip_features
+    from esc50.data.source import open_clips
+
+    data = OmegaConf.to_container(cfg.data)
+    table = open_clips(data)
+    digests = clip_digests(table.paths, Path(data["cache_dir"]))
+    spec = FeatureSpec(**cfg.features)
+    features = clip_features(table, spec, digests, Path(data["cache_dir"]), data["workers"])
+    return table, digests, features["logmel"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+from esc50.errors import Refusal
+from esc50.run.fold import run_fold
+from esc50.run.identity import signature
+from esc50.run.ledger import read
+from tests.conftest import REPOSITORY
+
+CONTRACT = (
+    "experiment protocol leaky fold seed n_classes n_train n_train_clips n_val n_test epochs "
+    "train/acc val/acc test/acc test/loss test/f1_macro test/acc_category5 seconds_fit git_commit "
+    "torch signature synthetic audit"
+).split()
+
+
+def weights(folder, name="last"):
+    path = folder / "checkpoints" / f"{name}.ckpt"
+    return torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+
+
+def same_weights(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_run_leaves_what_the_contract_says(config, tmp_path):
+    cfg = config("+experiment=augmented", "trainer.max_epochs=8")
+    results = run_fold(cfg, tmp_path / "run")
+    on_disk = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert on_disk == results
+    assert not set(CONTRACT) - set(on_disk)
+    assert on_disk["protocol"] == "official" and on_disk["leaky"] is False
+    assert (on_disk["n_train_clips"], on_disk["n_val"], on_disk["n_test"]) == (30, 10, 10)
+    assert 60 <= on_disk["n_train"] <= 180  # 1 to 5 copies beside each clip
+    assert on_disk["test/acc_category5"] is None  # not ESC-50's classes
+    assert on_disk["test/acc"] >= 0.6  # chance is 0.2, and the tones are far apart
+    assert list((tmp_path / "run").glob("events.out.tfevents.*"))
+    ledger = read(tmp_path / "outputs" / "results.csv")
+    assert len(ledger) == 1 and ledger[0]["test/acc"] == pytest.approx(results["test/acc"])
+
+
+def test_predictions_agree_with_results(config, tmp_path):
+    results = run_fold(config(), tmp_path / "run")
+    with (tmp_path / "run" / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    classes = [f"tone{i}" for i in range(5)]
+    assert list(rows[0]) == ["clip", "fold", "target", "prediction", *classes]
+    assert len(rows) == 10 and {row["fold"] for row in rows} == {"1"}
+    target = [int(row["target"]) for row in rows]
+    guess = [int(row["prediction"]) for row in rows]
+    probability = np.array([[float(row[name]) for name in classes] for row in rows])
+    assert results["test/acc"] == pytest.approx(accuracy_score(target, guess))
+    f1 = f1_score(target, guess, labels=range(5), average="macro", zero_division=0)
+    assert results["test/f1_macro"] == pytest.approx(f1)
+    assert results["test/loss"] == pytest.approx(
+        log_loss(target, probability, labels=range(5)), rel=1e-4
+    )
+
+
+def test_a_checkpoint_suffices_to_predict(config, tmp_path):
+    run_fold(config(), tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    own = torch.load(path, weights_only=True)["esc50"]
+    assert own["classes"] == [f"tone{i}" for i in range(5)]
+    assert own["features"]["n_mels"] == 32
+    assert own["config"]["optimizer"]["lr"] == 1e-3
+    assert set(own["metrics"]) >= {"train/acc", "val/acc", "val/loss"}
+
+
+def test_same_config_same_weights_and_other_seed_others(config, tmp_path):
+    cfg = config("+experiment=augmented", "trainer.max_epochs=1")
+    for name in ("one", "two"):
+        run_fold(cfg, tmp_path / name)
+    run_fold(config("+experiment=augmented", "trainer.max_epochs=1", "seed=43"), tmp_path / "three")
+    assert same_weights(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    assert not same_weights(weights(tmp_path / "one"), weights(tmp_path / "three"))
+
+
+@pytest.mark.parametrize(
+    "extra", [[], ["scheduler=cosine"], ["scheduler=plateau", "scheduler.patience=0"]]
+)
+def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
+    config, tiny_overrides, tmp_path, extra
+):
+    settings = ["trainer.max_epochs=6", "callbacks.early_stopping=null", *extra]
+    run_fold(config(*settings), tmp_path / "unbroken")
+    broken = tmp_path / "broken"
+    command = [sys.executable, str(REPOSITORY / "train.py"), *tiny_overrides, *settings]
+    command += [f"hydra.run.dir={broken}", f"output_dir={tmp_path / 'outputs'}"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    last = broken / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 60
+    while not (last.exists() and process.poll() is None) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (broken / "results.json").exists(), "it finished before it was killed"
+    shutil.rmtree(broken / ".hydra", ignore_errors=True)
+    results = run_fold(config(*settings, "ckpt_path=last"), broken)
+    assert results["epochs"] == 6
+    assert same_weights(weights(broken), weights(tmp_path / "unbroken"))
+    assert same_weights(weights(broken, "best"), weights(tmp_path / "unbroken", "best"))
+
+
+def test_a_run_that_stopped_early_does_not_go_on_when_continued(config, tmp_path):
+    settings = ["trainer.max_epochs=9", "callbacks.early_stopping.patience=1", "optimizer.lr=0.0"]
+    first = run_fold(config(*settings), tmp_path / "run")
+    assert first["epochs"] == 2
+    (tmp_path / "run" / "results.json").unlink()  # as if killed between the fit and the test
+    second = run_fold(config(*settings), tmp_path / "run")
+    assert second["epochs"] == 2
+    assert second["test/loss"] == first["test/loss"]
+
+
+def test_a_finished_run_is_found_and_rerun_keeps_the_old_one(config, tmp_path):
+    first = run_fold(config(), tmp_path / "run")
+    assert (
+        run_fold(config("data.workers=1", "trainer.log_every_n_steps=7"), tmp_path / "run") == first
+    )
+    again = run_fold(config("rerun=true"), tmp_path / "run")
+    assert again["test/loss"] == first["test/loss"]
+    kept = json.loads((tmp_path / "run" / "previous-1" / "results.json").read_text())
+    assert kept == first
+    assert len(read(tmp_path / "outputs" / "results.csv")) == 2
+
+
+def test_literature_chooses_nothing(config, tmp_path):
+    results = run_fold(config("split=literature"), tmp_path / "run")
+    assert results["val/acc"] is None and results["n_val"] == 0 and results["n_train_clips"] == 40
+    assert results["epochs"] == 2
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "same"),
+    [
+        ("optimizer.lr=0.01", False),
+        ("augment=published", False),
+        ("features.n_mels=40", False),
+        ("batch_size=8", False),
+        ("trainer.max_epochs=3", False),
+        ("split=literature", False),
+        ("split.fold=3", True),
+        ("seed=7", True),
+        ("data.workers=1", True),
+        ("data.cache_dir=elsewhere", True),
+        ("logger.tensorboard=null", True),
+        ("trainer.log_every_n_steps=3", True),
+    ],
+)
+def test_signature_holds_what_affects_the_numbers(config, override, same):
+    assert (signature(config()) == signature(config(override))) == same
+
+
+def test_checkpoints_that_cannot_be_continued_are_refused(config, tmp_path, tiny):
+    with pytest.raises(Refusal, match="no checkpoint at"):
+        run_fold(config("ckpt_path=last"), tmp_path / "none")
+    run_fold(config(), tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    fewer = tmp_path / "fewer"
+    shutil.copytree(tiny, fewer)
+    table = fewer / "meta" / "esc50.csv"
+    lines = [line for line in table.read_text().splitlines() if "tone4" not in line]
+    table.write_text("\n".join(lines) + "\n")
+    with pytest.raises(Refusal, match="trained on 5 classes"):
+        run_fold(config(f"data.root={fewer}", f"ckpt_path={path}"), tmp_path / "other")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(Refusal, match="damaged"):
+        run_fold(config(f"ckpt_path={path}"), tmp_path / "other")

@@ -1,0 +1,190 @@
+import csv
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from esc50.run.ledger import append
+
+REPO = Path(__file__).parents[2]
+SCRIPT = REPO / "scripts" / "results.py"
+
+
+@pytest.fixture
+def results(monkeypatch, capsys):
+    """The script's main, in this process: gives status, output and errors."""
+    monkeypatch.setenv("COLUMNS", "250")
+    spec = importlib.util.spec_from_file_location("scripts_results", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def call(*arguments) -> tuple[int, str, str]:
+        status = module.main([str(argument) for argument in arguments])
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def row(experiment: str, signature: str, fold: int, acc: float, seed: int = 1, **more) -> dict:
+    return {
+        "experiment": experiment,
+        "signature": signature,
+        "data_digest": "d1",
+        "protocol": "official",
+        "leaky": False,
+        "synthetic": False,
+        "fold": fold,
+        "seed": seed,
+        "test/acc": acc,
+        "test/loss": 1 - acc,
+        "seconds_fit": 60.0,
+        **more,
+    }
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    path = tmp_path / "results.csv"
+    for fold, (poor, good) in enumerate([(0.70, 0.80), (0.72, 0.86), (0.74, 0.80)], start=1):
+        append(path, row("orig_inal", "aaaa111111", fold, poor))
+        append(path, row("augmented", "bbbb222222", fold, good))
+    append(path, row("published", "cccc333333", 1, 0.99, leaky=True, protocol="published"))
+    return path
+
+
+def make_folder(folder: Path, row: dict, n: int = 200) -> dict:
+    """Write the run's folder so that its accuracy is the row's; return the row with run_dir."""
+    rng = np.random.default_rng(row["fold"])
+    order = rng.permutation(n)
+    targets = np.arange(n) % 2
+    wrong = np.isin(order, np.arange(round(n * (1 - row["test/acc"]))))
+    predictions = np.where(wrong, 1 - targets, targets)
+    folder.mkdir(parents=True)
+    with (folder / "predictions.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["clip", "fold", "target", "prediction", "cat", "dog"])
+        for i, (target, guess) in enumerate(zip(targets, predictions, strict=True)):
+            writer.writerow(
+                [f"{row['fold']}-{i}.wav", row["fold"], target, guess, 1 - guess, guess]
+            )
+    row = {**row, "run_dir": str(folder)}
+    (folder / "results.json").write_text(json.dumps(row))
+    return row
+
+
+def test_groups_folds_best_first_and_leaky_apart(results, ledger):
+    status, out, _ = results("--ledger", ledger)
+    assert status == 0
+    assert "82.00% ± 3.46%" in out and "72.00% ± 2.00%" in out
+    order = [out.index(name) for name in ("augmented", "orig_inal", "LEAKY results", "published")]
+    assert order == sorted(order)
+    assert "test/acc LEAKY" in out[order[2] :] and "99.00%" in out[order[2] :]
+
+
+def test_several_seeds_are_one_group(results, tmp_path):
+    path = tmp_path / "results.csv"
+    accuracy = {(fold, seed): 0.7 + 0.01 * fold * seed for fold in (1, 2) for seed in (1, 2, 3)}
+    for (fold, seed), acc in accuracy.items():
+        append(path, row("e", "aaaa", fold, acc, seed))
+    _, out, _ = results("--ledger", path, "--markdown")
+    values = list(accuracy.values())
+    assert f"{np.mean(values):.2%} ± {np.std(values, ddof=1):.2%}" in out
+    assert "| e | aaaa | official | 1,2 | 3 |" in out
+
+
+def test_the_latest_of_repeated_runs_counts(results, ledger):
+    append(ledger, row("augmented", "bbbb222222", 2, 0.10, time="2000-01-01T00:00:00+00:00"))
+    _, before, _ = results("--ledger", ledger)
+    assert "82.00% ± 3.46%" in before
+    append(ledger, row("augmented", "bbbb222222", 2, 0.80))
+    _, after, _ = results("--ledger", ledger)
+    assert "80.00% ± 0.00%" in after
+
+
+def test_sorting_by_a_loss_puts_the_smallest_first(results, ledger):
+    append(ledger, row("confident", "dddd", 1, 0.5, **{"test/loss": 0.01}))
+    _, out, _ = results("--ledger", ledger, "--sort", "test/loss")
+    assert out.index("confident") < out.index("augmented") < out.index("orig_inal")
+
+
+def test_only_some_experiments(results, ledger):
+    _, out, _ = results("--ledger", ledger, "--experiment", "augmented")
+    assert "augmented" in out and "orig_inal" not in out and "LEAKY" not in out
+
+
+def test_latex_and_markdown_are_escaped(results, tmp_path):
+    path = tmp_path / "results.csv"
+    append(path, row("a_b|50%&{x}", "aaaa", 1, 0.5))
+    _, latex, _ = results("--ledger", path, "--latex")
+    assert r"a\_b|50\%\&\{x\} & aaaa" in latex and r"\toprule" in latex and r"50.00\%" in latex
+    assert latex.count(r"\begin") == latex.count(r"\end") == 2
+    _, markdown, _ = results("--ledger", path, "--markdown")
+    assert r"| a_b\|50%&{x} | aaaa |" in markdown
+
+
+def test_synthetic_sound_is_marked(results, tmp_path):
+    append(tmp_path / "results.csv", row("demo", "aaaa", 1, 1.0, synthetic=True))
+    _, out, _ = results("--ledger", tmp_path / "results.csv", "--markdown")
+    assert "demo (synthetic sound)" in out
+
+
+def test_compares_two_recipes_by_name_or_signature(results, tmp_path):
+    path = tmp_path / "results.csv"
+    for fold, (a, b) in enumerate([(0.9, 0.8), (0.85, 0.8), (0.8, 0.8)], start=1):
+        append(path, make_folder(tmp_path / f"a{fold}", row("new", "abc1", fold, a)))
+        append(path, make_folder(tmp_path / f"b{fold}", row("old", "abd2", fold, b)))
+    for pair in (("new", "old"), ("abc", "abd"), ("new-abc1", "old-abd2")):
+        status, out, _ = results("--ledger", path, "--compare", *pair, "--markdown")
+        assert status == 0
+        assert "| fold 1, seed 1 | 90.00% | 80.00% | +10.00% |" in out
+        assert "| mean | 85.00% | 80.00% | +5.00% |" in out
+        assert "only new right 30, only old right 0" in out
+    status, _, err = results("--ledger", path, "--compare", "ab", "old")
+    assert status == 2 and "new-abc1" in err and "old-abd2" in err
+    status, _, err = results("--ledger", path, "--compare", "new", "abc")
+    assert status == 2 and "one recipe" in err
+
+
+def test_finds_runs_that_were_moved_with_their_ledger(results, tmp_path):
+    was = tmp_path / "was"
+    for name, signature, acc in (("new", "abc1", 0.9), ("old", "abd2", 0.8)):
+        folder = was / f"{name}-{signature}" / "seed1" / "fold1"
+        append(was / "results.csv", make_folder(folder, row(name, signature, 1, acc)))
+    was.rename(tmp_path / "now")
+    ledger = tmp_path / "now" / "results.csv"
+    status, out, _ = results("--ledger", ledger, "--compare", "new", "old", "--markdown")
+    assert status == 0 and "+10.00%" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--compare", "augmented", "nothing"], "'nothing' is no experiment or signature"),
+        (["--compare", "augmented", "orig_inal"], "predictions are gone"),
+        (["--experiment", "nothing"], "no run of nothing in the ledger"),
+        (["--sort", "nothing"], "no run has a number 'nothing'"),
+        (["--ledger", "no/such.csv"], "no/such.csv: the ledger cannot be read"),
+    ],
+)
+def test_errors_are_one_sentence_and_status_two(results, ledger, arguments, says):
+    status, out, err = results("--ledger", ledger, *arguments)
+    assert (status, out) == (2, "")
+    assert says in err and err.count("\n") == 1
+
+
+def test_help_is_quick_and_the_ledger_needs_no_torch(ledger):
+    env = {**os.environ, "PYTHONPATH": str(REPO)}
+    start = time.perf_counter()
+    subprocess.run([sys.executable, SCRIPT, "--help"], check=True, env=env, capture_output=True)
+    assert time.perf_counter() - start < 1
+    command = [sys.executable, "-X", "importtime", SCRIPT, "--ledger", ledger]
+    done = subprocess.run(command, check=True, env=env, capture_output=True, text=True)
+    modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "esc50.run.ledger" in modules
+    assert not modules & {"torch", "matplotlib", "scipy.stats", "pytorch_lightning"}
