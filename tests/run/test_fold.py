@@ -88,7 +88,12 @@ def test_same_config_same_weights_and_other_seed_others(config, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "extra", [[], ["scheduler=cosine"], ["scheduler=plateau", "scheduler.patience=0"]]
+    "extra",
+    [
+        ["+experiment=augmented", "scheduler=cosine"],
+        pytest.param(["augment=online", "scheduler=onecycle"], marks=pytest.mark.slow),
+        pytest.param(["scheduler=plateau", "scheduler.patience=0"], marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
     config, tiny_overrides, tmp_path, extra
@@ -117,10 +122,10 @@ def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
 def test_a_run_that_stopped_early_does_not_go_on_when_continued(config, tmp_path):
     settings = ["trainer.max_epochs=9", "callbacks.early_stopping.patience=1", "optimizer.lr=0.0"]
     first = run_fold(config(*settings), tmp_path / "run")
-    assert first["epochs"] == 2
+    assert first["epochs"] < 9
     (tmp_path / "run" / "results.json").unlink()  # as if killed between the fit and the test
     second = run_fold(config(*settings), tmp_path / "run")
-    assert second["epochs"] == 2
+    assert second["epochs"] == first["epochs"]
     assert second["test/loss"] == first["test/loss"]
 
 
