@@ -23,7 +23,9 @@ def main(cfg: DictConfig) -> float | None:
         from esc50.run.config import check
 
         check(cfg)
-        from esc50.run.experiment import run  # torch loads here, when the config is known to be good
+        from esc50.run.experiment import (
+            run,
+        )  # torch loads here, when the config is known to be good
 
         metric = run(cfg)
     except Refusal as refusal:

@@ -1,7 +1,7 @@
 """Audit a split for leaks, without training; exits 1 when it leaks.
 
-    python scripts/audit.py data=esc50 split=official
-    python scripts/audit.py split=random split.keep_sources=false table=path/to/esc50.csv
+python scripts/audit.py data=esc50 split=official
+python scripts/audit.py split=random split.keep_sources=false table=path/to/esc50.csv
 """
 
 import sys

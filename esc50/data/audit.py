@@ -130,9 +130,7 @@ def describe(audit: Audit) -> list[str]:
         verdict = "LEAKS " if crossing.leaks else "      "
         kind = crossing.label[:-1] if crossing.kind != "source" else "source"
         classes = "" if crossing.same_class else ", under different classes"
-        lines.append(
-            f"  {verdict}{kind} {crossing.name}{classes}: {one} {here} | {other} {there}"
-        )
+        lines.append(f"  {verdict}{kind} {crossing.name}{classes}: {one} {here} | {other} {there}")
     return lines
 
 

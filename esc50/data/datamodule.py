@@ -122,7 +122,9 @@ class ESC50DataModule(pl.LightningDataModule):
         self.augment = Augment(self.spec, **self.augment_config)
         rng = np.random.default_rng([self.seed, DRAW_COPIES])
         clip_of_copy, draws = self.augment.draw_copies(n, rng)
-        split = draw_split(self.table, seed=self.seed, clip_of_copy=clip_of_copy, **self.split_config)
+        split = draw_split(
+            self.table, seed=self.seed, clip_of_copy=clip_of_copy, **self.split_config
+        )
         self.split, used = split.without_unused_copies(n)
         self.copies = None
         if used.size:

@@ -60,7 +60,9 @@ def _imagenet() -> dict:
 
 def _from_file(path: str) -> dict:
     if not Path(path).is_file():
-        raise Refusal(f"model.weights={path} is no file: give imagenet, a state dict's path or null")
+        raise Refusal(
+            f"model.weights={path} is no file: give imagenet, a state dict's path or null"
+        )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # torch.load raises many kinds for files that are not its own

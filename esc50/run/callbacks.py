@@ -60,7 +60,7 @@ class Pictures(pl.Callback):
         """Draw who was taken for whom."""
         if trainer.logger is None or not pl_module.tested:
             return
-        from esc50.run.figures import confusion_figure
+        from esc50.run.pictures import confusion_figure
 
         table = trainer.datamodule.table
         items = torch.cat([item for item, _ in pl_module.tested]).numpy()

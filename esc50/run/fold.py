@@ -70,7 +70,9 @@ def _enter(ledger: Path, results: dict[str, Any]) -> None:
     """Append to the ledger, unless a process that was killed right after doing so did."""
     key = [results[name] for name in ("signature", "seed", "fold", "time")]
     rows = read(ledger) if ledger.exists() else []
-    if not any([row.get(name) for name in ("signature", "seed", "fold", "time")] == key for row in rows):
+    if not any(
+        [row.get(name) for name in ("signature", "seed", "fold", "time")] == key for row in rows
+    ):
         append(ledger, results)
 
 

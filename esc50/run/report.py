@@ -12,7 +12,11 @@ SHOWN = ("train/acc", "val/acc", "val/loss", "test/acc", "test/f1_macro", "test/
 
 def label(results: Mapping[str, Any]) -> str:
     """Words that must stand wherever a number of this run does: leaky, synthetic sound."""
-    words = [word for word, on in (("LEAKY", results["leaky"]), ("synthetic sound", results["synthetic"])) if on]
+    words = [
+        word
+        for word, on in (("LEAKY", results["leaky"]), ("synthetic sound", results["synthetic"]))
+        if on
+    ]
     return f" ({', '.join(words)})" if words else ""
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,15 @@ def note_end(failed: str | None) -> None:
 
 
 def show_summary(summary: dict[str, Any], folder: Path) -> None:
-    """Print a summary's table and where it lies."""
+    """Print a summary's table and where it lies, and add it to TensorBoard."""
     from rich.console import Console
 
-    from esc50.run.summary import summary_table
+    from esc50.run.summary import log_to_tensorboard
+    from esc50.run.summary_text import console_table
 
+    log_to_tensorboard(summary, folder)
     console = Console()
-    console.print(summary_table(summary))
+    console.print(console_table(summary))
     console.print(f"the summary is in {folder / 'summary.md'}", soft_wrap=True, highlight=False)
 
 
@@ -103,36 +106,37 @@ def _summarise_group(
     group: Path, jobs: dict[Path, str | None], folds: list[int], seeds: list[int]
 ) -> bool:
     """Write one recipe's summaries: one a seed, and one over the seeds. True when complete."""
-    from esc50.run.summary import summarise
-
     runs: list[Path] = []
     failed: dict[str, str] = {}
-    whole = False
+    own_summary = False  # split.fold=all has summarised its folds itself
     for job, reason in sorted(jobs.items()):
         if job.name.startswith("fold"):
-            members = [job]
-        else:  # split.fold=all: the folds are below
-            members, whole = [job / f"fold{fold}" for fold in FOLDS], True
+            name, members = f"fold {job.name[4:]}, seed {job.parent.name[4:]}", [job]
+        else:
+            name, members = f"seed {job.name[4:]}", [job / f"fold{fold}" for fold in FOLDS]
+            own_summary = True
         runs += [member for member in members if read_results(member)]
         if reason:
-            failed[str(job.relative_to(group))] = reason
-    for job, reason in failed.items():
-        print(f"{group.name}/{job} failed: {reason}", file=sys.stderr)
-    folds = list(FOLDS) if whole else folds
+            failed[name] = reason
+            print(f"{group.name}, {name} failed: {reason}", file=sys.stderr)
     by_seed: dict[Path, list[Path]] = {}
     for run in runs:
         by_seed.setdefault(run.parent, []).append(run)
     complete = not failed
     for folder, own in sorted(by_seed.items()):
-        if len(folds) > 1 and not whole:  # split.fold=all has written its own
-            ours = {name: why for name, why in failed.items() if name.startswith(folder.name)}
-            summary = summarise(own, out=folder, expected_folds=folds, failed=ours)
-            show_summary(summary, folder)
-            complete &= summary["complete"]
+        if len(folds) > 1 and not own_summary:
+            ours = {k: why for k, why in failed.items() if k.endswith(f"seed {folder.name[4:]}")}
+            complete &= _summarise(own, folder, folds, [], ours)
     if len(seeds) > 1 and runs:
-        summary = summarise(
-            runs, out=group, expected_folds=folds or None, expected_seeds=seeds, failed=failed
-        )
-        show_summary(summary, group)
-        complete &= summary["complete"]
+        complete &= _summarise(runs, group, FOLDS if own_summary else folds, seeds, failed)
     return complete
+
+
+def _summarise(
+    runs: list[Path], out: Path, folds: Sequence[int], seeds: list[int], failed: dict[str, str]
+) -> bool:
+    from esc50.run.summary import summarise
+
+    summary = summarise(runs, folds, out=out, expected_seeds=seeds, failed=failed)
+    show_summary(summary, out)
+    return summary["complete"]

@@ -109,7 +109,11 @@ def test_a_cache_folder_that_is_a_file_is_refused(tmp_path):
 
 
 def test_key_depends_on_every_part():
-    keys = {entry_key("clips", n_fft=2048), entry_key("clips", n_fft=1024), entry_key("x", n_fft=2048)}
+    keys = {
+        entry_key("clips", n_fft=2048),
+        entry_key("clips", n_fft=1024),
+        entry_key("x", n_fft=2048),
+    }
     assert len(keys) == 3
 
 

@@ -61,7 +61,9 @@ def test_random_keeps_sources_together_classes_in_proportion_and_the_published_s
     sides = (split.train, split.val, split.test)
     assert sum(map(len, sides)) == len(np.unique(np.concatenate(sides))) == len(table)
     sources = [set(table.sources[side]) for side in sides]
-    assert not sources[0] & sources[1] and not sources[0] & sources[2] and not sources[1] & sources[2]
+    assert (
+        not sources[0] & sources[1] and not sources[0] & sources[2] and not sources[1] & sources[2]
+    )
     for side, share in zip(sides, (0.595, 0.255, 0.15), strict=True):
         counts = np.bincount(table.targets[side], minlength=10)
         assert np.abs(counts - share * 80).max() <= 2  # one source more or less
