@@ -1,22 +1,206 @@
-"""TEMPORARY stand-in by the lead while the real module is being written: overwrite this file."""
+"""Augmentation on the banded spectrum: no waveform, no phase, no second Fourier transform."""
+
+from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from esc50.audio.draws import Draws, make_recipe
+from esc50.audio.logmel import FeatureSpec, LogMel
+from esc50.audio.noise import NoiseBank
+
+# Half the width, in frames, of the triangle through which stretched or shifted sound is read.
+# A phase vocoder smears each frame over its neighbours; of 1, 1.25, 1.5, 2 and 3 this width comes
+# closest to librosa's with no more than three frames to read.
+_SMEAR = 1.5
+# Clips rendered together on a processor: temporaries stay in its cache, and so small that the
+# allocator keeps them instead of returning and faulting them in again for every batch.
+_AT_ONCE = 16
 
 
-class Draws:
-    def __getitem__(self, rows):
-        return self
+class Augment(torch.nn.Module):
+    """Draws what to do to each clip and renders it, a batch at a time, on the batch's device.
+
+    Offline copies (`draw_copies`, `render`) and training's fresh changes (`draw`, `render_mixed`)
+    are rendered by the same code. Sound is changed in this order: rotated in time, pitch shifted,
+    coloured, stretched (then cut or padded with silence), noise added, mixed, masked.
+    """
+
+    def __init__(self, spec: FeatureSpec, kind: str, **options: object) -> None:
+        """Take the keys of conf/augment/<kind>.yaml. Raises Refusal for impossible ones."""
+        super().__init__()
+        self.recipe = make_recipe(kind, **options)
+        self.spec = spec
+        if kind == "none":
+            return
+        minmax = getattr(self.recipe, "copy_scaling", "") == "minmax"
+        finished = replace(spec, standardise="minmax") if minmax else spec
+        self.front_end = LogMel(finished)
+        self.same_scale = not minmax
+        self.squeezed = None
+        if getattr(self.recipe, "squeeze_stretch", False):
+            self.squeezed = LogMel(replace(finished, frames=spec.n_frames))
+        self.noise = NoiseBank(spec, self.front_end)
+        index, weight = _pitch_taps(spec, self.recipe.grid)
+        knots = np.linspace(0, 1, Draws.neutral(1).colour_db.shape[1])
+        along = np.stack(
+            [np.interp(np.linspace(0, 1, spec.n_mels), knots, e) for e in np.eye(len(knots))]
+        )
+        self.register_buffer("pitch_index", torch.from_numpy(index), persistent=False)
+        self.register_buffer("pitch_weight", torch.from_numpy(weight), persistent=False)
+        self.register_buffer("colours", torch.from_numpy(along).float(), persistent=False)
+
+    @property
+    def online(self) -> bool:
+        """Whether training clips are changed anew in every epoch."""
+        return self.recipe.online
+
+    def draw_copies(self, n_clips: int, rng: np.random.Generator) -> tuple[np.ndarray, Draws]:
+        """Clip of each offline copy, int64 (m,), and what makes it; none unless published."""
+        if not self.recipe.copies:
+            return np.zeros(0, np.int64), Draws.neutral(0)
+        return self.recipe.draw(n_clips, rng)
+
+    def draw(self, n_items: int, rng: np.random.Generator) -> Draws:
+        """Draw what to do to each of `n_items` items in one epoch; nothing unless online."""
+        return self.recipe.draw(n_items, rng) if self.online else Draws.neutral(n_items)
+
+    def render(self, magnitude: Tensor, peak: Tensor, clean: Tensor, draws: Draws) -> Tensor:
+        """Pictures of the changed clips; see `render_mixed`."""
+        return self.render_mixed(magnitude, peak, clean, draws)[0]
+
+    @torch.no_grad()
+    def render_mixed(
+        self, magnitude: Tensor, peak: Tensor, clean: Tensor, draws: Draws
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Change a batch of clips as drawn.
+
+        Args:
+            magnitude: (batch, n_bands, T) float16 from `LogMel.analyse`.
+            peak: (batch,) its scale.
+            clean: (batch, 1, height, width) the clips' own pictures, returned bit for bit where
+                nothing is drawn.
+            draws: one row a clip.
+
+        Returns:
+            Pictures like `clean`; and, if any clip is mixed with another of the batch, that one's
+            row, int64 (batch,), and the clip's own share of the target, float32 (batch,).
+        """
+        device, n = peak.device, len(draws)
+        draw = {key: torch.from_numpy(column).to(device) for key, column in vars(draws).items()}
+        size = _AT_ONCE if device.type == "cpu" else n
+        parts = [slice(start, start + size) for start in range(0, n, size)]
+        mel = torch.empty(n, self.spec.n_frames, self.spec.n_mels, device=device)
+        for part in parts:
+            own = {key: column[part] for key, column in draw.items()}
+            mel[part] = self._changed(magnitude[part], peak[part], own, draws[part])
+        partner = share = None
+        if n > 1 and (draws.share != 1).any():
+            mixed = torch.from_numpy(np.flatnonzero(draws.share != 1)).to(device)
+            mel, partner, share = _mix(mel, mixed, draw["share"], draw["partner"], peak > 0)
+        x = torch.cat([self._pictures(mel[part].transpose(1, 2), draws[part]) for part in parts])
+        if self.same_scale and draws.untouched.any():
+            untouched = torch.from_numpy(draws.untouched).to(x.device)
+            x = torch.where(untouched[:, None, None, None], clean, x)
+        if draws.mask_height.any():
+            x = x * _kept(draw["mask_height"], draw["mask_row"], self.spec.height)[:, None, :, None]
+        if draws.mask_width.any():
+            x = x * _kept(draw["mask_width"], draw["mask_column"], self.spec.width)[:, None, None]
+        return x, partner, share
+
+    def _changed(
+        self, magnitude: Tensor, peak: Tensor, draw: dict[str, Tensor], draws: Draws
+    ) -> Tensor:
+        """Mel power (batch, T, n_mels) after all that concerns one clip alone."""
+        mel = self._mel(magnitude, peak, draw)
+        mel = self._in_time(mel, draw, torch.from_numpy(draws.warped).to(mel.device))
+        if draws.sigma.any():
+            noisy = torch.from_numpy(np.flatnonzero(draws.sigma)).to(mel.device)
+            louder = self.noise.add(mel[noisy], draw["sigma"][noisy], draw["noise_at"][noisy])
+            mel.index_copy_(0, noisy, louder)
+        return mel
+
+    def _mel(self, magnitude: Tensor, peak: Tensor, draw: dict[str, Tensor]) -> Tensor:
+        """Mel power (batch, T, n_mels) of the pitch-shifted, coloured, amplified sound."""
+        batch, n_bands, n_frames = magnitude.shape
+        power = magnitude.float().square_()
+        row = torch.arange(batch, device=power.device)[:, None, None] * n_bands
+        step = draw["pitch"] + len(self.pitch_index) // 2
+        decibels = draw["gain_db"][:, None] + draw["colour_db"] @ self.colours
+        gain = peak.square()[:, None] * 10 ** (decibels / 10)
+        mel = F.embedding_bag(
+            (self.pitch_index[step] + row).flatten(0, 1),
+            power.flatten(0, 1),
+            mode="sum",
+            per_sample_weights=(self.pitch_weight[step] * gain[..., None]).flatten(0, 1),
+        )
+        return mel.view(batch, -1, n_frames).transpose(1, 2).contiguous()
+
+    def _in_time(self, mel: Tensor, draw: dict[str, Tensor], warped: Tensor) -> Tensor:
+        """Mel power (batch, T, n_mels) read at the times t * rate, silent beyond the clip's end."""
+        batch, n_frames, n_mels = mel.shape
+        # Squeezed back into the picture, the stretch itself is gone and its smear remains.
+        rate = draw["rate"] if self.squeezed is None else torch.ones_like(draw["rate"])
+        time = torch.arange(n_frames, device=mel.device) * rate[:, None]
+        inside = time <= n_frames - 1
+        time = (time + draw["shift"][:, None] * n_frames) % n_frames
+        reach = torch.where(warped, _SMEAR, 1.0)[:, None, None]
+        frame = (time - _SMEAR).ceil()[..., None] + torch.arange(3, device=mel.device)
+        weight = (reach - (frame - time[..., None]).abs()).clamp_min(0)
+        weight *= (frame >= 0) & (frame < n_frames)
+        weight *= (inside / weight.sum(-1).clamp_min(1e-6))[..., None]
+        row = torch.arange(batch, device=mel.device)[:, None, None] * n_frames
+        frame = frame.clamp(0, n_frames - 1).long() + row
+        table, weight = mel.view(-1, n_mels), weight.flatten(0, 1)
+        read = F.embedding_bag(frame.flatten(0, 1), table, mode="sum", per_sample_weights=weight)
+        return read.view_as(mel)
+
+    def _pictures(self, mel: Tensor, draws: Draws) -> Tensor:
+        """Pictures (batch, 1, height, width) of mel power (batch, n_mels, T)."""
+        decibels = self.front_end.decibels(mel)
+        x = self.front_end.finish(decibels)
+        if self.squeezed is not None:
+            stretched = torch.from_numpy(draws.rate != 1).to(x.device)
+            x[stretched] = self.squeezed.finish(decibels[stretched])
+        return x
 
 
-class Augment:
-    def __init__(self, spec, kind):
-        self.online = False
-        self.kind = kind
+def _pitch_taps(spec: FeatureSpec, semitones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mel filters of the bands for each pitch shift: bands and weights (steps, n_mels, taps)."""
+    filters = [
+        np.add.reduceat(spec.mel_filters(2 ** (step / 12)), spec.edges[:-1], axis=1)
+        for step in semitones
+    ]
+    filters = np.stack(filters).astype(np.float32)
+    taps = (filters > 0).sum(axis=-1).max()
+    index = np.argsort(filters <= 0, axis=-1, kind="stable")[..., :taps]
+    return index, np.take_along_axis(filters, index, axis=-1)
 
-    def draw_copies(self, n, rng):
-        if self.kind == "none":
-            return np.zeros(0, np.int64), Draws()
-        return np.repeat(np.arange(n), rng.integers(1, 6, n)), Draws()
 
-    def render(self, magnitude, peak, clean, draws):
-        return clean
+def _mix(
+    mel: Tensor, mixed: Tensor, share: Tensor, place: Tensor, audible: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mix the rows `mixed` with partners: mel power, partners' rows, the clips' own shares.
+
+    Between-class learning (Tokozume et al., 2018): levels, of the loudest frame, are equalised,
+    then amplitudes added as share : 1 - share; of sounds without common phase, powers add. A silent
+    clip is not mixed, since nothing could make it heard.
+    """
+    batch = len(mel)
+    row = torch.arange(batch, device=mel.device)
+    partner = (row + 1 + (place * (batch - 1)).long().clamp_max(batch - 2)) % batch
+    level = mel.sum(2).amax(1) * audible
+    share = torch.where((level > 0) & (level[partner] > 0), share, 1.0)
+    other = (1 - share).square() / (share.square() + (1 - share).square())
+    scale = other * level / level[partner].clamp_min(1e-30)
+    foreign = mel[partner[mixed]].mul_(scale[mixed, None, None])
+    return mel.mul_((1 - other)[:, None, None]).index_add_(0, mixed, foreign), partner, share
+
+
+def _kept(size: Tensor, place: Tensor, n: int) -> Tensor:
+    """1 outside, 0 inside a span of `size` * n cells that lies at `place` between the rims."""
+    cell = torch.arange(n, device=size.device) + 0.5
+    start = (place * (1 - size) * n)[:, None]
+    return ((cell < start) | (cell >= start + size[:, None] * n)).float()

@@ -40,21 +40,21 @@ def mel_filters(frequencies_hz: np.ndarray, n_mels: int, fmin: float, fmax: floa
     return np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (points[2:] - points[:-2]))
 
 
-def band_edges(n_bins: int, bin_hz: float, points: np.ndarray, per_filter: float) -> np.ndarray:
+def band_edges(n_bins: int, bin_hz: float, points: np.ndarray, per_mel: int) -> np.ndarray:
     """First bin of each band, and `n_bins` at the end: int64 (n_bands + 1,).
 
-    A band is the largest whole number of bins (at least one) that fits `per_filter` times into
-    the distance of the two neighbouring mel corner frequencies `points` (Hz): single bins low
-    down, merged ones higher up, each well under a mel filter's width everywhere.
+    The distance from each mel corner frequency in `points` (Hz) to the next is divided evenly into
+    `per_mel` bands; where that is less than a bin, single bins are left. No band straddles a
+    corner, so what ends at one (many recordings have a sharp upper limit) stays on its side of it.
     """
-    spacing = np.diff(points)
-    edges = [0]
-    while edges[-1] < n_bins:
-        hz = edges[-1] * bin_hz
-        step = np.interp(hz, points[:-1], spacing)
-        edges.append(edges[-1] + max(1, int(step / per_filter / bin_hz)))
-    edges[-1] = n_bins
-    return np.array(edges, dtype=np.int64)
+    below = np.arange(points[0], 0, points[0] - points[1])[:0:-1]
+    above = np.arange(points[-1], n_bins * bin_hz, points[-1] - points[-2])[1:]
+    corners = np.concatenate([below, points, above])
+    places = np.arange((len(corners) - 1) * per_mel + 1) / per_mel
+    limits = np.interp(places, np.arange(len(corners)), corners)
+    # A bin that lies at a limit but for rounding begins the band above it.
+    first = np.ceil(limits / bin_hz - 1e-6).astype(np.int64)
+    return np.unique(np.concatenate([[0], first[first < n_bins], [n_bins]]))
 
 
 def area_weights(n_in: int, n_out: int) -> np.ndarray:

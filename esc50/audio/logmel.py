@@ -38,7 +38,7 @@ class FeatureSpec:
     height: int = 128
     width: int = 128
     standardise: str = "clip"
-    bands_per_mel: float = 2.0
+    bands_per_mel: int = 2
 
     def __post_init__(self) -> None:
         """Refuse combinations that would give no or wrong numbers."""
@@ -62,8 +62,10 @@ class FeatureSpec:
                 f" features.n_mels={self.n_mels} and features.frames={self.frames}:"
                 " area interpolation only makes a picture smaller"
             )
-        if self.standardise not in ("clip", "fixed"):
-            raise Refusal(f"features.standardise must be clip or fixed, not {self.standardise}")
+        if self.standardise not in ("clip", "fixed", "minmax"):
+            raise Refusal(
+                f"features.standardise must be clip, fixed or minmax, not {self.standardise}"
+            )
 
     @property
     def fmax_hz(self) -> float:
@@ -149,17 +151,22 @@ class LogMel(torch.nn.Module):
         loudest = mel.amax((-2, -1), keepdim=True).clamp_min(_AMIN)
         # Clipping before the logarithm saves a pass and gives the same floor.
         floor = (loudest * 10 ** (-self.spec.top_db / 10)).clamp_min(_AMIN)
-        return mel.clamp(min=floor).div_(loudest).log10_().mul_(10.0)
+        # The base-2 logarithm is the fastest.
+        return mel.clamp(min=floor).div_(loudest).log2_().mul_(10 * math.log10(2))
 
     def finish(self, db: torch.Tensor) -> torch.Tensor:
         """Standardise, pad or cut to `frames`, area-interpolate (..., n_mels, T) decibels.
 
-        Returns float32 (..., 1, height, width). A constant clip, silence above all, gives zeros.
+        Returns float32 (..., 1, height, width). Unless the scale is fixed, a constant clip
+        (silence above all) gives zeros.
         """
         if self.spec.standardise == "clip":
             centred = db - db.mean((-2, -1), keepdim=True)
             spread = torch.linalg.vector_norm(centred, dim=(-2, -1), keepdim=True)
             spread = (spread / math.sqrt(db.shape[-2] * db.shape[-1])).clamp_min(_FLAT_DB)
+        elif self.spec.standardise == "minmax":
+            centred = db - db.amin((-2, -1), keepdim=True)
+            spread = centred.amax((-2, -1), keepdim=True).clamp_min(_FLAT_DB)
         else:
             centred, spread = db - _FIXED_MEAN_DB, _FIXED_STD_DB
         # Interpolation is linear: dividing its far smaller result is the same.

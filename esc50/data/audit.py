@@ -26,7 +26,8 @@ class Crossing:
     def label(self) -> str:
         """The kind in the plural, for counts."""
         classes = " of one class" if self.same_class else " under two classes"
-        return f"{self.kind}s{classes if self.kind == 'source' else ''}"
+        plural = "copies" if self.kind == "copy" else f"{self.kind}s"
+        return plural + (classes if self.kind == "source" else "")
 
     @property
     def leaks(self) -> bool:
@@ -83,9 +84,11 @@ class Audit:
         what = f"on two sides are {', '.join(found)}" if found else "nothing on two sides"
         share = ""
         if self.leaky and self.n_test:
+            siblings = self.tested_with_sibling
             share = (
                 f"; of {self.n_test} tested clips {self.tested_in_training} are in training "
-                f"themselves or as a copy, {self.tested_with_sibling} by another take"
+                f"themselves or as a copy, {siblings} by another take "
+                f"({siblings / self.n_test:.1%})"
             )
         return f"{verdict}: {what}{share} (checked: {', '.join(self.checked)})"
 
@@ -128,9 +131,10 @@ def describe(audit: Audit) -> list[str]:
         here, there = (", ".join(clips) for clips in crossing.clips)
         one, other = crossing.sides
         verdict = "LEAKS " if crossing.leaks else "      "
-        kind = crossing.label[:-1] if crossing.kind != "source" else "source"
         classes = "" if crossing.same_class else ", under different classes"
-        lines.append(f"  {verdict}{kind} {crossing.name}{classes}: {one} {here} | {other} {there}")
+        lines.append(
+            f"  {verdict}{crossing.kind} {crossing.name}{classes}: {one} {here} | {other} {there}"
+        )
     return lines
 
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from esc50.audio.augment import Augment, Draws
+from esc50.audio.augment import Augment
+from esc50.audio.draws import Draws
 from esc50.audio.logmel import FeatureSpec
 from esc50.data.audit import Audit, audit_split
 from esc50.data.cache import clip_digests
@@ -77,7 +78,7 @@ class ESC50DataModule(pl.LightningDataModule):
     """Clips of any data set in ESC-50 layout as batches of log-mels.
 
     Batches are dictionaries: x float32 (batch, 1, height, width), y int64 (batch,), item int64
-    (batch,); with mixing also y_mix int64 (batch,) and share float32 (batch,), the share of y in it.
+    (batch,); with mixing also y_mix int64 (batch,) and share float32 (batch,), that of y.
     Validation and test read clean features only.
     """
 
@@ -122,9 +123,8 @@ class ESC50DataModule(pl.LightningDataModule):
         self.augment = Augment(self.spec, **self.augment_config)
         rng = np.random.default_rng([self.seed, DRAW_COPIES])
         clip_of_copy, draws = self.augment.draw_copies(n, rng)
-        split = draw_split(
-            self.table, seed=self.seed, clip_of_copy=clip_of_copy, **self.split_config
-        )
+        settings = {"seed": self.seed, **self.split_config}
+        split = draw_split(self.table, clip_of_copy=clip_of_copy, **settings)
         self.split, used = split.without_unused_copies(n)
         self.copies = None
         if used.size:

@@ -1,5 +1,6 @@
 """Features of a whole table by way of the cache: log-mels, and the spectra behind them."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,7 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from esc50.audio.augment import Augment, Draws
+from esc50.audio.augment import Augment
+from esc50.audio.draws import Draws
 from esc50.audio.logmel import FeatureSpec, LogMel
 from esc50.audio.read import read_clip
 from esc50.data.cache import RowWriter, entry_key, open_or_build
@@ -56,16 +58,19 @@ def clip_features(
             writer.write(row, logmel=logmel.numpy(), magnitude=magnitude.numpy(), peak=peak.numpy())
 
         # Decoding, FFTs and products release the lock, so threads do; each keeps to its own core.
-        with single_threaded(), progress_bar("features", n) as advance:
-            with ThreadPoolExecutor(workers) as pool:
-                jobs = [pool.submit(one, row) for row in range(n)]
-                try:
-                    for job in jobs:
-                        job.result()
-                        advance(1)
-                except BaseException:
-                    pool.shutdown(cancel_futures=True)
-                    raise
+        with (
+            single_threaded(),
+            progress_bar("features", n) as advance,
+            ThreadPoolExecutor(workers or os.cpu_count()) as pool,
+        ):
+            jobs = [pool.submit(one, row) for row in range(n)]
+            try:
+                for job in jobs:
+                    job.result()
+                    advance(1)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     return open_or_build(cache_dir, key, arrays, fill)
 

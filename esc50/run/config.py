@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from esc50.audio.draws import make_recipe
 from esc50.errors import Refusal
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -101,6 +102,7 @@ def check(cfg: DictConfig) -> None:
         value, known = _lookup(values, key)
         if known and not fits(value):
             raise Refusal(f"{key}={_show(value)} cannot be: it takes {words}")
+    make_recipe(**values["augment"])
     if values["monitor"].startswith("test/"):
         raise Refusal(
             f"monitor={values['monitor']} chooses on the test clips, which makes their result "

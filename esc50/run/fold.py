@@ -139,7 +139,7 @@ def _make(
         **about,
         "n_classes": len(table.classes),
         "n_train": len(data.split.train),
-        "n_train_clips": int(len(set(data.split.clip_of[data.split.train].tolist()))),
+        "n_train_clips": len(set(data.split.clip_of[data.split.train].tolist())),
         "n_val": len(data.split.val),
         "n_test": len(data.split.test),
         "epochs": epochs,

@@ -1,10 +1,11 @@
 """Keeps Lightning's small talk off the console: what remains is worth reading."""
 
 import logging
+import re
 import warnings
 
 EXPECTED = (
-    "is smaller than the logging interval",  # small sets: the epoch's points are logged all the same
+    "is smaller than the logging interval",  # a small set: its epochs are logged
     "does not have many workers",  # batches are gathered whole; workers would cost more
     "exists and is not empty",  # a run that goes on from where it was cut off
     "isinstance(treespec, LeafSpec)",
@@ -18,4 +19,4 @@ def quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     for text in EXPECTED:
-        warnings.filterwarnings("ignore", message=f".*{text}")
+        warnings.filterwarnings("ignore", message=f".*{re.escape(text)}")

@@ -1,0 +1,116 @@
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from esc50.audio.filters import area_weights, mel_filters
+from esc50.audio.logmel import FeatureSpec, LogMel
+from esc50.audio.read import read_clip
+from esc50.errors import Refusal
+
+
+def librosa_db(clip):
+    power = librosa.feature.melspectrogram(y=clip, sr=44100, n_fft=2048, hop_length=512, n_mels=128)
+    return librosa.power_to_db(power, ref=np.max)
+
+
+@pytest.mark.parametrize("ratio", [(44100, 2048, 128), (16000, 512, 64), (22050, 1024, 40)])
+def test_mel_filters_are_librosas(ratio):
+    rate, n_fft, n_mels = ratio
+    ours = mel_filters(np.fft.rfftfreq(n_fft, 1 / rate), n_mels, 0.0, rate / 2)
+    theirs = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=n_mels, dtype=np.float64)
+    np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+def test_decibels_are_librosas_on_real_sound(esc10):
+    front_end = LogMel(FeatureSpec())
+    clips = sorted((esc10 / "audio").glob("*.ogg"))[::20]
+    assert len(clips) == 20
+    worst = 0.0
+    for path in clips:
+        clip = read_clip(path, 44100, 220500)
+        ours = front_end.decibels(front_end.mel(front_end.power(torch.from_numpy(clip)))).numpy()
+        worst = max(worst, np.abs(ours - librosa_db(clip)).max())
+    print(f"largest difference to librosa over 20 clips: {worst:.5f} dB")
+    assert worst < 0.01
+
+
+@pytest.mark.parametrize("clip", ["noise", "silence", "constant", "click", "square"])
+def test_decibels_are_librosas_on_odd_sound(clip):
+    n = 220500
+    sound = {
+        "noise": np.random.default_rng(0).standard_normal(n) * 1e-3,
+        "silence": np.zeros(n),
+        "constant": np.full(n, 0.5),
+        "click": np.eye(1, n, 1000)[0],
+        "square": np.sign(np.sin(np.arange(n) / 20)),
+    }[clip].astype(np.float32)
+    front_end = LogMel(FeatureSpec())
+    ours = front_end.decibels(front_end.mel(front_end.power(torch.from_numpy(sound)))).numpy()
+    np.testing.assert_allclose(ours, librosa_db(sound), atol=0.05)
+    picture, magnitude, peak = front_end.analyse(torch.from_numpy(sound))
+    assert all(torch.isfinite(part).all() for part in (picture, magnitude, peak))
+
+
+def published_picture(db):
+    """Standardise, pad to 500, mean over exact areas: the published features in plain numpy."""
+    scaled = (db - db.mean()) / db.std()
+    padded = np.pad(scaled, ((0, 0), (0, 500 - scaled.shape[1])))
+    fine = np.repeat(padded, 128, axis=1)  # 500 * 128 thin columns, 500 to each of 128
+    return fine.reshape(128, 128, 500).mean(-1)
+
+
+def test_picture_is_the_published_one():
+    rng = np.random.default_rng(1)
+    clip = (rng.standard_normal(220500) * np.linspace(0, 0.1, 220500)).astype(np.float32)
+    picture = LogMel(FeatureSpec()).features(torch.from_numpy(clip)).numpy()
+    assert picture.shape == (1, 128, 128) and picture.dtype == np.float32
+    np.testing.assert_allclose(picture[0], published_picture(librosa_db(clip)), atol=2e-3)
+
+
+def test_silence_gives_zeros():
+    assert not LogMel(FeatureSpec()).features(torch.zeros(220500)).any()
+
+
+def test_full_resolution_is_not_resized():
+    spec = FeatureSpec(frames=431, width=431)
+    clip = torch.randn(220500, generator=torch.Generator().manual_seed(0))
+    front_end = LogMel(spec)
+    db = front_end.decibels(front_end.mel(front_end.power(clip))).numpy()
+    expected = (db - db.mean()) / db.std()
+    np.testing.assert_allclose(front_end.features(clip)[0].numpy(), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(("n_in", "n_out"), [(500, 128), (431, 431), (128, 64), (7, 3)])
+def test_area_weights_are_exact_means(n_in, n_out):
+    x = np.random.default_rng(0).standard_normal(n_in)
+    expected = np.repeat(x, n_out).reshape(n_out, n_in).mean(1)
+    np.testing.assert_allclose(area_weights(n_in, n_out) @ x, expected, atol=1e-12)
+
+
+def test_bands_hold_the_power_of_their_bins():
+    spec = FeatureSpec()
+    front_end = LogMel(spec)
+    clip = torch.randn(220500, generator=torch.Generator().manual_seed(0))
+    power = front_end.power(clip)
+    magnitude, peak = front_end.bands(power)
+    assert magnitude.dtype == torch.float16 and magnitude.shape == (spec.n_bands, spec.n_frames)
+    sums = np.add.reduceat(power.numpy().astype(np.float64), spec.edges[:-1], axis=0)
+    mean = sums / np.diff(spec.edges)[:, None]
+    restored = (magnitude.double().numpy() * peak.item()) ** 2
+    np.testing.assert_allclose(restored, mean, rtol=3e-3, atol=mean.max() * 1e-9)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"fmax": 30000.0},
+        {"hop_length": 4096},
+        {"width": 600},
+        {"standardise": "mean"},
+        {"fmin": 9000.0, "fmax": 8000.0},
+    ],
+)
+def test_numbers_that_do_not_go_together_are_refused(wrong):
+    with pytest.raises(Refusal, match="features"):
+        FeatureSpec(**wrong)

@@ -1,0 +1,95 @@
+"""The command line as a user types it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+
+def train(*arguments, cwd):
+    command = [sys.executable, str(REPOSITORY / "train.py"), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["split.fold=6"], ["split.fold=6", "1, 2, 3, 4, 5, all"]),
+        (["batch_size=none"], ["batch_size=none", "whole number"]),
+        (["modle=resnet18"], ["modle"]),
+        (["optimizer.lrr=0.1"], ["optimizer.lrr"]),
+        (["data=esc51"], ["data/esc51", "esc10"]),
+        (["monitor=test/acc"], ["monitor=test/acc", "val/"]),
+        (["data=folder"], ["data.root"]),
+        (["+experiment=augmented", "augment.rate_min=2"], ["augment.rate_min=2"]),
+        (["output_dir=/proc/nowhere"], ["/proc/nowhere", "cannot be written"]),
+        (["+experiment=typo"], ["trainer.max_epoch", "did you mean trainer.max_epochs?"]),
+    ],
+)
+def test_a_wrong_config_is_refused_before_torch_loads(arguments, words, tmp_path):
+    if "+experiment=typo" in arguments:
+        (tmp_path / "mine" / "experiment").mkdir(parents=True)
+        recipe = "# @package _global_\ntrainer: {max_epoch: 3}\n"
+        (tmp_path / "mine" / "experiment" / "typo.yaml").write_text(recipe)
+        arguments = [f"--config-dir={tmp_path / 'mine'}", *arguments]
+    code = "import runpy, sys; sys.argv = sys.argv[1:]; sys.path.insert(0, '.');\n"
+    code += "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    code += "finally:\n    print('TORCH' if 'torch' in sys.modules else 'no torch')"
+    command = [sys.executable, "-c", code, str(REPOSITORY / "train.py"), *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode in (1, 2)
+    assert "no torch" in done.stdout
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_folds_in_one_process_and_as_jobs_agree_and_the_second_does_nothing_twice(
+    tiny_overrides, tmp_path
+):
+    settings = [*tiny_overrides, "trainer.max_epochs=1", "callbacks.early_stopping=null"]
+    as_jobs = train("-m", *settings, "split.fold=1,2,3,4,5", cwd=tmp_path)
+    assert as_jobs.returncode == 0, as_jobs.stderr
+    summary = next(tmp_path.glob("outputs/default-*/seed42/summary.json"))
+    first = summary.read_text()
+    ledger = (tmp_path / "outputs" / "results.csv").read_text()
+    in_turn = train(*settings, "split.fold=all", cwd=tmp_path)
+    assert in_turn.returncode == 0, in_turn.stderr
+    assert in_turn.stdout.count("is already done") == 5
+    assert summary.read_text() == first
+    assert (tmp_path / "outputs" / "results.csv").read_text() == ledger
+    # One process for all folds computes what a process a fold does, to the bit.
+    elsewhere = train(
+        *settings, "split.fold=all", f"hydra.run.dir={tmp_path / 'all'}", cwd=tmp_path
+    )
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    for fold in range(1, 6):
+        one = summary.parent / f"fold{fold}" / "predictions.csv"
+        assert one.read_text() == (tmp_path / "all" / f"fold{fold}" / "predictions.csv").read_text()
+
+
+def test_a_job_that_fails_is_named_and_the_others_go_on(tiny_overrides, tiny, tmp_path):
+    table = (tiny / "meta" / "esc50.csv").read_text().splitlines()
+    (tmp_path / "data" / "meta").mkdir(parents=True)
+    (tmp_path / "data" / "audio").symlink_to(tiny / "audio")
+    three_folds = [line for line in table if not line.startswith(("4-", "5-"))]
+    (tmp_path / "data" / "meta" / "esc50.csv").write_text("\n".join(three_folds) + "\n")
+    settings = [*tiny_overrides, f"data.root={tmp_path / 'data'}", "trainer.max_epochs=1"]
+    done = train("-m", *settings, "split=literature", "split.fold=1,4,3", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "fold 4, seed 42" in done.stderr and "leaves no test clips" in done.stderr
+    text = next(tmp_path.glob("outputs/default-*/seed42/summary.md")).read_text()
+    assert "INCOMPLETE" in text and "fold 4" in text
+    assert len(list(tmp_path.glob("outputs/default-*/seed42/fold*/results.json"))) == 2
+
+
+def test_no_data_and_no_network_says_what_to_do(tmp_path):
+    settings = [f"data.root={tmp_path / 'none'}", "data.url=http://127.0.0.1:9/esc50.zip"]
+    done = train(*settings, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "data=demo" in done.stderr and "data.root=" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "none").exists()
