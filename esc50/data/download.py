@@ -32,6 +32,7 @@ from esc50.errors import Refusal
 TABLE_SHA256 = "ca660da60191a97de289983a05821c9382d852a38a2ba8428980816b68cf6246"
 # The clips are 882 MB unpacked; an archive that claims several times that is a bomb or a mistake.
 UNPACKED_MAX = 3_000_000_000  # bytes
+UNREACHABLE = (socket.gaierror, ConnectionRefusedError)  # waiting does not help
 TRIES = 5  # without a byte of progress
 TIMEOUT = 30  # seconds without an answer
 BLOCK = 1 << 18  # bytes
@@ -107,7 +108,8 @@ def _download(url: str, part: Path, root: Path, pause: float) -> None:
                 reached = part.stat().st_size if part.exists() else 0
                 failures = 1 if reached > furthest else failures + 1
                 furthest = max(furthest, reached)
-                if failures >= TRIES or isinstance(dropped.__cause__, socket.gaierror):
+                unreachable = isinstance(dropped.__cause__, UNREACHABLE)
+                if failures >= TRIES or unreachable:
                     raise Refusal(_offline(url, root, str(dropped))) from None
                 time.sleep(pause * 2 ** (failures - 1))
 

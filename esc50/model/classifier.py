@@ -13,6 +13,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from esc50.model.resnet import single_channel_resnet18
 
 Batch = dict[str, Tensor]
+FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint changes
 
 
 class CategoryAccuracy(MulticlassAccuracy):
@@ -38,6 +39,8 @@ class Classifier(pl.LightningModule):
         monitor: the metric that a plateau scheduler looks at.
         n_classes: outputs.
         categories: group of each class for the accuracy over super-categories, or None.
+        specification: what it takes to predict with a checkpoint, in plain dictionaries, lists,
+            strings and numbers: classes, features, config.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class Classifier(pl.LightningModule):
         monitor: str,
         n_classes: int,
         categories: list[int] | None = None,
+        specification: dict[str, Any] | None = None,
     ):
         """Build the network; weights are loaded here."""
         super().__init__()
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.monitor = monitor
+        self.specification = {"format": FORMAT, **(specification or {})}
         self.network = single_channel_resnet18(n_classes, model["weights"])
         # Convolutions, norms and pooling all run faster on interleaved channels, on CPU and GPU.
         self.network = self.network.to(memory_format=torch.channels_last)
@@ -97,6 +102,15 @@ class Classifier(pl.LightningModule):
         """Loss and metrics, and each clip's probabilities for predictions.csv."""
         logits = self._evaluate(batch, "test", self.test_metrics)
         self.tested.append((batch["item"].cpu(), logits.float().softmax(1).cpu()))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the specification, and this epoch's metrics, under the key `esc50`."""
+        metrics = {
+            key: value.item()
+            for key, value in self.trainer.callback_metrics.items()
+            if key.startswith(("train/", "val/"))
+        }
+        checkpoint["esc50"] = {**self.specification, "metrics": metrics}
 
     def _evaluate(self, batch: Batch, stage: str, metrics: MetricCollection) -> Tensor:
         logits = self(batch["x"])

@@ -1,16 +1,12 @@
 """Checkpoints: written whole, loaded without running anything, enough to predict alone."""
 
-import os
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from esc50.errors import Refusal
-
-FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint changes
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -21,37 +17,23 @@ class WholeCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.part")
-        with part.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
+        torch.save(checkpoint, part)
         part.replace(path)
 
 
-class Specification(pl.Callback):
-    """Puts into every checkpoint what it takes to predict with it: classes, features, config."""
-
-    def __init__(self, specification: dict[str, Any]):
-        """Take plain dictionaries, lists, strings and numbers."""
-        self.specification = {"format": FORMAT, **specification}
-
-    def on_save_checkpoint(self, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
-        """Add the specification, and this epoch's metrics, under the key `esc50`."""
-        metrics = {
-            key: value.item()
-            for key, value in trainer.callback_metrics.items()
-            if key.startswith(("train/", "val/"))
-        }
-        checkpoint["esc50"] = {**self.specification, "metrics": metrics}
-
-
 def read_specification(path: Path) -> dict[str, Any] | None:
-    """Read what `Specification` put there; None where that cannot be had."""
+    """Read what `Classifier.on_save_checkpoint` put there; None where that cannot be had."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return dict(checkpoint["esc50"])
     except Exception:  # torch.load raises many kinds for files that are not its own
         return None
+
+
+def can_continue(path: Path) -> bool:
+    """Whether a checkpoint holds the optimiser's state beside the weights."""
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return "optimizer_states" in checkpoint
 
 
 def check_checkpoint(path: Path, classes: list[str]) -> None:
@@ -68,6 +50,8 @@ def check_checkpoint(path: Path, classes: list[str]) -> None:
     if specification is None:
         raise Refusal(f"{path} is not a checkpoint of this package, or is damaged")
     theirs = list(specification["classes"])
+    if not can_continue(path):
+        raise Refusal(f"{path} holds weights alone, which cannot be trained on: use last.ckpt")
     if theirs != classes:
         raise Refusal(
             f"{path} was trained on {len(theirs)} classes ({', '.join(theirs[:3])}, ...), the data "

@@ -13,7 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 from esc50.data.datamodule import ESC50DataModule
 from esc50.model.classifier import Classifier
 from esc50.run.checkpoints import (
-    Specification,
     WholeCheckpointIO,
     check_checkpoint,
     read_specification,
@@ -120,7 +119,7 @@ def _make(
         "leaky": data.audit.leaky,
         "synthetic": table.synthetic,
     }
-    trainer, checkpoint = _trainer(cfg, plain, data, folder, about)
+    trainer, checkpoint = _trainer(plain, data, folder)
     module = Classifier(
         plain["model"],
         plain["optimizer"],
@@ -128,6 +127,13 @@ def _make(
         cfg.monitor,
         len(table.classes),
         None if table.categories5 is None else table.categories5.tolist(),
+        {
+            **about,
+            "classes": list(table.classes),
+            "class_labels": table.class_labels.tolist(),
+            "features": plain["features"],
+            "config": plain,
+        },
     )
     began = time.perf_counter()
     trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
@@ -159,7 +165,7 @@ def _make(
 
 
 def _trainer(
-    cfg: DictConfig, plain: dict[str, Any], data: ESC50DataModule, folder: Path, about: dict
+    plain: dict[str, Any], data: ESC50DataModule, folder: Path
 ) -> tuple[pl.Trainer, pl.callbacks.ModelCheckpoint]:
     entries = {name: dict(entry) for name, entry in plain["callbacks"].items() if entry}
     if not len(data.split.val):
@@ -169,15 +175,6 @@ def _trainer(
         if name in entries:
             entries[name]["dirpath"] = str(folder / "checkpoints")
     callbacks = {name: instantiate(entry) for name, entry in entries.items()}
-    specification = Specification(
-        {
-            **about,
-            "classes": list(data.table.classes),
-            "class_labels": data.table.class_labels.tolist(),
-            "features": plain["features"],
-            "config": plain,
-        }
-    )
     loggers = [
         instantiate({**entry, "save_dir": str(folder)})
         for entry in plain["logger"].values()
@@ -190,7 +187,7 @@ def _trainer(
         callbacks.pop("progress", None)
     trainer = instantiate(
         settings,
-        callbacks=[*callbacks.values(), specification],
+        callbacks=list(callbacks.values()),
         logger=loggers or False,
         plugins=[WholeCheckpointIO()],
         default_root_dir=str(folder),
