@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from sklearn.metrics import accuracy_score
+from torch.nn import functional as F
+
+from esc50.model.classifier import CategoryAccuracy, Classifier
+from tests.conftest import REPOSITORY
+
+
+def section(group, name):
+    return OmegaConf.to_container(OmegaConf.load(REPOSITORY / "conf" / group / f"{name}.yaml"))
+
+
+@pytest.fixture
+def classifier():
+    torch.manual_seed(0)
+    sections = (
+        section("model", "resnet18"),
+        section("optimizer", "adam"),
+        section("scheduler", "none"),
+    )
+    module = Classifier(*sections, "val/loss", n_classes=5)
+    module.log = module.log_dict = lambda *_, **__: None  # no trainer, no logger
+    return module.eval()
+
+
+def test_input_is_shifted_as_published(classifier):
+    x = torch.randn(2, 1, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(classifier(x), classifier.network(2 * x - 1))
+
+
+def test_loss_of_a_mixture_is_that_of_soft_targets(classifier):
+    x, y, y_mix = torch.randn(4, 1, 32, 32), torch.tensor([0, 1, 2, 3]), torch.tensor([1, 2, 3, 4])
+    share = torch.tensor([1.0, 0.5, 0.2, 0.7])
+    soft = share[:, None] * F.one_hot(y, 5) + (1 - share)[:, None] * F.one_hot(y_mix, 5)
+    loss = classifier.training_step({"x": x, "y": y, "y_mix": y_mix, "share": share}, 0)
+    torch.testing.assert_close(loss, F.cross_entropy(classifier(x), soft))
+
+
+def test_category_accuracy_forgives_confusions_within_a_category():
+    rng = np.random.default_rng(0)
+    groups = np.array([0, 0, 1, 1, 2])
+    metric = CategoryAccuracy(torch.from_numpy(groups))
+    scores, targets = rng.standard_normal((200, 5)), rng.integers(5, size=200)
+    for part in (slice(0, 90), slice(90, 200)):
+        metric.update(torch.from_numpy(scores[part]), torch.from_numpy(targets[part]))
+    expected = accuracy_score(groups[targets], groups[scores.argmax(1)])
+    assert metric.compute().item() == pytest.approx(expected)

@@ -1,0 +1,63 @@
+import pytest
+import torch
+from torchvision.models import resnet18
+
+from esc50.errors import Refusal
+from esc50.model.resnet import single_channel_resnet18
+
+
+@pytest.fixture(scope="module")
+def three_channel():
+    torch.manual_seed(3)
+    return resnet18(num_classes=7).eval()
+
+
+def test_weights_from_disk_see_a_grey_picture_as_the_original_does(three_channel, tmp_path):
+    torch.save(three_channel.state_dict(), tmp_path / "weights.pth")
+    ours = single_channel_resnet18(10, str(tmp_path / "weights.pth")).eval()
+    grey = torch.randn(2, 1, 64, 64)
+    features = [torch.nn.Sequential(*list(net.children())[:-1]) for net in (ours, three_channel)]
+    with torch.no_grad():
+        torch.testing.assert_close(features[0](grey), features[1](grey.expand(-1, 3, -1, -1)))
+    assert ours.fc.out_features == 10
+    assert ours.conv1.weight.shape == (64, 1, 7, 7)
+
+
+def test_single_channel_weights_are_taken_as_they_are(tmp_path):
+    first = single_channel_resnet18(4)
+    torch.save(first.state_dict(), tmp_path / "weights.pth")
+    second = single_channel_resnet18(9, str(tmp_path / "weights.pth"))
+    assert torch.equal(first.conv1.weight, second.conv1.weight)
+    assert torch.equal(first.layer4[1].conv2.weight, second.layer4[1].conv2.weight)
+
+
+def test_files_that_are_no_resnet18_are_refused(three_channel, tmp_path):
+    with pytest.raises(Refusal, match="is no file"):
+        single_channel_resnet18(5, str(tmp_path / "absent.pth"))
+    (tmp_path / "text.pth").write_text("hello")
+    with pytest.raises(Refusal, match="not a PyTorch state dict"):
+        single_channel_resnet18(5, str(tmp_path / "text.pth"))
+    state = three_channel.state_dict()
+    del state["layer1.0.conv1.weight"]
+    torch.save(state, tmp_path / "part.pth")
+    with pytest.raises(Refusal, match=r"layer1\.0\.conv1\.weight"):
+        single_channel_resnet18(5, str(tmp_path / "part.pth"))
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("this must not run",))
+
+
+def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path, capsys):
+    torch.save({"conv1.weight": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(Refusal, match="not a PyTorch state dict"):
+        single_channel_resnet18(5, str(tmp_path / "evil.pth"))
+    assert "must not run" not in capsys.readouterr().out
+
+
+def test_imagenet_weights_offline_say_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(Refusal, match=r"model\.weights=/path/to/file\.pth"):
+        single_channel_resnet18(5, "imagenet")
