@@ -58,18 +58,24 @@ class Audit:
     @property
     def tested_in_training(self) -> int:
         """Count the tested clips that are, or have a copy or duplicate, in training."""
-        return len(self._tested("clip", "copy", "duplicate"))
+        return len(self._tested(("clip", "copy", "duplicate"), ("train",)))
 
     @property
     def tested_with_sibling(self) -> int:
         """Count the tested clips with another take of their source, same class, in training."""
-        return len(self._tested("source"))
+        return len(self._tested(("source",), ("train",)))
 
-    def _tested(self, *kinds: str) -> set[str]:
+    @property
+    def tested_with_sibling_or_val(self) -> int:
+        """Count them with such a take in training or validation: everything that is not tested."""
+        return len(self._tested(("source",), ("train", "val")))
+
+    def _tested(self, kinds: tuple[str, ...], others: tuple[str, ...]) -> set[str]:
         return {
             clip
             for crossing in self.crossings
-            if crossing.sides == ("test", "train") and crossing.kind in kinds and crossing.leaks
+            if crossing.sides[0] == "test" and crossing.sides[1] in others
+            if crossing.kind in kinds and crossing.leaks
             for clip in crossing.clips[0]
         }
 
@@ -84,11 +90,11 @@ class Audit:
         what = f"on two sides are {', '.join(found)}" if found else "nothing on two sides"
         share = ""
         if self.leaky and self.n_test:
-            siblings = self.tested_with_sibling
+            siblings, anywhere = self.tested_with_sibling, self.tested_with_sibling_or_val
             share = (
                 f"; of {self.n_test} tested clips {self.tested_in_training} are in training "
                 f"themselves or as a copy, {siblings} by another take "
-                f"({siblings / self.n_test:.1%})"
+                f"({siblings / self.n_test:.1%}; {anywhere / self.n_test:.1%} with validation)"
             )
         return f"{verdict}: {what}{share} (checked: {', '.join(self.checked)})"
 
@@ -160,16 +166,16 @@ def _shared_names(
     clips: tuple[np.ndarray, np.ndarray],
 ) -> list[Crossing]:
     """Sources or digests that different clips on the two sides share."""
-    found = []
+    found, targets = [], table.targets
     for name in np.intersect1d(names[clips[0]], names[clips[1]]):
         ours, theirs = (side[names[side] == name] for side in clips)
         pairs = [(a, b) for a in ours for b in theirs if a != b]
-        if not pairs:
-            continue  # one clip on both sides: reported as such
-        same = any(table.targets[a] == table.targets[b] for a, b in pairs)
-        here, there = ({table.filenames[pair[i]] for pair in pairs} for i in (0, 1))
-        where = (tuple(sorted(here)), tuple(sorted(there)))
-        found.append(Crossing(kind, str(name), sides, where, same))
+        for same in (True, False):  # none where it is one clip on both sides: reported as such
+            alike = [(a, b) for a, b in pairs if (targets[a] == targets[b]) == same]
+            if alike:
+                here, there = (sorted({table.filenames[pair[i]] for pair in alike}) for i in (0, 1))
+                clips_of = (tuple(here), tuple(there))
+                found.append(Crossing(kind, str(name), sides, clips_of, same))
     return found
 
 

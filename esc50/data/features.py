@@ -24,6 +24,7 @@ from esc50.audio.read import read_clip
 from esc50.data.cache import RowWriter, entry_key, open_or_build
 from esc50.data.table import ClipTable
 
+RENDERING = 1  # raise it when the rendering of copies changes
 COPIES_AT_ONCE = 64  # rendered together: enough to keep the cores busy, little enough for memory
 
 
@@ -108,7 +109,9 @@ def copy_features(
                 writer.write(start, logmel=rendered.numpy())
                 advance(len(clips))
 
-    return open_or_build(cache_dir, entry_key("copies", **parts), arrays, fill)["logmel"]
+    return open_or_build(
+        cache_dir, entry_key("copies", rendering=RENDERING, **parts), arrays, fill
+    )["logmel"]
 
 
 @contextmanager

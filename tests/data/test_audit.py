@@ -40,6 +40,20 @@ def test_a_draw_by_clip_puts_a_third_of_the_tested_beside_a_sibling(esc50_table,
     assert 0.2 < np.mean(shares) < 0.4
 
 
+def test_a_third_of_a_random_test_set_has_a_sibling_somewhere(esc50_table, tmp_path):
+    table = esc50(esc50_table, tmp_path)
+    found = []
+    for seed in range(10):
+        split = draw_split(table, protocol="random", fold=1, seed=seed, keep_sources=False)
+        rest = np.concatenate([split.train, split.val])
+        others = set(zip(table.sources[rest], table.targets[rest], strict=True))
+        tested = list(zip(table.sources[split.test], table.targets[split.test], strict=True))
+        audit = audit_split(table, split)
+        assert audit.tested_with_sibling_or_val == sum(pair in others for pair in tested)
+        found.append(audit.tested_with_sibling_or_val / len(tested))
+    assert 0.33 < np.mean(found) < 0.39
+
+
 def test_clips_copies_and_duplicates_on_two_sides_leak(tmp_path):
     table = make_table(tmp_path, takes=1)
     n = len(table)

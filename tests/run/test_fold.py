@@ -148,6 +148,15 @@ def test_literature_chooses_nothing(config, tmp_path):
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
 
 
+def test_the_published_protocol_leaks_and_says_so(config, tmp_path):
+    results = run_fold(config("+experiment=published", "trainer.max_epochs=1"), tmp_path / "run")
+    assert results["protocol"] == "published" and results["leaky"] is True
+    assert "LEAKY" in results["audit"]
+    assert results["n_test"] == 8  # 15% of 50, from the stale draw
+    own = torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)["esc50"]
+    assert own["leaky"] is True
+
+
 @pytest.mark.parametrize(
     ("override", "same"),
     [
