@@ -1,7 +1,9 @@
 """The command line as a user types it."""
 
+import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -46,20 +48,40 @@ def test_a_wrong_config_is_refused_before_torch_loads(arguments, words, tmp_path
         assert word in done.stderr
 
 
-def test_folds_in_one_process_and_as_jobs_agree_and_the_second_does_nothing_twice(
-    tiny_overrides, tmp_path
-):
+@pytest.mark.slow
+def test_a_sweep_killed_after_two_folds_does_only_what_is_missing(tiny_overrides, tmp_path):
+    settings = ["-m", *tiny_overrides, "trainer.max_epochs=3", "split.fold=1,2,3,4,5"]
+    whole = train(*settings, f"output_dir={tmp_path / 'whole'}", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    broken = [*settings, f"output_dir={tmp_path / 'broken'}"]
+    command = [sys.executable, str(REPOSITORY / "train.py"), *broken]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    pattern = "broken/default-*/seed42/fold2/results.json"
+    while not list(tmp_path.glob(pattern)) and process.poll() is None:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not list(tmp_path.glob("broken/*/seed42/summary.json"))
+    times = {p: p.stat().st_mtime_ns for p in tmp_path.glob("broken/*/seed42/fold*/results.json")}
+    assert 2 <= len(times) < 5
+    again = train(*broken, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("is already done") == len(times)
+    assert all(path.stat().st_mtime_ns == before for path, before in times.items())
+    summaries = [
+        json.loads(next(tmp_path.glob(f"{name}/*/seed42/summary.json")).read_text())
+        for name in ("whole", "broken")
+    ]
+    timing = ("seconds_fit",)
+    one, other = ({k: v for k, v in s.items() if k not in timing} for s in summaries)
+    assert one == other
+
+
+def test_folds_in_one_process_and_as_jobs_agree(tiny_overrides, tmp_path):
     settings = [*tiny_overrides, "trainer.max_epochs=1", "callbacks.early_stopping=null"]
     as_jobs = train("-m", *settings, "split.fold=1,2,3,4,5", cwd=tmp_path)
     assert as_jobs.returncode == 0, as_jobs.stderr
     summary = next(tmp_path.glob("outputs/default-*/seed42/summary.json"))
-    first = summary.read_text()
-    ledger = (tmp_path / "outputs" / "results.csv").read_text()
-    in_turn = train(*settings, "split.fold=all", cwd=tmp_path)
-    assert in_turn.returncode == 0, in_turn.stderr
-    assert in_turn.stdout.count("is already done") == 5
-    assert summary.read_text() == first
-    assert (tmp_path / "outputs" / "results.csv").read_text() == ledger
     # One process for all folds computes what a process a fold does, to the bit.
     elsewhere = train(
         *settings, "split.fold=all", f"hydra.run.dir={tmp_path / 'all'}", cwd=tmp_path

@@ -9,6 +9,8 @@ from esc50.data.split import Split
 from esc50.data.table import ClipTable
 
 NEAR = 0.98  # correlation of two clips' log-mels above which they count as near-duplicates
+SHRINK = 4  # cells averaged each way before clips are compared
+BLOCK = 256  # clips compared at a time
 SIDES = (("val", "train"), ("test", "train"), ("test", "val"))
 
 
@@ -190,9 +192,9 @@ def _near(
         return []
     ours, theirs = (_profiles(logmels, side) for side in clips)
     found = []
-    for at, close in enumerate(ours @ theirs.T > NEAR):
-        for match in np.flatnonzero(close):
-            a, b = clips[0][at], clips[1][match]
+    for start in range(0, len(ours), BLOCK):
+        for at, match in np.argwhere(ours[start : start + BLOCK] @ theirs.T > NEAR):
+            a, b = clips[0][start + at], clips[1][match]
             if a != b:
                 pair = (table.filenames[a], table.filenames[b])
                 same = bool(table.targets[a] == table.targets[b])
@@ -206,9 +208,13 @@ def _near(
 def _profiles(logmels: np.ndarray, clips: np.ndarray) -> np.ndarray:
     """Unit vectors whose products are correlations: float32 (clips, cells)."""
     height, width = logmels.shape[-2:]
-    rows, columns = max(height // 4, 1), max(width // 4, 1)
-    cut = np.asarray(logmels)[clips, 0, : rows * (height // rows), : columns * (width // columns)]
-    small = cut.reshape(len(clips), rows, height // rows, columns, width // columns).mean((2, 4))
-    flat = small.reshape(len(clips), -1)
-    flat = flat - flat.mean(1, keepdims=True)
-    return flat / np.linalg.norm(flat, axis=1, keepdims=True).clip(1e-6)
+    rows, columns = max(height // SHRINK, 1), max(width // SHRINK, 1)
+    tall, wide = height // rows, width // columns
+    flat = np.empty((len(clips), rows * columns), np.float32)
+    for start in range(0, len(clips), BLOCK):  # a large set's log-mels do not fit in memory
+        block = np.asarray(logmels[clips[start : start + BLOCK], 0])
+        cut = block[:, : rows * tall, : columns * wide].reshape(-1, rows, tall, columns, wide)
+        flat[start : start + BLOCK] = cut.mean((2, 4)).reshape(len(block), -1)
+    flat -= flat.mean(1, keepdims=True)
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True).clip(1e-6)
+    return flat

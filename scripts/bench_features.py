@@ -1,0 +1,77 @@
+"""Contestants that turn sound files into features: clips a second."""
+
+import os
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from bench_contest import Turns
+
+from esc50.audio.logmel import FeatureSpec, LogMel
+from esc50.data.cache import clip_digests
+from esc50.data.features import clip_features, single_threaded
+from esc50.data.table import read_table
+
+
+def ours(turns: Turns, clips: str, cache_dir: str) -> None:
+    """Build the cache from nothing: digests, features and spectra; the last one built remains."""
+    table, spec, cache = read_table(Path(clips)), FeatureSpec(), Path(cache_dir)
+    few = table.select(np.arange(len(table)) < 2)
+    clip_features(few, spec, clip_digests(few.paths, cache), cache, None)  # imports, FFT plans
+    while turns.wait():
+        shutil.rmtree(cache, ignore_errors=True)
+        start = time.perf_counter()
+        clip_features(table, spec, clip_digests(table.paths, cache), cache, None)
+        turns.report(len(table) / (time.perf_counter() - start))
+
+
+def reopen(turns: Turns, clips: str, cache_dir: str) -> None:
+    """Read the table, check the digests and open the finished cache: seconds."""
+    while turns.wait():
+        start = time.perf_counter()
+        table = read_table(Path(clips))
+        digests = clip_digests(table.paths, Path(cache_dir))
+        clip_features(table, FeatureSpec(), digests, Path(cache_dir), None)
+        turns.report(time.perf_counter() - start)
+
+
+def published(turns: Turns, clips: str, folder: str) -> None:
+    """One clip after the other through librosa and OpenCV into a .npy file each."""
+    from bench_published import load, picture
+
+    paths = read_table(Path(clips)).paths
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    picture(*load(paths[0]))
+    while turns.wait():
+        start = time.perf_counter()
+        for path in paths:
+            np.save(Path(folder) / f"{path.stem}.npy", picture(*load(path)))
+        turns.report(len(paths) / (time.perf_counter() - start))
+
+
+def limit(turns: Turns, clips: str, decode: bool) -> None:
+    """The frames' rfft alone, on all cores; where `decode`, reading the samples besides."""
+    spec, paths = FeatureSpec(), read_table(Path(clips)).paths
+    first, _ = soundfile.read(paths[0], dtype="float32")
+    waveform = torch.zeros(spec.n_samples)
+    waveform[: len(first)] = torch.from_numpy(first[: spec.n_samples])
+    front_end = LogMel(spec)
+    half = spec.n_fft // 2
+    padded = torch.nn.functional.pad(waveform, (half, half))
+    frames = (padded.unfold(-1, spec.n_fft, spec.hop_length) * front_end.window).contiguous()
+
+    def one(path: Path) -> None:
+        if decode:
+            soundfile.read(path, dtype="float32")
+        torch.fft.rfft(frames)
+
+    with single_threaded(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, paths[:4]))
+        while turns.wait():
+            start = time.perf_counter()
+            list(pool.map(one, paths))
+            turns.report(len(paths) / (time.perf_counter() - start))

@@ -1,0 +1,176 @@
+"""What the benchmark measures: its parts, their sizes, who competes in each."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench_clips import check_space, copy_as, link
+from bench_contest import Contestant, Outcome, compete, make_row
+
+CACHED_BYTES = 65_536 + 2 * 239 * 431  # of a clip's log-mel and spectrum
+WAVEFORM_LIBRARIES = {
+    "librosa offline": "librosa_offline",
+    "torchaudio": "torchaudio_offline",
+    "audiomentations": "audiomentations_offline",
+    "torch-audiomentations (no stretch)": "torch_audiomentations_online",
+}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    repeats: int
+    clips: int  # of (a)
+    batches: int  # of 64, rendered in a turn of (b)
+    examples: int  # rendered in a turn of (b) by those who take clips one by one
+    batch_size: int  # of (c)
+    steps: int  # in a turn of (c)
+    growth: tuple[int, ...]  # clips in (e)
+    startups: int
+    base: int = 400  # clips that the larger sets are linked to
+    epochs: int = 10  # of (d)
+
+
+QUICK = Sizes(2, 24, 1, 1, 32, 2, (400,), 1, base=50)
+DEFAULT = Sizes(5, 120, 4, 16, 64, 7, (400,), 3)
+FULL = Sizes(5, 120, 4, 16, 64, 7, (400, 2_000, 20_000), 3)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The place and the material of one run; each method measures one part and gives its rows."""
+
+    sizes: Sizes
+    scratch: Path
+    wav: Path  # base clips, in ESC-50 layout
+    progress: Callable  # (description, turns) -> advance
+
+    def contest(self, what: str, who: dict[str, Contestant], repeats: int | None = None) -> dict:
+        """Let them compete under a progress bar."""
+        repeats = repeats or self.sizes.repeats
+        advance = self.progress(what, repeats * len(who))
+        return compete(who, repeats, self.scratch, advance)
+
+    def features(self) -> list[dict]:
+        """(a) Clips a second from sound files to cached features."""
+        sets = {
+            "WAV": link(self.wav, self.scratch / "features_wav", self.sizes.clips),
+            "Ogg": copy_as(self.wav, self.scratch / "features_ogg", ".ogg", self.sizes.clips),
+        }
+        who = {}
+        for name, clips in sets.items():
+            cache, npy = self.scratch / f"cache_{name}", self.scratch / f"npy_{name}"
+            decode = {"clips": clips, "decode": name == "Ogg"}
+            who |= {
+                f"ours {name}": _features("ours", clips=clips, cache_dir=cache),
+                f"published {name}": _features("published", clips=clips, folder=npy),
+                f"limit {name}": _features("limit", **decode),
+            }
+        done = self.contest("features", who)
+        return [
+            make_row(
+                "a",
+                f"features from {name}",
+                "clips/s",
+                done[f"ours {name}"],
+                against="librosa + OpenCV, as published",
+                other=done[f"published {name}"],
+                limit_name="rfft alone" if name == "WAV" else "decoding and rfft alone",
+                limit=done[f"limit {name}"],
+            )
+            for name in sets
+        ]
+
+    def augmentation(self) -> list[dict]:
+        """(b) Milliseconds for an example that is stretched, shifted and noisy."""
+        clips, n = self.wav, self.sizes.examples
+        who = {
+            "ours": Contestant("bench_augment:ours", _at(clips, batches=self.sizes.batches)),
+            "limit": Contestant("bench_augment:limit", _at(clips, examples=64)),
+        }
+        for name, function in WAVEFORM_LIBRARIES.items():
+            optional = name != "librosa offline"
+            who[name] = Contestant(f"bench_augment:{function}", _at(clips, examples=n), optional)
+        done = self.contest("augmentation", who)
+        limit = {"limit_name": "one rfft of a clip", "limit": done["limit"]}
+        what = "stretched, shifted, noisy example"
+        return [
+            make_row("b", what, "ms", done["ours"], against=name, other=done[name], **limit)
+            for name in WAVEFORM_LIBRARIES
+        ]
+
+    def training(self) -> list[dict]:
+        """(c) Clips a second through training."""
+        sizes = self.sizes
+        step = {"batch_size": sizes.batch_size, "steps": sizes.steps}
+        needed = -(-sizes.batch_size * sizes.steps * 5 // 3) + 10  # three folds of five train
+        clips = link(self.wav, self.scratch / "training", needed)
+        ours = {"cache_dir": self.scratch / "cache_training", **step}
+        done = self.contest(
+            "training",
+            {
+                "ours": _training("ours", clips=clips, augment="none", **ours),
+                "published": _training("published", folder=self.scratch / "npy", **step),
+                "online": _training("ours", clips=clips, augment="online", **ours),
+                "limit": _training("limit", **step),
+            },
+        )
+        limit = {"limit_name": "network step alone", "limit": done["limit"]}
+        published = {"against": "published loop", "other": done["published"]}
+        plain = {"against": "ours, not augmented", "other": done["ours"]}
+        return [
+            make_row("c", "training", "clips/s", done["ours"], **published, **limit),
+            make_row("c", "training, online", "clips/s", done["online"], **published, **limit),
+            make_row("c", "training, online", "clips/s", done["online"], **plain, **limit),
+        ]
+
+    def growth(self) -> list[dict]:
+        """(e) Features and training on ever larger sets, against the smallest."""
+        rows, smallest = [], None
+        for n in self.sizes.growth:
+            outcomes = self._at_size(n)
+            smallest = smallest or outcomes
+            for what, unit in GROWTH.items():
+                if what in outcomes:
+                    against, other = "", Outcome()
+                    if outcomes is not smallest:
+                        against, other = f"{self.sizes.growth[0]:,} clips", smallest[what]
+                    name = f"{what}, {n:,} clips"
+                    rows.append(
+                        make_row("e", name, unit, outcomes[what], against=against, other=other)
+                    )
+        return rows
+
+    def _at_size(self, n: int) -> dict[str, Outcome]:
+        check_space(self.scratch, n, CACHED_BYTES)
+        folder, cache = self.scratch / f"growth{n}", self.scratch / f"cache_growth{n}"
+        link(self.wav, folder, n)
+        repeats = max(1, min(self.sizes.repeats, 4_000 // n))
+        here = {"clips": folder, "cache_dir": cache}
+        build, again = _features("ours", **here), _features("reopen", **here)
+        done = self.contest(f"{n:,} clips", {"cache build": build}, repeats)
+        done |= self.contest(f"{n:,} clips, again", {"opening the cache": again})
+        if self.sizes is not QUICK:
+            step = {"batch_size": self.sizes.batch_size, "steps": self.sizes.steps}
+            online = _training("ours", augment="online", **here, **step)
+            done |= self.contest(f"training on {n:,}", {"training, online": online})
+        shutil.rmtree(cache)
+        shutil.rmtree(folder)
+        return done
+
+
+GROWTH = {"cache build": "clips/s", "opening the cache": "s", "training, online": "clips/s"}
+
+
+def _features(function: str, **settings: object) -> Contestant:
+    return Contestant(f"bench_features:{function}", settings)
+
+
+def _training(function: str, **settings: object) -> Contestant:
+    return Contestant(f"bench_training:{function}", settings)
+
+
+def _at(clips: Path, **settings: object) -> dict:
+    return {"clips": clips, **settings}

@@ -1,0 +1,129 @@
+"""Contestants that train the ResNet-18: clips a second."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from bench_contest import Turns
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch.nn import functional as F
+
+import esc50.run.identity  # noqa: F401  (the resolvers that the config needs)
+from esc50.data.datamodule import ESC50DataModule
+from esc50.model.classifier import Classifier
+from esc50.run.config import CONF
+from esc50.run.hardware import best_precision, keep_freed_memory
+from esc50.run.quiet import quiet
+
+N_CLASSES = 50
+
+
+class Clock(pl.Callback):
+    """Takes a turn every epoch; the first epoch is for warming up."""
+
+    def __init__(self, turns: Turns):
+        """Take the line to the parent."""
+        self.turns, self.items, self.started = turns, 0, None
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        """Count the items."""
+        self.items += len(batch["y"])
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Report, then wait for the next turn; its clock runs from the end of this epoch."""
+        if trainer.strategy.root_device.type == "cuda":
+            torch.cuda.synchronize()
+        if self.started is not None:
+            self.turns.report(self.items / (time.perf_counter() - self.started))
+        trainer.should_stop = not self.turns.wait()
+        self.items, self.started = 0, time.perf_counter()
+
+
+def ours(
+    turns: Turns, clips: str, cache_dir: str, augment: str, batch_size: int, steps: int
+) -> None:
+    """Train as train.py does: its config, data module, Classifier, precision and malloc."""
+    keep_freed_memory()
+    quiet()
+    plain = _config(clips, cache_dir, augment, batch_size)
+    sections = {key: plain[key] for key in ("data", "split", "features", "augment")}
+    data = ESC50DataModule(**sections, batch_size=batch_size, seed=plain["seed"])
+    data.setup()
+    settings = plain["trainer"] | {
+        "precision": best_precision(plain["trainer"]["accelerator"]),
+        "max_epochs": -1,
+        "limit_train_batches": max(1, min(steps, len(data.split.train) // batch_size)),
+        "limit_val_batches": 0,
+        "enable_progress_bar": False,
+    }
+    trainer = instantiate(
+        settings, callbacks=[Clock(turns)], logger=False, enable_checkpointing=False
+    )
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    module = Classifier(
+        plain["model"],
+        plain["optimizer"],
+        plain["scheduler"],
+        plain["monitor"],
+        len(data.table.classes),
+    )
+    trainer.fit(module, datamodule=data)
+
+
+def published(turns: Turns, folder: str, batch_size: int, steps: int) -> None:
+    """Train by the published loop from .npy files, one a clip; what is in them costs nothing."""
+    from bench_published import SIZE, Files, Training
+    from torch.utils.data import DataLoader
+
+    n, rng = batch_size * steps, np.random.default_rng(0)
+    Path(folder).mkdir()
+    paths = [Path(folder) / f"{i}.npy" for i in range(n)]
+    for path in paths:
+        np.save(path, rng.standard_normal((SIZE, SIZE), np.float32))
+    files = Files(paths, rng.integers(0, N_CLASSES, n).tolist())
+    loader = DataLoader(files, batch_size=batch_size, shuffle=True)
+    training = Training(N_CLASSES)
+    training.epoch(loader)
+    while turns.wait():
+        start = time.perf_counter()
+        training.epoch(loader)
+        turns.report(n / (time.perf_counter() - start))
+
+
+def limit(turns: Turns, batch_size: int, steps: int) -> None:
+    """Our network's step alone, on a batch that is there: no loader, no Lightning, no metrics."""
+    keep_freed_memory()
+    plain = _config(".", ".", "none", batch_size)
+    sections = (plain[key] for key in ("model", "optimizer", "scheduler", "monitor"))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    module = Classifier(*sections, N_CLASSES).to(device)
+    optimizer = module.configure_optimizers()
+    fast = best_precision(plain["trainer"]["accelerator"]) == "bf16-mixed"
+    x = torch.randn(batch_size, 1, 128, 128, device=device)
+    y = torch.randint(N_CLASSES, (batch_size,), device=device)
+
+    def train() -> None:
+        for _ in range(steps):
+            with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+                loss = F.cross_entropy(module(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        loss.item()  # waits for a GPU
+
+    train()
+    while turns.wait():
+        start = time.perf_counter()
+        train()
+        turns.report(batch_size * steps / (time.perf_counter() - start))
+
+
+def _config(clips: str, cache_dir: str, augment: str, batch_size: int) -> dict:
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose("train", overrides=[f"augment={augment}", f"batch_size={batch_size}"])
+    cfg.data.root, cfg.data.cache_dir = clips, cache_dir
+    return OmegaConf.to_container(cfg, resolve=True)

@@ -1,0 +1,62 @@
+"""The published pipeline as one plain script: files, copies by librosa, training, test accuracy.
+
+    python scripts/bench_whole.py CLIPS FOLDER EPOCHS
+
+Split, clips copied and what is done to each copy are those of `train.py +experiment=augmented`.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from bench_published import Files, Training, change, load, picture
+from omegaconf import OmegaConf
+from torch.utils.data import DataLoader
+
+from esc50.audio.draws import make_recipe
+from esc50.data.datamodule import DRAW_COPIES
+from esc50.data.split import draw_split
+from esc50.data.table import read_table
+
+CONF = Path(__file__).parents[1] / "conf"
+
+
+def main(clips: str, folder: str, epochs: str) -> None:
+    """Make features and copies, train, test once, print a line of JSON."""
+    table, folder = read_table(Path(clips)), Path(folder)
+    folder.mkdir(parents=True)
+    config = OmegaConf.load(CONF / "train.yaml")
+    recipe = make_recipe(**OmegaConf.load(CONF / "augment" / "published.yaml"))
+    rng = np.random.default_rng([config.seed, DRAW_COPIES])
+    clip_of_copy, draws = recipe.draw(len(table), rng)
+    split = draw_split(
+        table, protocol="official", fold=1, seed=config.seed, clip_of_copy=clip_of_copy
+    )
+    used = split.train[split.train >= len(table)]
+
+    paths = [folder / f"{item}.npy" for item in range(len(split.clip_of))]
+    for clip, path in enumerate(table.paths):
+        np.save(paths[clip], picture(*load(path)))
+    for item in used:
+        y, sr = load(table.paths[split.clip_of[item]])
+        row = item - len(table)
+        y = change(y, sr, float(draws.rate[row]), int(draws.pitch[row]), float(draws.sigma[row]))
+        np.save(paths[item], picture(y, sr))
+
+    def loader(items: np.ndarray, shuffle: bool = False) -> DataLoader:
+        targets = table.targets[split.clip_of[items]].tolist()
+        files = Files([paths[item] for item in items], targets)
+        return DataLoader(files, batch_size=config.batch_size, shuffle=shuffle)
+
+    training = Training(len(table.classes))
+    train, val = loader(split.train, shuffle=True), loader(split.val)
+    for _ in range(int(epochs)):
+        training.epoch(train)
+        training.accuracy(val)
+    accuracy = training.accuracy(loader(split.test))
+    print(json.dumps({"n_train": len(split.train), "test/acc": accuracy}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

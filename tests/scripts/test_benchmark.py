@@ -1,0 +1,74 @@
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+class OneTurn:
+    """A contestant's line to the parent, for a single turn in this process."""
+
+    def __init__(self):
+        self.values, self.waited = [], 0
+
+    def wait(self) -> bool:
+        self.waited += 1
+        return self.waited == 1
+
+    def report(self, value: float) -> None:
+        self.values.append(value)
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """Imports a module of scripts/."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    return importlib.import_module
+
+
+def test_measures_features_and_writes_every_row(bench, tiny, tmp_path):
+    pytest.importorskip("cv2", reason="the published pipeline needs the extra bench")
+    contest, features = bench("bench_contest"), bench("bench_features")
+    clips = bench("bench_clips").link(tiny, tmp_path / "clips", 3)
+
+    def measured(worker, **settings):
+        turns = OneTurn()
+        worker(turns, clips=str(clips), **settings)
+        return contest.Outcome(turns.values, contest.peak_mib())
+
+    ours = measured(features.ours, cache_dir=str(tmp_path / "cache"))
+    published = measured(features.published, folder=str(tmp_path / "npy"))
+    limit = measured(features.limit, decode=True)
+    skipped = contest.Outcome(skipped="opencv is not installed")
+    rows = [
+        contest.make_row(
+            "a", "features", "clips/s", ours, against="published", other=other, limit=limit
+        )
+        for other in (published, skipped)
+    ]
+    benchmark = bench("benchmark")
+    about = {"processor": "P", "cores": 2, "gpu": None, "torch": "2", "bf16": False, "load": 0.0}
+    benchmark.write_json(tmp_path / "b.json", {"machine": about, "clips": "tiny", "rows": rows})
+
+    report = json.loads((tmp_path / "b.json").read_text())
+    assert [path.name for path in tmp_path.glob("b.json*")] == ["b.json"]
+    assert report["machine"] == about
+    full, without = report["rows"]
+    assert full["ratio"] == pytest.approx(full["ours"] / full["other"])
+    assert full["share"] == pytest.approx(full["ours"] / full["limit"])
+    assert full["repeats"] == len(full["ours_values"]) == 1
+    assert min(full["ours_peak_mib"], full["other_peak_mib"]) > 10
+    assert set(without) == set(full)
+    assert without["ratio"] is without["other"] is None
+    shown = benchmark.make_table(report).markdown()
+    assert "skipped: opencv is not installed" in shown
+
+
+def test_a_row_in_seconds_is_better_when_lower(bench):
+    contest = bench("bench_contest")
+    row = contest.make_row(
+        "f", "start", "s", contest.Outcome([2.0, 9.0, 2.0]), other=contest.Outcome([4.0])
+    )
+    assert (row["ours"], row["ratio"]) == (2.0, 2.0)
