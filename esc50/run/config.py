@@ -73,6 +73,7 @@ RULES = {
     "split.keep_sources": FLAG,
     "model.input_std": _number(1e-6),
     "model.label_smoothing": SHARE,
+    "trainer.devices": _one_of(1),
     "trainer.max_epochs": _number(1, whole=True),
     "features.sample_rate": _number(1000, 768_000, whole=True),
     "features.seconds": _number(0.05, 3600),
