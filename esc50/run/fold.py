@@ -214,7 +214,9 @@ def _write_predictions(folder: Path, data: ESC50DataModule, module: Classifier) 
 
 def _log_hyperparameters(trainer: pl.Trainer, plain: dict[str, Any], results: dict) -> None:
     """Fill TensorBoard's HPARAMS tab: the choices, and the metrics they led to."""
-    choices = {key: plain[key] for key in ("name", "seed", "batch_size")} | {
+    choices = {key: plain[key] for key in ("name", "seed", "batch_size")}
+    choices |= {key: results[key] for key in ("leaky", "synthetic")}
+    choices |= {
         section: {
             key: value
             for key, value in plain[section].items()
