@@ -42,7 +42,7 @@ def _open(cfg: DictConfig) -> tuple:
     if cfg.table is not None:
         table = Path(cfg.table)
         return read_table(table.parent, check_files=False, table=table), None, None
-    from esc50.audio.logmel import FeatureSpec
+    from esc50.audio.spec import FeatureSpec
     from esc50.data.cache import clip_digests
     from esc50.data.features import clip_features
     from esc50.data.source import open_clips

@@ -18,6 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from esc50.whole import write_whole
+
 PARTS = "abcdef"
 ABOUT = """
 import json, torch
@@ -33,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure what was asked for; return the exit status."""
     args = _parser().parse_args(argv)
     if args.worker:
-        from bench_contest import serve
+        from bench.contest import serve
 
         serve(args.worker, json.loads(args.settings))
         return 0
@@ -73,18 +75,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure(args: argparse.Namespace) -> dict:
-    from bench_clips import copy_as
-    from bench_commands import startup, whole_experiment
-    from bench_parts import DEFAULT, FULL, QUICK, Bench
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from bench.clips import copy_as
+    from bench.commands import startup, whole_experiment
+    from bench.parts import DEFAULT, FULL, QUICK, Bench
 
     from esc50.data.demo import make_demo
     from esc50.errors import Refusal
@@ -98,36 +91,22 @@ def _measure(args: argparse.Namespace) -> dict:
         raise Refusal(f"--json {args.json}: there is no folder {args.json.parent}")
     sizes = QUICK if args.quick else FULL if args.full else DEFAULT
     about = machine()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    columns += (TimeElapsedColumn(), TimeRemainingColumn())
     if args.scratch:
         args.scratch.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="benchmark-", dir=args.scratch) as folder,
-        Progress(*columns, console=Console(stderr=True)) as bars,
-    ):
-
-        def progress(what: str, turns: int):
-            bar = bars.add_task(what, total=turns)
-            return lambda: bars.advance(bar)
-
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=args.scratch) as folder:
         scratch, source = Path(folder).resolve(), args.clips
         if source is None:
             source = scratch / "demo"
             make_demo(source, clips_per_fold=max(1, sizes.base // 50))
         wav = copy_as(source, scratch / "wav", ".wav", sizes.base)
-        bench = Bench(sizes, scratch, wav, progress)
+        bench = Bench(sizes, scratch, wav)
         parts = {
             "a": bench.features,
             "b": bench.augmentation,
             "c": bench.training,
-            "d": lambda: whole_experiment(
-                wav, scratch, 1, sizes.epochs, progress("whole experiment", 2)
-            ),
+            "d": lambda: whole_experiment(wav, scratch, sizes.epochs),
             "e": bench.growth,
-            "f": lambda: startup(
-                wav, scratch, sizes.startups, progress("start-up", sizes.startups)
-            ),
+            "f": lambda: startup(wav, scratch, sizes.startups),
         }
         rows = [row for part in PARTS if part in only for row in parts[part]()]
     extent = "quick" if args.quick else "full" if args.full else "default"
@@ -155,9 +134,7 @@ def machine() -> dict:
 
 def write_json(path: Path, report: dict) -> None:
     """Write the report, whole or not at all."""
-    beside = path.with_name(f"{path.name}.part")
-    beside.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    beside.replace(path)
+    write_whole(path, json.dumps(report, indent=2) + "\n")
 
 
 def make_table(report: dict):

@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from esc50.audio.draws import Draws, make_recipe
-from esc50.audio.logmel import FeatureSpec, LogMel
+from esc50.audio.logmel import LogMel
 from esc50.audio.noise import NoiseBank
+from esc50.audio.spec import FeatureSpec
 
 # Half the width, in frames, of the triangle through which stretched or shifted sound is read.
 # A phase vocoder smears each frame over its neighbours; of 1, 1.25, 1.5, 2 and 3 this width comes
@@ -73,7 +74,12 @@ class Augment(torch.nn.Module):
 
     @torch.no_grad()
     def render_mixed(
-        self, magnitude: Tensor, peak: Tensor, clean: Tensor, draws: Draws
+        self,
+        magnitude: Tensor,
+        peak: Tensor,
+        clean: Tensor,
+        draws: Draws,
+        partner: np.ndarray | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Change a batch of clips as drawn.
 
@@ -83,6 +89,7 @@ class Augment(torch.nn.Module):
             clean: (batch, 1, height, width) the clips' own pictures, returned bit for bit where
                 nothing is drawn.
             draws: one row a clip.
+            partner: int64 (batch,), the row of what each clip is mixed with; None: as drawn.
 
         Returns:
             Pictures like `clean`; and, if any clip is mixed with another of the batch, that one's
@@ -96,10 +103,11 @@ class Augment(torch.nn.Module):
         for part in parts:
             own = {key: column[part] for key, column in draw.items()}
             mel[part] = self._changed(magnitude[part], peak[part], own, draws[part])
-        partner = share = None
+        row = share = None
         if n > 1 and (draws.share != 1).any():
             mixed = torch.from_numpy(np.flatnonzero(draws.share != 1)).to(device)
-            mel, partner, share = _mix(mel, mixed, draw["share"], draw["partner"], peak > 0)
+            row = torch.from_numpy(draws.partners if partner is None else partner).to(device)
+            mel, share = _mix(mel, mixed, draw["share"], row, peak > 0)
         x = torch.cat([self._pictures(mel[part].transpose(1, 2), draws[part]) for part in parts])
         if self.same_scale and draws.untouched.any():
             untouched = torch.from_numpy(draws.untouched).to(x.device)
@@ -108,7 +116,7 @@ class Augment(torch.nn.Module):
             x = x * _kept(draw["mask_height"], draw["mask_row"], self.spec.height)[:, None, :, None]
         if draws.mask_width.any():
             x = x * _kept(draw["mask_width"], draw["mask_column"], self.spec.width)[:, None, None]
-        return x, partner, share
+        return x, row, share
 
     def _changed(
         self, magnitude: Tensor, peak: Tensor, draw: dict[str, Tensor], draws: Draws
@@ -180,23 +188,20 @@ def _pitch_taps(spec: FeatureSpec, semitones: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _mix(
-    mel: Tensor, mixed: Tensor, share: Tensor, place: Tensor, audible: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Mix the rows `mixed` with partners: mel power, partners' rows, the clips' own shares.
+    mel: Tensor, mixed: Tensor, share: Tensor, partner: Tensor, audible: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Mix the rows `mixed` with their partners': mel power, the clips' own shares.
 
     Between-class learning (Tokozume et al., 2018): levels, of the loudest frame, are equalised,
     then amplitudes added as share : 1 - share; of sounds without common phase, powers add. A silent
     clip is not mixed, since nothing could make it heard.
     """
-    batch = len(mel)
-    row = torch.arange(batch, device=mel.device)
-    partner = (row + 1 + (place * (batch - 1)).long().clamp_max(batch - 2)) % batch
     level = mel.sum(2).amax(1) * audible
     share = torch.where((level > 0) & (level[partner] > 0), share, 1.0)
     other = (1 - share).square() / (share.square() + (1 - share).square())
     scale = other * level / level[partner].clamp_min(1e-30)
     foreign = mel[partner[mixed]].mul_(scale[mixed, None, None])
-    return mel.mul_((1 - other)[:, None, None]).index_add_(0, mixed, foreign), partner, share
+    return mel.mul_((1 - other)[:, None, None]).index_add_(0, mixed, foreign), share
 
 
 def _kept(size: Tensor, place: Tensor, n: int) -> Tensor:

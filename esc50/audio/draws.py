@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from esc50.audio.bounds import check_bounds
 from esc50.errors import Refusal
 
 # Corners of the random frequency response; FilterAugment (Nam et al., 2022) uses two to five bands.
@@ -50,6 +51,13 @@ class Draws:
         return Draws(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     @property
+    def partners(self) -> np.ndarray:
+        """Row of the clip that each would be mixed with, never its own: int64 (n,), n > 1."""
+        n = len(self)
+        step = (self.partner * (n - 1)).astype(np.int64).clip(max=n - 2)
+        return (np.arange(n) + 1 + step) % n
+
+    @property
     def warped(self) -> np.ndarray:
         """Rows whose time or frequency axis is stretched: bool (n,)."""
         return (self.rate != 1) | (self.pitch != 0)
@@ -61,17 +69,27 @@ class Draws:
         return ~(changed | self.colour_db.any(axis=1) | (self.share != 1))
 
 
+class _Recipe:
+    """What all recipes say of themselves."""
+
+    copies: ClassVar[bool] = False  # whether it makes copies of clips, once
+    online: ClassVar[bool] = False  # whether it changes clips anew in every epoch
+    bounds: ClassVar[dict[str, tuple[float, float]]] = {}  # of the strengths, see `check_bounds`
+
+    def __post_init__(self) -> None:
+        """Refuse impossible strengths."""
+        check_bounds("augment", self, **self.bounds)
+
+
 @dataclass(frozen=True)
-class NoAugmentation:
+class NoAugmentation(_Recipe):
     """The keys of conf/augment/none.yaml: none."""
 
-    copies: ClassVar[bool] = False
-    online: ClassVar[bool] = False
     grid: ClassVar[np.ndarray] = np.zeros(1)
 
 
 @dataclass(frozen=True)
-class Published:
+class Published(_Recipe):
     """The published recipe, copies made once: the keys of conf/augment/published.yaml."""
 
     copies_min: int
@@ -83,14 +101,17 @@ class Published:
     squeeze_stretch: bool
     copy_scaling: str
 
-    copies: ClassVar[bool] = True
-    online: ClassVar[bool] = False
+    copies: ClassVar = True
+    bounds: ClassVar = {
+        "copies": (0, np.inf),
+        "noise_sigma": (0, 1),
+        "rate": (0.25, 4),
+        "pitch_max": (0, 12),
+    }
 
     def __post_init__(self) -> None:
-        """Refuse impossible strengths."""
-        _check_range(self, "copies", 0, np.inf)
-        _check_range(self, "rate", 0.25, 4)
-        _check_bounds(self, noise_sigma=(0, 1), pitch_max=(0, 12))
+        """Refuse impossible strengths and scalings."""
+        super().__post_init__()
         if self.copy_scaling not in ("standardise", "minmax"):
             raise Refusal(
                 f"augment.copy_scaling must be standardise or minmax, not {self.copy_scaling}"
@@ -117,7 +138,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Online:
+class Online(_Recipe):
     """Fresh changes of every clip in every epoch: the keys of conf/augment/online.yaml."""
 
     stretch_prob: float
@@ -139,18 +160,25 @@ class Online:
     mix_prob: float
     mix_alpha: float
 
-    copies: ClassVar[bool] = False
-    online: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        """Refuse impossible strengths."""
-        _check_range(self, "rate", 0.25, 4)
-        _check_range(self, "noise_sigma", 1e-9, 1)
-        names = ("stretch", "pitch", "shift", "colour", "noise", "mask", "mix")
-        _check_bounds(self, **{f"{name}_prob": (0, 1) for name in names})
-        _check_bounds(self, pitch_max=(0, 12), pitch_step=(0.01, 12), gain_db=(0, 60))
-        _check_bounds(self, colour_db=(0, 60), mask_height=(0, 1), mask_width=(0, 1))
-        _check_bounds(self, mix_alpha=(1e-3, 1e3))
+    online: ClassVar = True
+    bounds: ClassVar = {
+        "stretch_prob": (0, 1),
+        "rate": (0.25, 4),
+        "pitch_prob": (0, 1),
+        "pitch_max": (0, 12),
+        "pitch_step": (0.01, 12),
+        "shift_prob": (0, 1),
+        "gain_db": (0, 60),
+        "colour_prob": (0, 1),
+        "colour_db": (0, 60),
+        "noise_prob": (0, 1),
+        "noise_sigma": (1e-9, 1),
+        "mask_prob": (0, 1),
+        "mask_height": (0, 1),
+        "mask_width": (0, 1),
+        "mix_prob": (0, 1),
+        "mix_alpha": (1e-3, 1e3),
+    }
 
     @property
     def grid(self) -> np.ndarray:
@@ -206,19 +234,3 @@ def make_recipe(kind: str, **options: object) -> NoAugmentation | Published | On
         return RECIPES[kind](**options)
     except TypeError as error:
         raise Refusal(f"augment.kind={kind} does not go with these keys: {error}") from None
-
-
-def _check_range(recipe: object, name: str, lowest: float, highest: float) -> None:
-    low, high = getattr(recipe, f"{name}_min"), getattr(recipe, f"{name}_max")
-    if not lowest <= low <= high <= highest:
-        raise Refusal(
-            f"augment.{name}_min={low} and augment.{name}_max={high} must satisfy"
-            f" {lowest:g} <= {name}_min <= {name}_max <= {highest:g}"
-        )
-
-
-def _check_bounds(recipe: object, **bounds: tuple[float, float]) -> None:
-    for name, (lowest, highest) in bounds.items():
-        value = getattr(recipe, name)
-        if not lowest <= value <= highest:
-            raise Refusal(f"augment.{name}={value} must lie between {lowest:g} and {highest:g}")

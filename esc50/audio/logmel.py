@@ -1,14 +1,14 @@
 """The log-mel front end: librosa's numbers at the price of the Fourier transform."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from esc50.audio.filters import RowSums, area_weights, band_edges, mel_filters, mel_points
-from esc50.errors import Refusal
+from esc50.audio.filters import area_weights
+from esc50.audio.sparse import RowSums
+from esc50.audio.spec import FeatureSpec
 
 # power_to_db's floor under the logarithm
 _AMIN = 1e-10
@@ -17,90 +17,6 @@ _FLAT_DB = 1e-3
 # standardise="fixed": mean and standard deviation (dB below the clip's loudest cell) over the cells
 # of ESC-10's log-mels, so that inputs have about zero mean, and padding is an average cell.
 _FIXED_MEAN_DB, _FIXED_STD_DB = -55.0, 21.0
-
-
-@dataclass(frozen=True)
-class FeatureSpec:
-    """What shapes the network's input: the keys of conf/features/, nothing else.
-
-    Raises Refusal where the numbers do not go together.
-    """
-
-    sample_rate: int = 44100
-    seconds: float = 5.0
-    n_fft: int = 2048
-    hop_length: int = 512
-    n_mels: int = 128
-    fmin: float = 0.0
-    fmax: float | None = None
-    top_db: float = 80.0
-    frames: int = 500
-    height: int = 128
-    width: int = 128
-    standardise: str = "clip"
-    bands_per_mel: int = 2
-
-    def __post_init__(self) -> None:
-        """Refuse combinations that would give no or wrong numbers."""
-        for key in ("sample_rate", "seconds", "n_fft", "hop_length", "n_mels", "top_db", "frames",
-                    "height", "width", "bands_per_mel"):  # fmt: skip
-            if not getattr(self, key) > 0:
-                raise Refusal(f"features.{key} must be above 0, not {getattr(self, key)}")
-        if self.hop_length > self.n_fft:
-            raise Refusal(
-                f"features.hop_length={self.hop_length} skips samples between windows of"
-                f" features.n_fft={self.n_fft}: choose a hop of at most n_fft"
-            )
-        if not 0 <= self.fmin < self.fmax_hz <= self.sample_rate / 2:
-            raise Refusal(
-                f"features.fmin={self.fmin} and features.fmax={self.fmax} Hz must satisfy"
-                f" 0 <= fmin < fmax <= sample_rate / 2 = {self.sample_rate / 2:g} Hz"
-            )
-        if self.width > self.frames or self.height > self.n_mels:
-            raise Refusal(
-                f"features.height={self.height} and features.width={self.width} must not exceed"
-                f" features.n_mels={self.n_mels} and features.frames={self.frames}:"
-                " area interpolation only makes a picture smaller"
-            )
-        if self.standardise not in ("clip", "fixed", "minmax"):
-            raise Refusal(
-                f"features.standardise must be clip, fixed or minmax, not {self.standardise}"
-            )
-
-    @property
-    def fmax_hz(self) -> float:
-        """Upper edge of the highest mel filter in Hz."""
-        return self.sample_rate / 2 if self.fmax is None else self.fmax
-
-    @property
-    def n_samples(self) -> int:
-        """Samples of one clip."""
-        return round(self.seconds * self.sample_rate)
-
-    @property
-    def n_frames(self) -> int:
-        """Frames of one clip's spectrogram, the first and last centred on its ends."""
-        return 1 + self.n_samples // self.hop_length
-
-    @property
-    def bin_hz(self) -> np.ndarray:
-        """Centre frequency of each FFT bin in Hz: (n_fft // 2 + 1,)."""
-        return np.fft.rfftfreq(self.n_fft, 1 / self.sample_rate)
-
-    @property
-    def edges(self) -> np.ndarray:
-        """First FFT bin of each band, and their number at the end: (n_bands + 1,)."""
-        points = mel_points(self.n_mels, self.fmin, self.fmax_hz)
-        return band_edges(len(self.bin_hz), self.bin_hz[1], points, self.bands_per_mel)
-
-    @property
-    def n_bands(self) -> int:
-        """Rows of the banded spectrogram that the augmentation works on."""
-        return len(self.edges) - 1
-
-    def mel_filters(self, ratio: float = 1.0) -> np.ndarray:
-        """Mel filters of the sound with all frequencies times `ratio`: (n_mels, n_fft // 2 + 1)."""
-        return mel_filters(self.bin_hz * ratio, self.n_mels, self.fmin, self.fmax_hz)
 
 
 class LogMel(torch.nn.Module):

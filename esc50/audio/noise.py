@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from esc50.audio.filters import RowSums
-from esc50.audio.logmel import FeatureSpec, LogMel
+from esc50.audio.logmel import LogMel
+from esc50.audio.sparse import RowSums
+from esc50.audio.spec import FeatureSpec
 
 _BANK_SECONDS = 20.0
 _SEED = 50

@@ -20,6 +20,7 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from esc50.audio.read import audio_digest
 from esc50.errors import Refusal
+from esc50.whole import write_whole
 
 FORMAT = 1  # raise it when the meaning of the stored numbers changes
 BLOCK = 1 << 24  # bytes read at a time when a checksum is taken
@@ -119,7 +120,7 @@ def clip_digests(paths: list[Path], cache_dir: Path) -> list[str]:
     if fresh != memo:
         with contextlib.suppress(OSError):  # a memo only: a read-only cache can still be a hit
             memo_path.parent.mkdir(parents=True, exist_ok=True)
-            _write_json(memo_path, fresh)
+            write_whole(memo_path, json.dumps(fresh))
     return digests
 
 
@@ -143,7 +144,7 @@ def _build(folder: Path, arrays: Shapes, fill: Callable[[RowWriter], None]) -> N
         fill(writer)
         writer.close()
         files = {name: _describe(part / f"{name}.npy") for name in arrays}
-        _write_json(part / "entry.json", {"format": FORMAT, "files": files})
+        (part / "entry.json").write_text(json.dumps({"format": FORMAT, "files": files}))
         if folder.exists():
             shutil.rmtree(folder)
         part.rename(folder)
@@ -181,7 +182,7 @@ def _fault(folder: Path, entry: object, arrays: Shapes) -> str | None:
                 return f"{path.name} has changed since it was written"
             recorded["mtime_ns"] = path.stat().st_mtime_ns  # moved or copied, but whole
             with contextlib.suppress(OSError):  # a read-only disk: checked again next time
-                _write_json(folder / "entry.json", entry)
+                write_whole(folder / "entry.json", json.dumps(entry))
         with path.open("rb") as file:
             np.lib.format.read_magic(file)
             header = np.lib.format.read_array_header_1_0(file)
@@ -213,9 +214,3 @@ def _read_json(path: Path) -> object | None:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-
-
-def _write_json(path: Path, value: object) -> None:
-    part = path.with_name(f"{path.name}.part{os.getpid()}")
-    part.write_text(json.dumps(value), encoding="utf-8")
-    part.replace(path)

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from esc50.data.build import build_folder
+from esc50.data.progress import progress_bar
 from esc50.data.synth import RATE, SOUNDS, record
 from esc50.data.table import ESC10_LABELS, ESC50_CLASSES, MARKER
 from esc50.errors import Refusal
@@ -94,13 +94,10 @@ def _write_clips(folder: Path, seed: int, rows: list[dict]) -> None:
             file.setparams((1, 2, RATE, clip.size, "NONE", "not compressed"))
             file.writeframes(clip.astype("<i2").tobytes())
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     # NumPy and pocketfft release the interpreter's lock for most of a clip.
-    with ThreadPoolExecutor(os.cpu_count()) as pool, Progress(*columns) as progress:
-        for _ in progress.track(pool.map(write, rows), len(rows), description="Making demo sound"):
-            pass
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        progress_bar("making demo sound", len(rows)) as advance,
+    ):
+        for _ in pool.map(write, rows):
+            advance()

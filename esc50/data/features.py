@@ -8,20 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from esc50.audio.augment import Augment
 from esc50.audio.draws import Draws
-from esc50.audio.logmel import FeatureSpec, LogMel
+from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
+from esc50.audio.spec import FeatureSpec
 from esc50.data.cache import RowWriter, entry_key, open_or_build
+from esc50.data.progress import progress_bar
 from esc50.data.table import ClipTable
 
 RENDERING = 1  # raise it when the rendering of copies changes
@@ -68,7 +62,7 @@ def clip_features(
             try:
                 for job in jobs:
                     job.result()
-                    advance(1)
+                    advance()
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -123,26 +117,3 @@ def single_threaded():
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def progress_bar(what: str, total: int):
-    """Show a bar with rate and time left on standard error; yields `advance(count)`."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, transient=False) as progress:
-        task = progress.add_task(what, total=total, rate="")
-
-        def advance(count: int) -> None:
-            progress.advance(task, count)
-            speed = progress.tasks[task].speed
-            if speed:
-                progress.update(task, rate=f"{speed:.0f}/s")
-
-        yield advance

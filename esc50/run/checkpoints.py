@@ -7,6 +7,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from esc50.errors import Refusal
+from esc50.whole import whole
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -16,9 +17,11 @@ class WholeCheckpointIO(TorchCheckpointIO):
         """Write one checkpoint."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.part")
-        torch.save(checkpoint, part)
-        part.replace(path)
+        # Left by a process that was killed, large, and never another's: a run has its folder alone.
+        for left in path.parent.glob(f"{path.name}.part*"):
+            left.unlink()
+        with whole(path, "wb") as file:
+            torch.save(checkpoint, file)
 
 
 def read_specification(path: Path) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from esc50.audio.draws import make_recipe
+from esc50.audio.spec import FeatureSpec
 from esc50.errors import Refusal
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -37,6 +38,10 @@ def _one_of(*choices: Any) -> tuple[Callable, str]:
     return lambda value: (type(value), value) in pairs, f"one of {names}"
 
 
+def _or_null(fits: Callable, words: str) -> tuple[Callable, str]:
+    return lambda value: value is None or fits(value), f"{words}, or null"
+
+
 def _text() -> tuple[Callable, str]:
     return lambda value: isinstance(value, str) and bool(value.strip()), "a text"
 
@@ -55,6 +60,11 @@ def _pair(low: float, high: float, whole: bool = False) -> tuple[Callable, str]:
     return in_order, f"a pair [lowest, highest], each {words}"
 
 
+def _devices() -> tuple[Callable, str]:
+    fits, words = _number(1, whole=True)
+    return lambda value: value == "auto" or fits(value), f"auto or {words}"
+
+
 FLAG = _one_of(True, False)
 SHARE = _number(0, 1)
 RULES = {
@@ -64,6 +74,7 @@ RULES = {
     "monitor": _text(),
     "rerun": FLAG,
     "output_dir": _text(),
+    "jobs_per_gpu": _number(1, whole=True),
     "data.name": _one_of("esc50", "esc10", "demo", "folder"),
     "split.protocol": _one_of("official", "literature", "random", "published"),
     "split.fold": _one_of(1, 2, 3, 4, 5, "all"),
@@ -71,20 +82,14 @@ RULES = {
     "split.test": SHARE,
     "split.pool_val": SHARE,
     "split.keep_sources": FLAG,
+    "optimizer.lr": _number(0),
+    "optimizer.weight_decay": _number(0),
+    "model.head_width": _or_null(*_number(1, whole=True)),
     "model.input_std": _number(1e-6),
     "model.label_smoothing": SHARE,
-    "trainer.devices": _one_of(1),
+    "trainer.devices": _devices(),
+    "trainer.strategy": _one_of("auto", "ddp"),
     "trainer.max_epochs": _number(1, whole=True),
-    "features.sample_rate": _number(1000, 768_000, whole=True),
-    "features.seconds": _number(0.05, 3600),
-    "features.n_fft": _number(16, 2**17, whole=True),
-    "features.hop_length": _number(1, 2**17, whole=True),
-    "features.n_mels": _number(1, 4096, whole=True),
-    "features.fmin": _number(0),
-    "features.top_db": _number(1e-3),
-    "features.frames": _number(1, whole=True),
-    "features.height": _number(1, whole=True),
-    "features.width": _number(1, whole=True),
 }
 
 
@@ -104,14 +109,32 @@ def check(cfg: DictConfig) -> None:
         if known and not fits(value):
             raise Refusal(f"{key}={_show(value)} cannot be: it takes {words}")
     make_recipe(**values["augment"])
+    FeatureSpec(**values["features"])
     if values["monitor"].startswith("test/"):
         raise Refusal(
             f"monitor={values['monitor']} chooses on the test clips, which makes their result "
             "worthless: name a val/ metric"
         )
+    _check_devices(values["trainer"], values["batch_size"])
     missing = next((key for key in OmegaConf.missing_keys(cfg) if key.startswith("data.")), None)
     if missing:
         raise Refusal(f"{missing} has no value: give it as {missing}=...")
+
+
+def _check_devices(trainer: dict[str, Any], batch_size: int) -> None:
+    devices = trainer["devices"]
+    if devices != 1 and trainer.get("strategy") != "ddp":
+        raise Refusal(
+            f"trainer.devices={devices} takes several processes: choose trainer=ddp for GPUs or "
+            "trainer=ddp_cpu for cores"
+        )
+    if devices == "auto" and trainer["accelerator"] == "cpu":
+        raise Refusal("trainer.devices=auto counts GPUs: say how many processes, for cores")
+    if devices != "auto" and devices > batch_size:
+        raise Refusal(
+            f"trainer.devices={devices} is more than batch_size={batch_size}, which is that of all "
+            "processes together: some would have nothing to do"
+        )
 
 
 def _check_keys(cfg: DictConfig) -> None:

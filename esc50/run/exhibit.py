@@ -12,8 +12,8 @@ from esc50.run.config import CONF, check
 from esc50.run.crossval import cross_validate
 from esc50.run.fold import run_fold
 from esc50.run.identity import folder
-from esc50.run.results import write_whole
 from esc50.run.tables import Table
+from esc50.whole import write_whole
 
 # The table of the published README: clips, training, validation and test items, accuracies.
 PUBLISHED = {

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from esc50.errors import Refusal
+from esc50.whole import whole
 
 COLUMNS = (
     "time",
@@ -127,11 +128,11 @@ def _append(path: Path, row: Mapping[str, object]) -> None:
     header += new
     line = _line([_cell(row.get(name)) for name in header])
     if fresh:
-        _write_whole(path, _line(header) + line)
+        _append_bytes(path, _line(header) + line)
     elif new:
         _widen(path, header, len(new), line)
     else:
-        _write_whole(path, line)
+        _append_bytes(path, line)
 
 
 def _mend(path: Path) -> list[str]:
@@ -158,20 +159,15 @@ def _widen(path: Path, header: list[str], n_new: int, row: bytes) -> None:
     """Add columns and the row in a new file that is renamed in: each line gets empty cells."""
     lines = path.read_bytes().rstrip(b"\n").split(b"\n")[1:]
     empty = b"," * n_new
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(_line(header))
-            file.writelines(line.rstrip(b"\r") + empty + b"\n" for line in lines)
-            file.write(row)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole(path, "wb") as file:
+        file.write(_line(header))
+        file.writelines(line.rstrip(b"\r") + empty + b"\n" for line in lines)
+        file.write(row)
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _append_bytes(path: Path, data: bytes) -> None:
     """Append all bytes or, when the disk is full, none."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:

@@ -1,11 +1,12 @@
 """Pictures of results: who was taken for whom, and which classes are hard."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from esc50.whole import whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,13 +74,9 @@ def classes_figure(per_class: Sequence[Mapping[str, Any]], title: str = "") -> "
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write a figure as PNG, beside and renamed in."""
-    part = path.with_name(f"{path.name}.part{os.getpid()}")
-    try:
-        figure.savefig(part, format="png", dpi=120)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write a figure as PNG, whole or not at all."""
+    with whole(path, "wb") as file:
+        figure.savefig(file, format="png", dpi=120)
 
 
 def _figure(width: float, height: float) -> "Figure":

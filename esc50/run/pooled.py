@@ -72,12 +72,7 @@ def source_of(clip: str) -> str:
     return parsed[0] if parsed else clip
 
 
-def read_results(folder: Path) -> dict:
-    """Read a run's results.json.
-
-    Raises:
-        Refusal: it is missing, damaged, or lacks what every run says.
-    """
+def _finished_results(folder: Path) -> dict:
     path = folder / "results.json"
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
@@ -97,7 +92,7 @@ def read_run(folder: Path) -> Run:
     Raises:
         Refusal: results.json or predictions.csv is missing or damaged.
     """
-    results = read_results(folder)
+    results = _finished_results(folder)
     path = folder / "predictions.csv"
     try:
         with path.open(newline="", encoding="utf-8") as file:

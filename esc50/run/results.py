@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,16 +13,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from esc50.errors import Refusal
+from esc50.whole import whole, write_whole
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
 LEAVINGS = ("config.yaml", "results.json", "predictions.csv", "checkpoints", "summary.json")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file beside its place and rename it in."""
-    part = path.with_name(f"{path.name}.part{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
@@ -52,34 +45,33 @@ def write_predictions(
 
     Target and prediction are the table's own target numbers; probabilities float (clips, classes).
     """
-    part = path.with_name(f"{path.name}.part{os.getpid()}")
     predicted = class_labels[probabilities.argmax(1)]
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as file:
         writer = csv.writer(file)
         writer.writerow(["clip", "fold", "target", "prediction", *classes])
         for clip, fold, label, guess, row in zip(
             clips, folds, labels, predicted, probabilities, strict=True
         ):
             writer.writerow([clip, fold, label, guess, *(f"{p:.8g}" for p in row)])
-    part.replace(path)
 
 
 @contextmanager
 def sole_use(folder: Path):
     """Keep a run's folder to this process.
 
+    While another process is making this run, it is waited for; then the run is found done.
+
     Raises:
-        Refusal: the folder cannot be written, or another process is making this run.
+        Refusal: the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise Refusal(
-            f"another process is making this very run in {folder}: wait for it, or set "
-            "hydra.run.dir=... to make it elsewhere"
-        ) from None
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"another process is making this very run in {folder}: waiting for it")
+            lock.acquire()
     except OSError as error:
         raise Refusal(
             f"{folder} cannot be written ({error.strerror or error}): set output_dir or "

@@ -17,8 +17,8 @@ from esc50.data.table import SUPER_CATEGORIES
 from esc50.errors import Refusal
 from esc50.run.estimates import calibration_error, clustered_wilson, f1_macro, log_loss
 from esc50.run.pooled import Pool, Run, is_finished, pool, read_run, run_name
-from esc50.run.results import write_whole
 from esc50.run.summary_text import heading, markdown
+from esc50.whole import write_whole
 
 CONFUSED = 10
 INTERVAL = (
@@ -261,7 +261,7 @@ def _finite(value: Any) -> Any:
 
 
 def _write(summary: dict[str, Any], out: Path) -> None:
-    """Write all files of the summary, each beside and renamed in, summary.json last."""
+    """Write all files of the summary, each whole or not at all, summary.json last."""
     from esc50.run.pictures import classes_figure, confusion_figure, save
 
     title = heading(summary)

@@ -9,8 +9,9 @@ from omegaconf import OmegaConf
 
 from esc50.audio.augment import Augment
 from esc50.audio.draws import Draws
-from esc50.audio.logmel import FeatureSpec, LogMel
+from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
+from esc50.audio.spec import FeatureSpec
 from esc50.errors import Refusal
 
 CONF = Path(__file__).parents[2] / "conf" / "augment"
@@ -273,6 +274,8 @@ def test_only_published_makes_copies(kind):
         ("published", {"copy_scaling": "none"}),
         ("online", {"mix_prob": 1.5}),
         ("online", {"noise_sigma_min": 0.0}),
+        ("online", {"gain_db": "loud"}),
+        ("published", {"copies_max": 2.5}),
         ("none", {"kind": "offline"}),
         ("none", {"rate_min": 1.0}),
     ],

@@ -30,8 +30,8 @@ def bench(monkeypatch):
 
 def test_measures_features_and_writes_every_row(bench, tiny, tmp_path):
     pytest.importorskip("cv2", reason="the published pipeline needs the extra bench")
-    contest, features = bench("bench_contest"), bench("bench_features")
-    clips = bench("bench_clips").link(tiny, tmp_path / "clips", 3)
+    contest, features = bench("bench.contest"), bench("bench.features")
+    clips = bench("bench.clips").link(tiny, tmp_path / "clips", 3)
 
     def measured(worker, **settings):
         turns = OneTurn()
@@ -67,7 +67,7 @@ def test_measures_features_and_writes_every_row(bench, tiny, tmp_path):
 
 
 def test_a_row_in_seconds_is_better_when_lower(bench):
-    contest = bench("bench_contest")
+    contest = bench("bench.contest")
     row = contest.make_row(
         "f", "start", "s", contest.Outcome([2.0, 9.0, 2.0]), other=contest.Outcome([4.0])
     )

@@ -1,6 +1,6 @@
 """The published pipeline as one plain script: files, copies by librosa, training, test accuracy.
 
-    python scripts/bench_whole.py CLIPS FOLDER EPOCHS
+    PYTHONPATH=scripts python -m bench.whole CLIPS FOLDER EPOCHS
 
 Split, clips copied and what is done to each copy are those of `train.py +experiment=augmented`.
 """
@@ -10,16 +10,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from bench_published import Files, Training, change, load, picture
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
+from bench.published import Files, Training, change, load, picture
 from esc50.audio.draws import make_recipe
 from esc50.data.datamodule import DRAW_COPIES
 from esc50.data.split import draw_split
 from esc50.data.table import read_table
 
-CONF = Path(__file__).parents[1] / "conf"
+CONF = Path(__file__).parents[2] / "conf"
 
 
 def main(clips: str, folder: str, epochs: str) -> None:

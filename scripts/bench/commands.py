@@ -7,14 +7,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from bench_contest import Contestant, Outcome, compete, high_water_mib, make_row
-
+from bench.contest import Contestant, Outcome, compete, high_water_mib, make_row
+from esc50.data.progress import progress_bar
 from esc50.errors import Refusal
 
-SCRIPTS = Path(__file__).parent
+SCRIPTS = Path(__file__).parents[1]
 TRAIN = SCRIPTS.parent / "train.py"
 HEAVY = "import torch, torchvision, pytorch_lightning, torchmetrics"
 
@@ -38,7 +37,8 @@ def timed(outcome: Outcome, *command: object, log: Path) -> float:
         seconds = time.perf_counter() - clock
         watch.join()
     if status:
-        raise Refusal(f"{command[0]} failed:\n{log.read_text()[-2000:]}")
+        what = " ".join(map(str, command[:2]))
+        raise Refusal(f"{what} failed:\n{log.read_text()[-2000:]}")
     outcome.values.append(seconds)
     return began
 
@@ -50,7 +50,7 @@ def _watch_memory(pid: int, outcome: Outcome) -> None:
         time.sleep(0.02)
 
 
-def startup(clips: Path, scratch: Path, repeats: int, advance: Callable[[], None]) -> list[dict]:
+def startup(clips: Path, scratch: Path, repeats: int) -> list[dict]:
     """`--help`, `--cfg job`, and from the command to the end of the first training step."""
     log, noted = scratch / "startup.log", scratch / "first_step"
     overrides = [
@@ -59,22 +59,23 @@ def startup(clips: Path, scratch: Path, repeats: int, advance: Callable[[], None
         f"output_dir='{scratch / 'outputs_startup'}'",
         *(f"trainer.limit_{side}_batches=1" for side in ("train", "val", "test")),
         "trainer.max_epochs=1",
-        "+callbacks.first_step._target_=bench_startup.FirstStep",
+        "+callbacks.first_step._target_=bench.startup.FirstStep",
         f"+callbacks.first_step.path='{noted}'",
     ]
     opened = {"clips": clips, "cache_dir": scratch / "cache_startup"}
-    compete({"cache": Contestant("bench_features:reopen", opened)}, 1, scratch, lambda: None)
+    compete({"cache": Contestant("bench.features:reopen", opened)}, 1, scratch, lambda: None)
     hydra, heavy, usage, config, whole, step = (Outcome() for _ in range(6))
-    for _ in range(repeats):
-        timed(hydra, "-c", "import hydra", log=log)
-        timed(heavy, "-c", HEAVY, log=log)
-        timed(usage, TRAIN, "--help", log=log)
-        timed(config, TRAIN, "--cfg", "job", log=log)
-        noted.unlink(missing_ok=True)
-        began = timed(whole, TRAIN, *overrides, log=log)
-        step.values.append(float(noted.read_text()) - began)
-        step.peak_mib = whole.peak_mib
-        advance()
+    with progress_bar("start-up", repeats) as advance:
+        for _ in range(repeats):
+            timed(hydra, "-c", "import hydra", log=log)
+            timed(heavy, "-c", HEAVY, log=log)
+            timed(usage, TRAIN, "--help", log=log)
+            timed(config, TRAIN, "--cfg", "job", log=log)
+            noted.unlink(missing_ok=True)
+            began = timed(whole, TRAIN, *overrides, log=log)
+            step.values.append(float(noted.read_text()) - began)
+            step.peak_mib = whole.peak_mib
+            advance()
     importing = {"limit": hydra, "limit_name": "import hydra alone"}
     libraries = {"limit": heavy, "limit_name": "import torch, Lightning alone"}
     return [
@@ -85,41 +86,36 @@ def startup(clips: Path, scratch: Path, repeats: int, advance: Callable[[], None
     ]
 
 
-def whole_experiment(
-    clips: Path, scratch: Path, repeats: int, epochs: int, advance: Callable[[], None]
-) -> list[dict]:
+def whole_experiment(clips: Path, scratch: Path, epochs: int) -> list[dict]:
     """`+experiment=augmented` with nothing cached against the published pipeline as a script.
 
     Raises:
         Refusal: the two did not train on the same number of items, or one failed.
     """
-    ours, theirs = Outcome(), Outcome()
-    accuracy = {"ours": [], "other": []}
-    for repeat in range(repeats):
-        folder = scratch / f"whole{repeat}"
-        folder.mkdir()
-        overrides = [
-            "+experiment=augmented",
-            *_data(clips, folder / "cache"),
-            f"output_dir='{folder / 'outputs'}'",
-            f"trainer.max_epochs={epochs}",
-            "callbacks.early_stopping=null",
-        ]
+    ours, theirs, folder = Outcome(), Outcome(), scratch / "whole"
+    folder.mkdir()
+    overrides = [
+        "+experiment=augmented",
+        *_data(clips, folder / "cache"),
+        f"output_dir='{folder / 'outputs'}'",
+        f"trainer.max_epochs={epochs}",
+        "callbacks.early_stopping=null",
+    ]
+    with progress_bar("whole experiment", 2) as advance:
         timed(ours, TRAIN, *overrides, log=folder / "ours.log")
         results = json.loads(next(folder.glob("outputs/**/results.json")).read_text())
         advance()
         log = folder / "published.log"
-        timed(theirs, SCRIPTS / "bench_whole.py", clips, folder / "npy", epochs, log=log)
+        timed(theirs, "-Pm", "bench.whole", clips, folder / "npy", epochs, log=log)
         published = json.loads(log.read_text().splitlines()[-1])
         advance()
-        if published["n_train"] != results["n_train"]:
-            raise Refusal(f"{published['n_train']} against {results['n_train']} training items")
-        accuracy["ours"].append(results["test/acc"])
-        accuracy["other"].append(published["test/acc"])
-        shutil.rmtree(folder)
+    if published["n_train"] != results["n_train"]:
+        raise Refusal(f"{published['n_train']} against {results['n_train']} training items")
+    shutil.rmtree(folder)
     what = f"+experiment=augmented, {results['n_train']:,} items, {epochs} epochs"
     row = make_row("d", what, "s", ours, against="published pipeline", other=theirs)
-    return [row | {"ours_test_acc": accuracy["ours"], "other_test_acc": accuracy["other"]}]
+    accuracy = {"ours_test_acc": [results["test/acc"]], "other_test_acc": [published["test/acc"]]}
+    return [row | accuracy]
 
 
 def _data(clips: Path, cache_dir: Path) -> list[str]:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from bench_contest import Turns
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.nn import functional as F
 
 import esc50.run.identity  # noqa: F401  (the resolvers that the config needs)
+from bench.contest import Turns
 from esc50.data.datamodule import ESC50DataModule
 from esc50.model.classifier import Classifier
 from esc50.run.config import CONF
@@ -76,8 +76,9 @@ def ours(
 
 def published(turns: Turns, folder: str, batch_size: int, steps: int) -> None:
     """Train by the published loop from .npy files, one a clip; what is in them costs nothing."""
-    from bench_published import SIZE, Files, Training
     from torch.utils.data import DataLoader
+
+    from bench.published import SIZE, Files, Training
 
     n, rng = batch_size * steps, np.random.default_rng(0)
     Path(folder).mkdir()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from esc50.errors import Refusal
 
-BENCHMARK = Path(__file__).with_name("benchmark.py")
+BENCHMARK = Path(__file__).parents[1] / "benchmark.py"
 MIB = 1 << 20
 
 

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bench_contest import Turns
 from omegaconf import OmegaConf
 
+from bench.contest import Turns
 from esc50.audio.augment import Augment
-from esc50.audio.logmel import FeatureSpec, LogMel
+from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
+from esc50.audio.spec import FeatureSpec
 from esc50.data.table import read_table
 
 BATCH = 64
 TORCH_BATCH = 16  # what the batched waveform library is handed at a time
 RATES, SEMITONES, SIGMA = (0.8, 1.25), 2, 0.005
-ONLINE = Path(__file__).parents[1] / "conf" / "augment" / "online.yaml"
+ONLINE = Path(__file__).parents[2] / "conf" / "augment" / "online.yaml"
 
 
 def ours(turns: Turns, clips: str, batches: int) -> None:
@@ -60,7 +61,7 @@ def limit(turns: Turns, clips: str, examples: int) -> None:
 
 def librosa_offline(turns: Turns, clips: str, examples: int) -> None:
     """Librosa's time_stretch and pitch_shift, numpy's noise, librosa's mel, as published."""
-    from bench_published import change, picture
+    from bench.published import change, picture
 
     rng = np.random.default_rng(0)
     waveforms, sr = _waveforms(clips, examples), FeatureSpec().sample_rate
@@ -76,7 +77,8 @@ def librosa_offline(turns: Turns, clips: str, examples: int) -> None:
 def audiomentations_offline(turns: Turns, clips: str, examples: int) -> None:
     """Audiomentations with its own (fastest) stretching, then librosa's mel, as published."""
     from audiomentations import AddGaussianNoise, Compose, PitchShift, TimeStretch
-    from bench_published import picture
+
+    from bench.published import picture
 
     change = Compose(
         [

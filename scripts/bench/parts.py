@@ -1,12 +1,12 @@
 """What the benchmark measures: its parts, their sizes, who competes in each."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench_clips import check_space, copy_as, link
-from bench_contest import Contestant, Outcome, compete, make_row
+from bench.clips import check_space, copy_as, link
+from bench.contest import Contestant, Outcome, compete, make_row
+from esc50.data.progress import progress_bar
 
 CACHED_BYTES = 65_536 + 2 * 239 * 431  # of a clip's log-mel and spectrum
 WAVEFORM_LIBRARIES = {
@@ -45,13 +45,12 @@ class Bench:
     sizes: Sizes
     scratch: Path
     wav: Path  # base clips, in ESC-50 layout
-    progress: Callable  # (description, turns) -> advance
 
     def contest(self, what: str, who: dict[str, Contestant], repeats: int | None = None) -> dict:
         """Let them compete under a progress bar."""
         repeats = repeats or self.sizes.repeats
-        advance = self.progress(what, repeats * len(who))
-        return compete(who, repeats, self.scratch, advance)
+        with progress_bar(what, repeats * len(who)) as advance:
+            return compete(who, repeats, self.scratch, advance)
 
     def features(self) -> list[dict]:
         """(a) Clips a second from sound files to cached features."""
@@ -87,12 +86,12 @@ class Bench:
         """(b) Milliseconds for an example that is stretched, shifted and noisy."""
         clips, n = self.wav, self.sizes.examples
         who = {
-            "ours": Contestant("bench_augment:ours", _at(clips, batches=self.sizes.batches)),
-            "limit": Contestant("bench_augment:limit", _at(clips, examples=64)),
+            "ours": Contestant("bench.augment:ours", _at(clips, batches=self.sizes.batches)),
+            "limit": Contestant("bench.augment:limit", _at(clips, examples=64)),
         }
         for name, function in WAVEFORM_LIBRARIES.items():
             optional = name != "librosa offline"
-            who[name] = Contestant(f"bench_augment:{function}", _at(clips, examples=n), optional)
+            who[name] = Contestant(f"bench.augment:{function}", _at(clips, examples=n), optional)
         done = self.contest("augmentation", who)
         limit = {"limit_name": "one rfft of a clip", "limit": done["limit"]}
         what = "stretched, shifted, noisy example"
@@ -165,11 +164,11 @@ GROWTH = {"cache build": "clips/s", "opening the cache": "s", "training, online"
 
 
 def _features(function: str, **settings: object) -> Contestant:
-    return Contestant(f"bench_features:{function}", settings)
+    return Contestant(f"bench.features:{function}", settings)
 
 
 def _training(function: str, **settings: object) -> Contestant:
-    return Contestant(f"bench_training:{function}", settings)
+    return Contestant(f"bench.training:{function}", settings)
 
 
 def _at(clips: Path, **settings: object) -> dict:

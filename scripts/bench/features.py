@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from bench_contest import Turns
 
-from esc50.audio.logmel import FeatureSpec, LogMel
+from bench.contest import Turns
+from esc50.audio.logmel import LogMel
+from esc50.audio.spec import FeatureSpec
 from esc50.data.cache import clip_digests
 from esc50.data.features import clip_features, single_threaded
 from esc50.data.table import read_table
@@ -41,7 +42,7 @@ def reopen(turns: Turns, clips: str, cache_dir: str) -> None:
 
 def published(turns: Turns, clips: str, folder: str) -> None:
     """One clip after the other through librosa and OpenCV into a .npy file each."""
-    from bench_published import load, picture
+    from bench.published import load, picture
 
     paths = read_table(Path(clips)).paths
     Path(folder).mkdir(parents=True, exist_ok=True)
