@@ -1,7 +1,7 @@
 """The LightningDataModule: table -> split -> cached features -> batches -> augmentation."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,69 +9,22 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
 from esc50.audio.augment import Augment
 from esc50.audio.draws import Draws
 from esc50.audio.logmel import FeatureSpec
 from esc50.data.audit import Audit, audit_split
+from esc50.data.batches import Batch, EpochShuffle, Items, Shares, rows
 from esc50.data.cache import clip_digests
 from esc50.data.features import clip_features, copy_features
 from esc50.data.source import open_clips
 from esc50.data.split import Split, draw_split
 from esc50.data.table import ClipTable
+from esc50.errors import Refusal
 
 RESIDENT_SHARE = 0.25  # of a GPU's free memory that the features may fill; the rest is training's
-DRAW_COPIES, DRAW_EPOCH, DRAW_ORDER = 11, 12, 13  # keep the streams of random numbers apart
-
-Batch = dict[str, Tensor]
-
-
-class Items(Dataset):
-    """One side of the split; hands out whole batches, gathered without Python a clip.
-
-    The arrays may lie in a memory map or on a GPU; a batch is made where they are.
-    """
-
-    def __init__(
-        self, items: np.ndarray, clips: dict[str, Tensor], copies: Tensor | None, targets: Tensor
-    ):
-        """Take item numbers, arrays of the clips, log-mels of the copies, targets of all items."""
-        self.items = torch.from_numpy(items)
-        self.clips, self.copies, self.targets = clips, copies, targets
-
-    def __len__(self) -> int:
-        """Count the items."""
-        return len(self.items)
-
-    def __getitems__(self, positions: list[int]) -> Batch:
-        """Gather a batch: item (batch,), y (batch,), x (batch, 1, height, width), and spectra."""
-        items = self.items[torch.as_tensor(positions)]
-        n_clips = len(self.clips["logmel"])
-        of_copy = items >= n_clips
-        clips = items.where(~of_copy, 0)
-        batch = {name: _rows(array, clips) for name, array in self.clips.items()}
-        batch["x"] = batch.pop("logmel")
-        if of_copy.any():
-            batch["x"][of_copy.to(batch["x"].device)] = _rows(self.copies, items[of_copy] - n_clips)
-        return batch | {"item": items, "y": _rows(self.targets, items)}
-
-
-class EpochShuffle(Sampler[int]):
-    """A new order every epoch that depends on seed and epoch alone, so a resumed run repeats it."""
-
-    def __init__(self, n: int, seed: int, epoch: Callable[[], int]):
-        """Shuffle `n` items by `seed` and whatever `epoch()` says when an epoch begins."""
-        self.n, self.seed, self.epoch = n, seed, epoch
-
-    def __len__(self) -> int:
-        """Count the items."""
-        return self.n
-
-    def __iter__(self) -> Iterator[int]:
-        """Yield positions."""
-        rng = np.random.default_rng([self.seed, self.epoch(), DRAW_ORDER])
-        yield from rng.permutation(self.n).tolist()
+DRAW_COPIES, DRAW_EPOCH = 11, 12  # keep the streams of random numbers apart
 
 
 class ESC50DataModule(pl.LightningDataModule):
@@ -79,7 +32,10 @@ class ESC50DataModule(pl.LightningDataModule):
 
     Batches are dictionaries: x float32 (batch, 1, height, width), y int64 (batch,), item int64
     (batch,); with mixing also y_mix int64 (batch,) and share float32 (batch,), that of y.
-    Validation and test read clean features only.
+    Validation and test read clean features only. Of the processes that a trainer runs on, each
+    gets its share of every batch, with `weight`, a float, by which its mean loss is to be
+    multiplied for the mean over the processes to be that over the batch; what training sees is the
+    same on any number of processes.
     """
 
     def __init__(
@@ -140,28 +96,34 @@ class ESC50DataModule(pl.LightningDataModule):
         self.audit = audit_split(self.table, self.split, self.digests, arrays["logmel"])
 
     def train_dataloader(self) -> DataLoader:
-        """Training items, in a new order every epoch."""
-        order = EpochShuffle(len(self.split.train), self.seed, lambda: self.trainer.current_epoch)
-        return self._loader(self.split.train, order)
+        """Training items, in a new order every epoch.
+
+        On several processes, a last batch of fewer items than processes is left out: batch norm
+        can do nothing with an empty share.
+        """
+        n, world = len(self.split.train), self.trainer.world_size
+        if n < world:
+            raise Refusal(
+                f"{n} training items are too few for {world} processes: set a lower trainer.devices"
+            )
+        order = EpochShuffle(n, self.seed, lambda: self.trainer.current_epoch)
+        if self.trainer.overfit_batches:
+            order = range(n)
+        partners = self._partners if self.augment.online and world > 1 else None
+        return self._loader(self.split.train, order, self.augment.online, world, partners)
 
     def val_dataloader(self) -> DataLoader | list:
         """Validation items; none under `literature`."""
-        return self._loader(self.split.val) if len(self.split.val) else []
+        n = len(self.split.val)
+        return self._loader(self.split.val, range(n)) if n else []
 
     def test_dataloader(self) -> DataLoader:
         """Test clips."""
-        return self._loader(self.split.test)
+        return self._loader(self.split.test, range(len(self.split.test)))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Augment a training batch on its own device; others pass as they are."""
-        if "magnitude" not in batch:
-            return batch
-        epoch = self.trainer.current_epoch
-        if self._draws[0] != epoch:
-            # One draw a clip and epoch, so it does not depend on batches, workers or devices.
-            rng = np.random.default_rng([self.seed, epoch, DRAW_EPOCH])
-            self._draws = (epoch, self.augment.draw(len(self.table), rng))
-        return self._augmented(batch, self._draws[1])
+        return self._augmented(batch, self._epoch_draws()) if "magnitude" in batch else batch
 
     def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Log-mels (n, 1, height, width) of training clips, and of what training makes of them.
@@ -173,28 +135,58 @@ class ESC50DataModule(pl.LightningDataModule):
         if self.copies is not None:
             clips = clips[np.isin(clips, self.split.clip_of[n_clips:])]
         clips = clips[:: max(1, len(clips) // n)][:n]
-        before = _rows(self.clips["logmel"], torch.from_numpy(clips))
+        before = rows(self.clips["logmel"], torch.from_numpy(clips))
         if self.augment.online:
             items = Items(clips, self.clips, None, self.targets)
             rng = np.random.default_rng([self.seed, 0, DRAW_EPOCH])
-            batch = items.__getitems__(list(range(len(clips))))
+            batch = items.gather(range(len(clips)))
             return before, self._augmented(batch, self.augment.draw(n_clips, rng))["x"]
         if self.copies is None:
             return before, None
         source = self.split.clip_of[n_clips:]
-        rows = [int(np.argmax(source == clip)) for clip in clips]
-        return before, _rows(self.copies, torch.tensor(rows))
+        copies = [int(np.argmax(source == clip)) for clip in clips]
+        return before, rows(self.copies, torch.tensor(copies))
+
+    def _epoch_draws(self) -> Draws:
+        """What to do to each clip: one draw a clip and epoch, whatever the batches and devices."""
+        epoch = self.trainer.current_epoch
+        if self._draws[0] != epoch:
+            rng = np.random.default_rng([self.seed, epoch, DRAW_EPOCH])
+            self._draws = (epoch, self.augment.draw(len(self.table), rng))
+        return self._draws[1]
+
+    def _partners(self, positions: np.ndarray) -> np.ndarray:
+        """Row of a training batch of what each of its clips is mixed with, or its own."""
+        draws = self._epoch_draws()[self.split.train[positions]]
+        return np.where(draws.share != 1, draws.partners, np.arange(len(draws)))
 
     def _augmented(self, batch: Batch, draws: Draws) -> Batch:
         augment = self.augment.to(batch["x"].device)
+        own, partner = draws[batch["item"].cpu().numpy()], None
+        n = len(own)
+        if "partner" in batch:
+            n = len(batch["partner"])
+            own.share[n:] = 1  # guests are there to be mixed in as they are
+            partner = np.pad(batch["partner"].cpu().numpy(), (0, len(own) - n))
         x, partner, share = augment.render_mixed(
-            batch["magnitude"], batch["peak"], batch["x"], draws[batch["item"].cpu().numpy()]
+            batch["magnitude"], batch["peak"], batch["x"], own, partner
         )
-        kept = {"item": batch["item"], "x": x, "y": batch["y"]}
-        return kept if partner is None else kept | {"y_mix": batch["y"][partner], "share": share}
+        kept = {"item": batch["item"][:n], "x": x[:n], "y": batch["y"][:n]}
+        if "weight" in batch:
+            kept["weight"] = batch["weight"]
+        if partner is None:
+            return kept
+        return kept | {"y_mix": batch["y"][partner][:n], "share": share[:n]}
 
-    def _loader(self, items: np.ndarray, order: Sampler | None = None) -> DataLoader:
-        spectra = order is not None and self.augment.online
+    def _loader(
+        self,
+        items: np.ndarray,
+        order: Sequence[int] | EpochShuffle,
+        spectra: bool = False,
+        least: int = 1,
+        partners: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> DataLoader:
+        rank, world = self.trainer.global_rank, self.trainer.world_size
         clips = self.clips if spectra else {"logmel": self.clips["logmel"]}
         copies, targets = self.copies, self.targets
         device = self.trainer.strategy.root_device
@@ -206,17 +198,12 @@ class ESC50DataModule(pl.LightningDataModule):
         # On a CPU a gather takes a hundredth of the step: workers would cost more than they save.
         return DataLoader(
             Items(items, clips, copies, targets),
-            batch_size=self.batch_size,
-            sampler=order,
+            batch_sampler=Shares(order, self.batch_size, rank, world, least, partners),
             collate_fn=_as_it_is,
             num_workers=2 if streamed else 0,
             persistent_workers=streamed,
             pin_memory=streamed,
         )
-
-
-def _rows(array: Tensor, rows: Tensor) -> Tensor:
-    return array.index_select(0, rows.to(array.device))
 
 
 def _bytes(*arrays: Tensor | None) -> int:

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
 from hydra.utils import instantiate
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from esc50.model.batchnorm import share_batch_norm
 from esc50.model.resnet import single_channel_resnet18
 
 Batch = dict[str, Tensor]
@@ -27,6 +29,25 @@ class CategoryAccuracy(MulticlassAccuracy):
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Count a batch: preds (batch, classes), target int64 (batch,)."""
         super().update(self.group_of_class[preds.argmax(1)], self.group_of_class[target])
+
+
+class MeanLoss(Metric):
+    """The mean loss of all items, however they are spread over batches and processes."""
+
+    def __init__(self):
+        """Start at nothing."""
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, mean: Tensor, count: int) -> None:
+        """Add `count` items by their mean loss."""
+        self.total = self.total + mean * count
+        self.count = self.count + count
+
+    def compute(self) -> Tensor:
+        """Mean over all items."""
+        return self.total / self.count
 
 
 class Classifier(pl.LightningModule):
@@ -58,7 +79,7 @@ class Classifier(pl.LightningModule):
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.monitor = monitor
         self.specification = {"format": FORMAT, **(specification or {})}
-        self.network = single_channel_resnet18(n_classes, model["weights"])
+        self.network = single_channel_resnet18(n_classes, model["weights"], model["head_width"])
         # Convolutions, norms and pooling all run faster on interleaved channels, on CPU and GPU.
         self.network = self.network.to(memory_format=torch.channels_last)
         accuracy = MulticlassAccuracy(n_classes, average="micro")
@@ -68,14 +89,24 @@ class Classifier(pl.LightningModule):
             scores["acc_category5"] = CategoryAccuracy(torch.tensor(categories))
         self.val_metrics = MetricCollection(scores, prefix="val/", compute_groups=False).clone()
         self.test_metrics = self.val_metrics.clone(prefix="test/")
+        self.train_loss, self.val_loss, self.test_loss = MeanLoss(), MeanLoss(), MeanLoss()
         self.tested: list[tuple[Tensor, Tensor]] = []
 
     def forward(self, x: Tensor) -> Tensor:
         """Log-mels (batch, 1, height, width) to logits (batch, classes)."""
         return self.network((x - self.model["input_mean"]) / self.model["input_std"])
 
+    def setup(self, stage: str) -> None:
+        """Have batch norm see whole batches where several processes share them."""
+        if self.trainer.world_size > 1:
+            share_batch_norm(self.network, self.trainer.strategy.root_device)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Cross-entropy; of a mixture, the mean over both targets by their shares."""
+        """Cross-entropy; of a mixture, the mean over both targets by their shares.
+
+        Of a share of a batch it is weighted, so that the mean over all processes is that over the
+        batch.
+        """
         logits = self(batch["x"])
         smoothing = self.model["label_smoothing"]
         if "share" in batch:
@@ -89,19 +120,32 @@ class Classifier(pl.LightningModule):
             loss = F.cross_entropy(logits, batch["y"], label_smoothing=smoothing)
         self.train_metrics.update(logits, batch["y"])
         size = len(batch["y"])
+        self.train_loss.update(loss.detach(), size)
+        # Of several processes this is the leader's: to ask the others would hold up every step.
         self.log("step/loss", loss, on_step=True, on_epoch=False)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
-        self.log_dict(self.train_metrics, on_step=False, on_epoch=True, batch_size=size)
-        return loss
+        whole = {"on_step": False, "on_epoch": True, "batch_size": size}
+        self.log("train/loss", self.train_loss, prog_bar=True, **whole)
+        self.log_dict(self.train_metrics, **whole)
+        return loss * batch.get("weight", 1.0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and metrics on clean clips."""
-        self._evaluate(batch, "val", self.val_metrics)
+        self._evaluate(batch, "val", self.val_metrics, self.val_loss)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and metrics, and each clip's probabilities for predictions.csv."""
-        logits = self._evaluate(batch, "test", self.test_metrics)
+        logits = self._evaluate(batch, "test", self.test_metrics, self.test_loss)
         self.tested.append((batch["item"].cpu(), logits.float().softmax(1).cpu()))
+
+    def on_test_epoch_end(self) -> None:
+        """Gather what other processes tested, batch by batch in its own order."""
+        if self.trainer.world_size > 1:
+            shares = [None] * self.trainer.world_size
+            dist.all_gather_object(shares, self.tested)
+            self.tested = [
+                tuple(_in_order(column) for column in zip(*batch, strict=True))
+                for batch in zip(*shares, strict=True)
+            ]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the specification, and this epoch's metrics, under the key `esc50`."""
@@ -112,12 +156,14 @@ class Classifier(pl.LightningModule):
         }
         checkpoint["esc50"] = {**self.specification, "metrics": metrics}
 
-    def _evaluate(self, batch: Batch, stage: str, metrics: MetricCollection) -> Tensor:
-        logits = self(batch["x"])
-        loss = F.cross_entropy(logits.float(), batch["y"])
-        metrics.update(logits, batch["y"])
-        size = len(batch["y"])
-        self.log(f"{stage}/loss", loss, prog_bar=True, batch_size=size)
+    def _evaluate(
+        self, batch: Batch, stage: str, metrics: MetricCollection, mean_loss: MeanLoss
+    ) -> Tensor:
+        logits, size = self(batch["x"]), len(batch["y"])
+        if size:  # a process's share of a small batch may be empty
+            metrics.update(logits, batch["y"])
+            mean_loss.update(F.cross_entropy(logits.float(), batch["y"]), size)
+        self.log(f"{stage}/loss", mean_loss, prog_bar=True, batch_size=size)
         self.log_dict(metrics, batch_size=size)
         return logits
 
@@ -139,3 +185,11 @@ class Classifier(pl.LightningModule):
                 "monitor": self.monitor,
             },
         }
+
+
+def _in_order(shares: tuple[Tensor, ...]) -> Tensor:
+    """A batch of the shares that were dealt out of it, one row to each process in turn."""
+    batch = torch.cat(shares)
+    for rank, share in enumerate(shares):
+        batch[rank :: len(shares)] = share
+    return batch

@@ -9,7 +9,9 @@ from torchvision.models import ResNet18_Weights, resnet18
 from esc50.errors import Refusal
 
 
-def single_channel_resnet18(n_classes: int, weights: str | None = None) -> nn.Module:
+def single_channel_resnet18(
+    n_classes: int, weights: str | None = None, head_width: int | None = None
+) -> nn.Module:
     """Build the network: input (batch, 1, height, width), output logits (batch, n_classes).
 
     The first convolution keeps ImageNet's filters where weights are given: summed over red, green
@@ -18,6 +20,7 @@ def single_channel_resnet18(n_classes: int, weights: str | None = None) -> nn.Mo
     Args:
         n_classes: outputs of the last layer, which is always new.
         weights: None, "imagenet" (torchvision's), or the path of a torchvision state dict.
+        head_width: units of a layer between the pooled features and the outputs; None: no layer.
 
     Raises:
         Refusal: the weights are absent, cannot be downloaded, or are not a ResNet-18's.
@@ -25,6 +28,10 @@ def single_channel_resnet18(n_classes: int, weights: str | None = None) -> nn.Mo
     network = resnet18(num_classes=n_classes)
     network.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
     nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+    if head_width is not None:
+        features = network.fc.in_features
+        hidden, outputs = nn.Linear(features, head_width), nn.Linear(head_width, n_classes)
+        network.fc = nn.Sequential(hidden, nn.ReLU(inplace=True), outputs)
     if weights is not None:
         _load(network, _imagenet() if weights == "imagenet" else _from_file(weights), weights)
     return network

@@ -32,9 +32,10 @@ class ClipsPerSecond(pl.Callback):
         self.seconds = time.perf_counter() - self.started
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Log the rate."""
+        """Log the rate, of all processes together."""
         if self.items:
-            pl_module.log("clips_per_second", self.items / self.seconds, prog_bar=True)
+            rate, together = self.items / self.seconds, {"sync_dist": True, "reduce_fx": "sum"}
+            pl_module.log("clips_per_second", rate, prog_bar=True, **together)
 
 
 class Pictures(pl.Callback):
@@ -46,7 +47,7 @@ class Pictures(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Draw some training clips as they are and as training sees them."""
-        if trainer.logger is None or trainer.current_epoch > 0:
+        if not self._draws(trainer) or trainer.current_epoch > 0:
             return
         before, after = trainer.datamodule.examples(self.n_clips)
         pictures = [before] if after is None else [before, after]
@@ -58,7 +59,7 @@ class Pictures(pl.Callback):
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Draw who was taken for whom."""
-        if trainer.logger is None or not pl_module.tested:
+        if not self._draws(trainer) or not pl_module.tested:
             return
         from esc50.run.pictures import confusion_figure
 
@@ -69,3 +70,6 @@ class Pictures(pl.Callback):
         np.add.at(counts, (table.targets[items], predicted), 1)
         figure = confusion_figure(counts, list(table.classes))
         trainer.logger.experiment.add_figure("test/confusion", figure, trainer.current_epoch)
+
+    def _draws(self, trainer: pl.Trainer) -> bool:
+        return trainer.logger is not None and trainer.is_global_zero

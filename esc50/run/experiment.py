@@ -2,20 +2,24 @@
 
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from esc50.run.crossval import cross_validate
-from esc50.run.fold import run_fold
+from esc50.run.fold import follow_fold, run_fold
+from esc50.run.ranks import is_follower
 from esc50.run.report import print_fold
 
 
-def run(cfg: DictConfig) -> float | None:
-    """Run what the config says; returns the monitored metric, which is what a sweep optimises.
+def run(cfg: DictConfig, folder: Path) -> float | None:
+    """Run what the config says, in `folder`.
 
-    Under a protocol without validation there is none, and the result is None.
+    Returns:
+        The monitored metric, which is what a sweep optimises; None under a protocol without
+        validation, and in a process that but helps another one with its run.
     """
-    folder = Path(HydraConfig.get().runtime.output_dir)
+    if is_follower():
+        follow_fold(cfg, folder)
+        return None
     if cfg.split.fold == "all":
         return cross_validate(cfg, folder)
     results = run_fold(cfg, folder)

@@ -1,5 +1,6 @@
 """One fold of one seed: data, network, training, the one test, results on disk."""
 
+import gc
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from esc50.data.datamodule import ESC50DataModule
 from esc50.model.classifier import Classifier
@@ -21,6 +23,7 @@ from esc50.run.hardware import best_precision, keep_freed_memory
 from esc50.run.identity import signature
 from esc50.run.ledger import append, read
 from esc50.run.quiet import quiet
+from esc50.run.ranks import count, together
 from esc50.run.results import (
     keep_aside,
     provenance,
@@ -46,9 +49,8 @@ def run_fold(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     Raises:
         Refusal: whatever is wrong with data, config or checkpoint, in a sentence.
     """
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    sections = {key: plain[key] for key in ("data", "split", "features", "augment")}
-    data = ESC50DataModule(**sections, batch_size=cfg.batch_size, seed=cfg.seed)
+    plain, data = _opened(cfg)
+    count(plain["trainer"], cfg.batch_size)  # refuses devices that are not there
     with sole_use(folder):
         data.open_table()
         identity = dict(
@@ -63,6 +65,30 @@ def run_fold(cfg: DictConfig, folder: Path) -> dict[str, Any]:
             write_results(folder, results)
         _enter(Path(cfg.output_dir) / "results.csv", results)
     return results
+
+
+def follow_fold(cfg: DictConfig, folder: Path) -> None:
+    """Train and test one fold together with the process that leads it, and write nothing."""
+    plain, data = _opened(cfg)
+    _begin(cfg, data)
+    _train_and_test(cfg, plain, data, folder, {}, cfg.ckpt_path and Path(cfg.ckpt_path))
+
+
+def _opened(cfg: DictConfig) -> tuple[dict[str, Any], ESC50DataModule]:
+    """The config as plain dictionaries, and the data it names."""
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    sections = {key: plain[key] for key in ("data", "split", "features", "augment")}
+    return plain, ESC50DataModule(**sections, batch_size=cfg.batch_size, seed=cfg.seed)
+
+
+def _begin(cfg: DictConfig, data: ESC50DataModule) -> None:
+    quiet()
+    keep_freed_memory()
+    # The last run's trainer, network and data hold one another: freed now, their memory serves
+    # this run.
+    gc.collect()
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    data.setup()
 
 
 def _enter(ledger: Path, results: dict[str, Any]) -> None:
@@ -105,11 +131,8 @@ def _make(
     start: Path | None,
 ) -> dict[str, Any]:
     """Train, choose, test once; returns the results and leaves all else in the folder."""
-    quiet()
-    keep_freed_memory()
     write_whole(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
-    pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    data.setup()
+    _begin(cfg, data)
     print(f"{cfg.split.protocol} split, fold {cfg.split.fold}: {data.audit.sentence}")
     table = data.table
     about = {
@@ -119,28 +142,7 @@ def _make(
         "leaky": data.audit.leaky,
         "synthetic": table.synthetic,
     }
-    trainer, checkpoint = _trainer(plain, data, folder)
-    module = Classifier(
-        plain["model"],
-        plain["optimizer"],
-        plain["scheduler"],
-        cfg.monitor,
-        len(table.classes),
-        None if table.categories5 is None else table.categories5.tolist(),
-        {
-            **about,
-            "classes": list(table.classes),
-            "class_labels": table.class_labels.tolist(),
-            "features": plain["features"],
-            "config": plain,
-        },
-    )
-    began = time.perf_counter()
-    trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
-    seconds = time.perf_counter() - began
-    epochs = trainer.current_epoch
-    chosen = Path(checkpoint.best_model_path)
-    tested = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=False)[0]
+    trainer, module, measured = _train_and_test(cfg, plain, data, folder, about, start)
     results = {
         **about,
         "n_classes": len(table.classes),
@@ -148,12 +150,9 @@ def _make(
         "n_train_clips": len(set(data.split.clip_of[data.split.train].tolist())),
         "n_val": len(data.split.val),
         "n_test": len(data.split.test),
-        "epochs": epochs,
         **{key: None for key in ("train/acc", "val/acc", "val/loss", "val/f1_macro")},
         "test/acc_category5": None,
-        **(read_specification(chosen) or {})["metrics"],
-        **tested,
-        "seconds_fit": round(seconds, 3),
+        **measured,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "audit": data.audit.sentence,
         "run_dir": str(folder.resolve()),
@@ -162,6 +161,45 @@ def _make(
     _write_predictions(folder, data, module)
     _log_hyperparameters(trainer, plain, results)
     return results
+
+
+def _train_and_test(
+    cfg: DictConfig,
+    plain: dict[str, Any],
+    data: ESC50DataModule,
+    folder: Path,
+    about: dict[str, Any],
+    start: Path | None,
+) -> tuple[pl.Trainer, Classifier, dict[str, Any]]:
+    """What all processes of a run do together; returns what was measured, the same in all."""
+    table = data.table
+    with together(cfg, folder, start):
+        trainer, checkpoint = _trainer(plain, data, folder)
+        module = Classifier(
+            plain["model"],
+            plain["optimizer"],
+            plain["scheduler"],
+            cfg.monitor,
+            len(table.classes),
+            None if table.categories5 is None else table.categories5.tolist(),
+            {
+                **about,
+                "classes": list(table.classes),
+                "class_labels": table.class_labels.tolist(),
+                "features": plain["features"],
+                "config": plain,
+            },
+        )
+        began = time.perf_counter()
+        trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
+        measured = {
+            "epochs": trainer.current_epoch,
+            "seconds_fit": round(time.perf_counter() - began, 3),
+        }
+        chosen = Path(checkpoint.best_model_path)
+        tested = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=False)[0]
+        chosen_on = (read_specification(chosen) or {})["metrics"]
+    return trainer, module, {**measured, **chosen_on, **tested}
 
 
 def _trainer(
@@ -180,7 +218,8 @@ def _trainer(
         for entry in plain["logger"].values()
         if entry
     ]
-    settings = dict(plain["trainer"])
+    world = count(plain["trainer"], data.batch_size)
+    settings = plain["trainer"] | {"devices": world, "strategy": "ddp" if world > 1 else "auto"}
     if settings["precision"] == "auto":
         settings["precision"] = best_precision(settings["accelerator"])
     if not settings["enable_progress_bar"]:
@@ -189,7 +228,9 @@ def _trainer(
         settings,
         callbacks=list(callbacks.values()),
         logger=loggers or False,
-        plugins=[WholeCheckpointIO()],
+        # A run's processes are its own affair: else a scheduler's variables would say who is who.
+        plugins=[WholeCheckpointIO(), LightningEnvironment()],
+        use_distributed_sampler=False,  # the data module shares the batches out
         default_root_dir=str(folder),
     )
     # Filling fresh memory with NaN finds bugs and costs a pass over every activation.

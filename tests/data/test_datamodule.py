@@ -6,16 +6,21 @@ import torch
 from omegaconf import OmegaConf
 
 from esc50.data.datamodule import EpochShuffle, ESC50DataModule
+from esc50.errors import Refusal
 
 
 @pytest.fixture
 def make(config):
-    def build(*overrides):
+    def build(*overrides, rank=0, world=1):
         cfg = OmegaConf.to_container(config(*overrides), resolve=True)
         sections = {key: cfg[key] for key in ("data", "split", "features", "augment")}
         module = ESC50DataModule(**sections, batch_size=cfg["batch_size"], seed=cfg["seed"])
         module.trainer = SimpleNamespace(
-            current_epoch=0, strategy=SimpleNamespace(root_device=torch.device("cpu"))
+            current_epoch=0,
+            overfit_batches=0.0,
+            global_rank=rank,
+            world_size=world,
+            strategy=SimpleNamespace(root_device=torch.device("cpu")),
         )
         module.setup()
         return module
@@ -88,3 +93,62 @@ def test_examples_show_clips_and_what_training_makes_of_them(make):
         assert (after is not None) == changes
         if changes:
             assert after.shape == before.shape and not torch.equal(after, before)
+
+
+def dealt(shares, key):
+    """The batch that was dealt out to processes, one row to each in turn."""
+    whole = torch.cat([share[key] for share in shares])
+    for rank, share in enumerate(shares):
+        whole[rank :: len(shares)] = share[key]
+    return whole
+
+
+@pytest.mark.parametrize("augment", ["published", "online"])
+@pytest.mark.parametrize(("world", "size"), [(2, 15), (3, 14)])
+def test_processes_together_train_on_the_batches_of_one(make, augment, world, size):
+    settings = [f"augment={augment}", f"batch_size={size}"]
+    settings += ["augment.mix_prob=0.7"] if augment == "online" else []
+    alone = make(*settings)
+    whole = batches(alone, alone.train_dataloader(), epoch=3)
+    modules = [make(*settings, rank=rank, world=world) for rank in range(world)]
+    shares = [batches(module, module.train_dataloader(), epoch=3) for module in modules]
+    whole = [batch for batch in whole if len(batch["y"]) >= world]  # a smaller one is left out
+    assert len(whole) == len(alone.split.train) // size + (len(alone.split.train) % size >= world)
+    for batch, *parts in zip(whole, *shares, strict=True):
+        assert torch.equal(dealt(parts, "item"), batch["item"])
+        assert torch.equal(dealt(parts, "y"), batch["y"])
+        torch.testing.assert_close(dealt(parts, "x"), batch["x"], rtol=1e-5, atol=1e-5)
+        means = [part["x"].mean(dim=0) * part["weight"] for part in parts]
+        torch.testing.assert_close(sum(means) / world, batch["x"].mean(dim=0))
+        if "share" in batch:
+            torch.testing.assert_close(dealt(parts, "share"), batch["share"])
+            mixed = batch["share"] != 1
+            assert mixed.any()
+            assert torch.equal(dealt(parts, "y_mix")[mixed], batch["y_mix"][mixed])
+    assert any("share" in batch for batch in whole) == (augment == "online")
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 11])
+def test_processes_share_the_test_clips_without_copies_of_any(make, world):
+    items, lengths = [], set()
+    for rank in range(world):
+        module = make("batch_size=4", rank=rank, world=world)
+        got = batches(module, module.test_dataloader())
+        lengths.add(len(got))
+        items += torch.cat([batch["item"] for batch in got]).tolist()
+    assert sorted(items) == sorted(module.split.test.tolist())
+    assert lengths == {3}  # as many on each, or one would wait for the others
+
+
+def test_a_set_smaller_than_the_number_of_processes_is_refused(make):
+    with pytest.raises(Refusal, match="30 training items are too few for 31 processes"):
+        make(rank=3, world=31).train_dataloader()
+
+
+def test_overfitting_sees_the_same_batch_in_every_epoch(make):
+    module = make()
+    module.trainer.overfit_batches = 1
+    first, again = (
+        batches(module, module.train_dataloader(), epoch)[0]["item"].tolist() for epoch in (0, 1)
+    )
+    assert first == again == module.split.train[:16].tolist()

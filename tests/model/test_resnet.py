@@ -23,6 +23,16 @@ def test_weights_from_disk_see_a_grey_picture_as_the_original_does(three_channel
     assert ours.conv1.weight.shape == (64, 1, 7, 7)
 
 
+def test_a_head_has_its_width_and_leaves_the_rest_alone():
+    torch.manual_seed(3)
+    plain = single_channel_resnet18(7)
+    torch.manual_seed(3)
+    wide = single_channel_resnet18(7, head_width=100)
+    assert [tuple(p.shape) for p in wide.fc.parameters()] == [(100, 512), (100,), (7, 100), (7,)]
+    assert torch.equal(wide.layer4[1].conv2.weight, plain.layer4[1].conv2.weight)
+    assert wide(torch.randn(2, 1, 64, 64)).shape == (2, 7)
+
+
 def test_single_channel_weights_are_taken_as_they_are(tmp_path):
     first = single_channel_resnet18(4)
     torch.save(first.state_dict(), tmp_path / "weights.pth")
