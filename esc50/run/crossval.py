@@ -10,6 +10,7 @@ from esc50.run.fold import run_fold
 from esc50.run.report import print_fold
 from esc50.run.summary import summarise
 from esc50.run.sweep import show_summary
+from esc50.run.trial import report
 
 FOLDS = (1, 2, 3, 4, 5)
 
@@ -24,12 +25,14 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
 
     Raises:
         Refusal: naming the folds that failed, after the summary of the others is written.
+        GivenUp: a search finds this trial hopeless after some of its folds.
     """
     runs, failed, monitored = [], {}, []
     for fold in FOLDS:
         one = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
         with open_dict(one):
             one.split.fold = fold
+            one.callbacks.search = None  # a trial is judged by folds here, not by epochs
         try:
             results = run_fold(one, folder / f"fold{fold}")
         except Refusal as refusal:
@@ -38,6 +41,8 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
         print_fold(results, folder / f"fold{fold}")
         runs.append(folder / f"fold{fold}")
         monitored.append(results.get(cfg.monitor))
+        if None not in monitored:
+            report(float(np.mean(monitored)), fold)
     if runs:
         show_summary(summarise(runs, expected_folds=list(FOLDS), out=folder, failed=failed), folder)
     if failed:

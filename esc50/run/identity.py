@@ -7,8 +7,11 @@ seed, which are folders below it; paths, workers and logging are not.
 
 import hashlib
 import json
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+
+from esc50.run.devices import visible_gpus
 
 SECTIONS = (
     "data",
@@ -41,11 +44,16 @@ WITHOUT_EFFECT = (
     "callbacks.speed",
     "callbacks.pictures",
     "callbacks.progress",
+    "callbacks.search",
 )
 
 
 def signature(cfg: DictConfig) -> str:
-    """Identify all that affects the numbers but fold and seed: 10 hexadecimal digits."""
+    """Identify all that affects the numbers but fold and seed: 10 hexadecimal digits.
+
+    A setting that is null is as if it were not there, so a new one that is null by default leaves
+    earlier runs what they were.
+    """
     resolved = {key: cfg[key] for key in SECTIONS}
     for key, section in resolved.items():
         if OmegaConf.is_config(section):
@@ -53,8 +61,14 @@ def signature(cfg: DictConfig) -> str:
     for key in WITHOUT_EFFECT:
         section, leaf = key.split(".")
         resolved[section].pop(leaf, None)
-    text = json.dumps(resolved, sort_keys=True, default=str)
+    text = json.dumps(_without_nulls(resolved), sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+
+
+def _without_nulls(section: Any) -> Any:
+    if not isinstance(section, dict):
+        return section
+    return {key: _without_nulls(value) for key, value in section.items() if value is not None}
 
 
 def folder(cfg: DictConfig) -> str:
@@ -70,3 +84,6 @@ def mode(metric: str) -> str:
 
 OmegaConf.register_new_resolver("esc50.folder", lambda *, _root_: folder(_root_), replace=True)
 OmegaConf.register_new_resolver("esc50.mode", mode, replace=True)
+OmegaConf.register_new_resolver(
+    "esc50.gpus_per_job", lambda: min(1, len(visible_gpus())), replace=True
+)

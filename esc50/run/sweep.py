@@ -1,21 +1,28 @@
-"""The end of a multirun: gather its jobs' results, recipe by recipe, and say what is missing."""
+"""A multirun: its jobs watched, its results gathered recipe by recipe, what failed said."""
 
-import json
+import os
 import sys
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.experimental.callback import Callback
+from hydra.plugins.plugin import Plugin
 from omegaconf import DictConfig
 
 import esc50.run.identity  # noqa: F401  (a launcher's worker imports this module: it needs the resolvers)
-from esc50.run.results import read_results, write_whole
+from esc50.run import jobs
+from esc50.run.job import LOG
+from esc50.run.jobs import Job
+from esc50.run.process import last_lines
+from esc50.run.results import read_results
+from esc50.run.watch import Watch
 
-JOB = "job.json"  # what a job of a sweep leaves in its folder: how it ended
 FOLDS = (1, 2, 3, 4, 5)
 
 
@@ -27,37 +34,91 @@ class SummariseSweep(Callback):
         _make_folder(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Note when the sweep began: older jobs' notes are not its own."""
+        """Make the sweep's own folder, and begin to watch it."""
         _make_folder(Path(config.hydra.sweep.dir))
-        self.started = time.time()
+        if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+            # Hydra's default, which a recipe could not choose if train.yaml chose another.
+            config.hydra.sweeper._target_ = "hydra_plugins.esc50.sweepers.Grid"
+        _check_launcher(config)
+        # Jobs get a copy of this callback, wherever they run, and so know the folder.
+        stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        self.folder = Path(config.hydra.sweep.dir).absolute() / "sweeps" / stamp
+        jobs.drive(self.folder)
+        global _watch
+        _watch = Watch(self.folder, config.monitor)
+        _watch.start()
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
-        """Note that the job has begun; a job that dies leaves it at that."""
+        """Note that the job has begun; a job that is killed leaves it at that."""
         if config.hydra.mode is not None and config.hydra.mode.name == "MULTIRUN":
-            overrides = " ".join(config.hydra.overrides.task)
-            _note(config, f"ended without a word ({overrides})")
+            jobs.begin(self.folder, config)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Summarise every recipe of the sweep; exit non-zero when one is incomplete."""
-        folder = Path(config.hydra.sweep.dir)
-        notes = [
-            (path.parent, json.loads(path.read_text(encoding="utf-8"))["failed"])
-            for pattern in (f"*/seed*/{JOB}", f"*/seed*/fold*/{JOB}")
-            for path in folder.glob(pattern)
-            if path.stat().st_mtime >= self.started - 1  # file times may be a little coarse
-        ]
-        groups: dict[Path, dict[Path, str | None]] = {}
-        for job, failed in notes:
-            groups.setdefault(folder / job.relative_to(folder).parts[0], {})[job] = failed
+        """Summarise every recipe of the sweep; exit non-zero when something failed."""
+        _watch.stop()
+        outputs = Path(config.hydra.sweep.dir).absolute()
+        known = jobs.driven()
+        failed = [job for job in known if job.failed]
+        for job in failed:
+            _tell(job)
+        groups: dict[Path, list[Job]] = {}
+        for job in known:
+            if job.folder:
+                recipe = Path(job.folder).relative_to(outputs).parts[0]
+                groups.setdefault(outputs / recipe, []).append(job)
         folds, seeds = (_swept(config, key) for key in ("split.fold", "seed"))
-        complete = [_summarise_group(group, jobs, folds, seeds) for group, jobs in groups.items()]
-        if not all(complete):
+        complete = [_summarise_group(group, own, folds, seeds) for group, own in groups.items()]
+        if failed or not all(complete):
             sys.exit(1)
 
 
-def note_end(failed: str | None) -> None:
-    """Note, in a sweep, how the present job ended: why it failed, or None."""
-    _note(HydraConfig.get().runtime.output_dir, failed)
+_watch: Watch | None = None  # not the callback's, which is copied to the jobs
+
+
+def register() -> None:
+    """Make this package's sweepers and launchers known to Hydra.
+
+    Hydra finds plugins by itself only where they are not installed as editable. Launchers whose
+    own plugin is not installed are left out.
+    """
+    plugins = Plugins.instance()  # the plugins that Hydra finds load first: ours build on them
+    for name in ("sweepers", "slurm", "ray"):
+        try:
+            module = import_module(f"hydra_plugins.esc50.{name}")
+        except ModuleNotFoundError as error:
+            if error.name and "_launcher" in error.name:
+                continue
+            raise
+        for plugin in vars(module).values():
+            own = isinstance(plugin, type) and plugin.__module__ == module.__name__
+            if own and issubclass(plugin, Plugin):
+                plugins.register(plugin)
+    # conf/ has launchers of the same names, with every setting explained; Hydra would warn.
+    stored = ConfigStore.instance().repo["hydra"]["launcher"]
+    for name in ("joblib", "ray", "submitit_slurm"):
+        stored.pop(f"{name}.yaml", None)
+
+
+def _check_launcher(config: DictConfig) -> None:
+    if config.hydra.launcher._target_ not in Plugins.instance().class_name_to_class:
+        choice = config.hydra.runtime.choices["hydra/launcher"]
+        extra = "ray" if choice.startswith("ray") else "sweep"
+        sys.exit(
+            f"error: hydra/launcher={choice} needs a plugin that is not installed: "
+            f"pip install -e '.[{extra}]'"
+        )
+
+
+def _tell(job: Job) -> None:
+    """Say which job failed, why, and what it said last."""
+    print(f"job {job.number} failed: {job.failed}", file=sys.stderr)
+    print(f"  its overrides: {job.name}", file=sys.stderr)
+    if job.folder:
+        log = Path(job.folder) / LOG
+        print(f"  its log: {log}", file=sys.stderr)
+        said = last_lines(log)
+        for line in said if said[1:] else []:  # a single line is the reason, given above
+            print(f"  | {line}", file=sys.stderr)
 
 
 def show_summary(summary: dict[str, Any], folder: Path) -> None:
@@ -71,12 +132,6 @@ def show_summary(summary: dict[str, Any], folder: Path) -> None:
     console = Console()
     console.print(console_table(summary))
     console.print(f"the summary is in {folder / 'summary.md'}", soft_wrap=True, highlight=False)
-
-
-def _note(folder: str | DictConfig, failed: str | None) -> None:
-    if isinstance(folder, DictConfig):
-        folder = folder.hydra.runtime.output_dir
-    write_whole(Path(folder) / JOB, json.dumps({"failed": failed}))
 
 
 def _make_folder(folder: Path) -> None:
@@ -102,23 +157,21 @@ def _swept(config: DictConfig, key: str) -> list[int]:
     return []
 
 
-def _summarise_group(
-    group: Path, jobs: dict[Path, str | None], folds: list[int], seeds: list[int]
-) -> bool:
+def _summarise_group(group: Path, own: list[Job], folds: list[int], seeds: list[int]) -> bool:
     """Write one recipe's summaries: one a seed, and one over the seeds. True when complete."""
     runs: list[Path] = []
     failed: dict[str, str] = {}
     own_summary = False  # split.fold=all has summarised its folds itself
-    for job, reason in sorted(jobs.items()):
-        if job.name.startswith("fold"):
-            name, members = f"fold {job.name[4:]}, seed {job.parent.name[4:]}", [job]
+    for job in own:
+        folder = Path(job.folder)
+        if folder.name.startswith("fold"):
+            name, members = f"fold {folder.name[4:]}, seed {folder.parent.name[4:]}", [folder]
         else:
-            name, members = f"seed {job.name[4:]}", [job / f"fold{fold}" for fold in FOLDS]
+            name, members = f"seed {folder.name[4:]}", [folder / f"fold{fold}" for fold in FOLDS]
             own_summary = True
         runs += [member for member in members if read_results(member)]
-        if reason:
-            failed[name] = reason
-            print(f"{group.name}, {name} failed: {reason}", file=sys.stderr)
+        if job.failed:
+            failed[name] = job.failed
     by_seed: dict[Path, list[Path]] = {}
     for run in runs:
         by_seed.setdefault(run.parent, []).append(run)
@@ -140,3 +193,6 @@ def _summarise(
     summary = summarise(runs, folds, out=out, expected_seeds=seeds, failed=failed)
     show_summary(summary, out)
     return summary["complete"]
+
+
+register()
