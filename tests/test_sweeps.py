@@ -74,15 +74,6 @@ def test_a_missing_launcher_is_named(short, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_the_sweep_says_where_it_stands_and_what_failed(short, tmp_path):
-    done = sweep(*short, "optimizer.lr=-1,0.001", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "sweep: 2 of 2 done, 0 running, 1 failed, best val/loss" in done.stdout
-    assert "job 0 failed: optimizer.lr=-1 cannot be" in done.stderr
-    assert "its overrides:" in done.stderr and "Traceback" not in done.stderr
-    assert sorted(note["failed"] is None for note in notes(tmp_path)) == [False, True]
-
-
 @pytest.mark.slow
 def test_a_search_killed_and_continued_ends_with_all_its_trials(short, tmp_path):
     pytest.importorskip("optuna", reason="searches need the extra `sweep`")

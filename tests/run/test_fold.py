@@ -35,7 +35,7 @@ def same_weights(one, other):
 
 
 def test_a_run_leaves_what_the_contract_says(config, tmp_path):
-    cfg = config("+experiment=augmented", "trainer.max_epochs=8")
+    cfg = config("+experiment=augmented", "trainer.max_epochs=5")
     results = run_fold(cfg, tmp_path / "run")
     on_disk = json.loads((tmp_path / "run" / "results.json").read_text())
     assert on_disk == results
@@ -98,7 +98,7 @@ def test_same_config_same_weights_and_other_seed_others(config, tmp_path):
 def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
     config, tiny_overrides, tmp_path, extra
 ):
-    settings = ["trainer.max_epochs=6", "callbacks.early_stopping=null", *extra]
+    settings = ["trainer.max_epochs=4", "callbacks.early_stopping=null", *extra]
     run_fold(config(*settings), tmp_path / "unbroken")
     broken = tmp_path / "broken"
     command = [sys.executable, str(REPOSITORY / "train.py"), *tiny_overrides, *settings]
@@ -114,7 +114,7 @@ def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
     assert not (broken / "results.json").exists(), "it finished before it was killed"
     shutil.rmtree(broken / ".hydra", ignore_errors=True)
     results = run_fold(config(*settings, "ckpt_path=last"), broken)
-    assert results["epochs"] == 6
+    assert results["epochs"] == 4
     assert same_weights(weights(broken), weights(tmp_path / "unbroken"))
     assert same_weights(weights(broken, "best"), weights(tmp_path / "unbroken", "best"))
 
