@@ -98,6 +98,7 @@ def _following(world: int, gpus: bool) -> Iterator[None]:
     except Exception:
         # To leave the group, or Python, would be to wait for collectives that never end.
         traceback.print_exc()
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(1)
     dist.destroy_process_group()
