@@ -1,7 +1,6 @@
 """One fold of one seed: data, network, training, the one test, results on disk."""
 
 import gc
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -174,7 +173,8 @@ def _train_and_test(
     """What all processes of a run do together; returns what was measured, the same in all."""
     table = data.table
     with together(cfg, folder, start):
-        trainer, checkpoint = _trainer(plain, data, folder)
+        clock = pl.callbacks.Timer()  # goes on from where a run was cut off
+        trainer, checkpoint = _trainer(plain, data, folder, clock)
         module = Classifier(
             plain["model"],
             plain["optimizer"],
@@ -190,11 +190,10 @@ def _train_and_test(
                 "config": plain,
             },
         )
-        began = time.perf_counter()
         trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
         measured = {
             "epochs": trainer.current_epoch,
-            "seconds_fit": round(time.perf_counter() - began, 3),
+            "seconds_fit": round(clock.time_elapsed("train"), 3),
         }
         chosen = Path(checkpoint.best_model_path)
         tested = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=False)[0]
@@ -203,7 +202,7 @@ def _train_and_test(
 
 
 def _trainer(
-    plain: dict[str, Any], data: ESC50DataModule, folder: Path
+    plain: dict[str, Any], data: ESC50DataModule, folder: Path, clock: pl.Callback
 ) -> tuple[pl.Trainer, pl.callbacks.ModelCheckpoint]:
     entries = {name: dict(entry) for name, entry in plain["callbacks"].items() if entry}
     if not len(data.split.val):
@@ -226,7 +225,7 @@ def _trainer(
         callbacks.pop("progress", None)
     trainer = instantiate(
         settings,
-        callbacks=list(callbacks.values()),
+        callbacks=[clock, *callbacks.values()],
         logger=loggers or False,
         # A run's processes are its own affair: else a scheduler's variables would say who is who.
         plugins=[WholeCheckpointIO(), LightningEnvironment()],

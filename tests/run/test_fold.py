@@ -113,7 +113,11 @@ def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
     process.wait()
     assert not (broken / "results.json").exists(), "it finished before it was killed"
     shutil.rmtree(broken / ".hydra", ignore_errors=True)
+    callbacks = torch.load(last, weights_only=True)["callbacks"]
+    before = callbacks["Timer"]["time_elapsed"]["train"]
+    began = time.monotonic()
     results = run_fold(config(*settings, "ckpt_path=last"), broken)
+    assert before < results["seconds_fit"] < before + time.monotonic() - began
     assert results["epochs"] == 4
     assert same_weights(weights(broken), weights(tmp_path / "unbroken"))
     assert same_weights(weights(broken, "best"), weights(tmp_path / "unbroken", "best"))
