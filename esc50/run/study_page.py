@@ -45,7 +45,10 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
     said = ", ".join(f"{number} {word}" for word, number in count.items())
     title = f"{cfg.name}: {said or 'no trials'}"
     # The whole of it is on the page; a terminal shows the best.
-    Console().print(Table(title, header, rows[:SHOWN]).rich())
+    console = Console()
+    if not console.is_terminal:
+        console.width = 140  # a log has room for every column
+    console.print(Table(title, header, rows[:SHOWN]).rich())
     write_whole(folder / "study.html", _page(study, title, header, rows))
     print(f"the search is in {folder / 'study.html'}")
     if not count["finished"]:

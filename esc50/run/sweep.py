@@ -113,8 +113,8 @@ def _tell(job: Job) -> None:
     """Say which job failed, why, and what it said last."""
     print(f"job {job.number} failed: {job.failed}", file=sys.stderr)
     print(f"  its overrides: {job.name}", file=sys.stderr)
-    if job.folder:
-        log = Path(job.folder) / LOG
+    log = Path(job.folder) / LOG
+    if job.folder and log.exists():
         print(f"  its log: {log}", file=sys.stderr)
         said = last_lines(log)
         for line in said if said[1:] else []:  # a single line is the reason, given above
