@@ -17,6 +17,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 END = "...\n"  # of the config, in YAML's own notation; stdin stays open behind it
+STOPPED = (0, 128 + signal.SIGTERM)  # how Python and Lightning leave on SIGTERM, without an answer
 LAST_LINES = 8  # of a log that are shown when its process failed
 
 
@@ -71,6 +72,8 @@ def outcome(process: subprocess.Popen, log: Path) -> dict[str, Any]:
         name = signal.Signals(-code).name
         why = ": the system was out of memory, or somebody stopped it" if code == -9 else ""
         return {"failed": f"its process was killed by {name}{why}"}
+    if code in STOPPED:
+        return {"failed": "its process was stopped by SIGTERM: somebody or a scheduler ended it"}
     lines = last_lines(log, 1)
     return {"failed": lines[0] if lines else f"its process ended with code {code}"}
 
