@@ -91,7 +91,7 @@ def test_a_search_killed_and_continued_ends_with_all_its_trials(short, tmp_path)
     with trials.open() as file:
         rows = list(csv.DictReader(file))
     assert Counter(row["state"] for row in rows)["finished"] == 6
-    settings = [(row["lr"], row["batch_size"]) for row in rows if row["state"] == "finished"]
+    settings = [(row["lr"], row["head_width"]) for row in rows if row["state"] == "finished"]
     assert len(set(settings)) == 6
     assert len(ledger(tmp_path)) == 6
 

@@ -35,7 +35,7 @@ def clip_features(
     Raises:
         Refusal: a clip cannot be read (named), or the cache cannot be written.
     """
-    n = len(table)
+    n, paths = len(table), table.paths
     arrays = {
         "logmel": ((n, 1, spec.height, spec.width), "<f4"),
         "magnitude": ((n, spec.n_bands, spec.n_frames), "<f2"),
@@ -47,7 +47,7 @@ def clip_features(
         front_end = LogMel(spec)
 
         def one(row: int) -> None:
-            clip = read_clip(table.paths[row], spec.sample_rate, spec.n_samples)
+            clip = read_clip(paths[row], spec.sample_rate, spec.n_samples)
             with torch.inference_mode():
                 logmel, magnitude, peak = front_end.analyse(torch.from_numpy(clip))
             writer.write(row, logmel=logmel.numpy(), magnitude=magnitude.numpy(), peak=peak.numpy())

@@ -20,9 +20,9 @@ def copy_as(source: Path, folder: Path, suffix: str, n: int) -> Path:
     table = read_table(source)
     rows = np.arange(min(n, len(table))) * len(table) // min(n, len(table))
     (folder / "audio").mkdir(parents=True)
-    names = []
+    names, paths = [], table.paths
     for row in rows:
-        path = table.paths[row]
+        path = paths[row]
         names.append(f"{path.stem}{suffix}")
         target = folder / "audio" / names[-1]
         if path.suffix == suffix:
@@ -42,9 +42,9 @@ def link(source: Path, folder: Path, n: int) -> Path:
     table = read_table(source)
     rows = np.arange(n) * len(table) // n
     (folder / "audio").mkdir(parents=True)
-    names = []
+    names, paths = [], table.paths
     for number, row in enumerate(rows):
-        path = table.paths[row]
+        path = paths[row]
         names.append(f"{table.folds[row]}-{number}-A-{table.labels[row]}{path.suffix}")
         try:
             os.link(path, folder / "audio" / names[-1])
