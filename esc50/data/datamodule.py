@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from esc50.audio.augment import Augment
 from esc50.audio.draws import Draws
-from esc50.audio.logmel import FeatureSpec
+from esc50.audio.spec import FeatureSpec
 from esc50.data.audit import Audit, audit_split
 from esc50.data.batches import Batch, EpochShuffle, Items, Shares, rows
 from esc50.data.cache import clip_digests

@@ -124,7 +124,7 @@ class Search(Sweeper):
             name: OmegaConf.to_container(section, resolve=True)
             for name, section in (("sampler", self.sampler), ("pruner", self.pruner))
         }
-        study = Study(cfg, space, self.seed, self.n_jobs, **settings)
+        study = Study(cfg, space, self.seed, **settings)
         with study.sole_driver():
             jobs.expect(self.n_trials - study.count())
             while trials := study.ask(min(self.n_jobs, self.n_trials - study.count())):

@@ -9,10 +9,8 @@ from esc50.errors import Refusal
 from esc50.run.fold import run_fold
 from esc50.run.report import print_fold
 from esc50.run.summary import summarise
-from esc50.run.sweep import show_summary
+from esc50.run.sweep import FOLDS, show_summary
 from esc50.run.trial import report
-
-FOLDS = (1, 2, 3, 4, 5)
 
 
 def cross_validate(cfg: DictConfig, folder: Path) -> float | None:

@@ -42,7 +42,6 @@ class Study:
         cfg: DictConfig,
         space: Mapping[str, Override],
         seed: int,
-        n_jobs: int,
         sampler: dict[str, Any],
         pruner: dict[str, Any],
     ):
@@ -52,14 +51,13 @@ class Study:
             cfg: the config that all trials share; its `monitor` is the objective.
             space: the settings that vary, as Hydra sweep overrides.
             seed: of the sampler.
-            n_jobs: trials at a time.
             sampler: `_target_` and arguments.
             pruner: the same.
 
         Raises:
             Refusal: there is nothing to vary, or no validation metric to optimise.
         """
-        self.cfg, self.seed, self.n_jobs = cfg, seed, n_jobs
+        self.cfg, self.seed = cfg, seed
         self.sampler = sampler
         self.failed_now: set[int] = set()  # trials that this process saw fail
         _check_objective(cfg)

@@ -35,7 +35,7 @@ def parse(*texts):
 
 
 def make(cfg, space=SPACE, sampler=RANDOM):
-    return Study(cfg, parse(*space), seed=3, n_jobs=1, sampler=sampler, pruner=MEDIAN)
+    return Study(cfg, parse(*space), seed=3, sampler=sampler, pruner=MEDIAN)
 
 
 def loss(trial):
