@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from esc50.model.backbone import timm_network
 from esc50.model.batchnorm import share_batch_norm
 from esc50.model.resnet import single_channel_resnet18
 
@@ -51,7 +52,7 @@ class MeanLoss(Metric):
 
 
 class Classifier(pl.LightningModule):
-    """A single-channel ResNet-18 and how it is trained.
+    """A single-channel network, the ResNet-18 unless said otherwise, and how it is trained.
 
     Args:
         model: the config's `model` section.
@@ -59,6 +60,7 @@ class Classifier(pl.LightningModule):
         scheduler: the config's `scheduler` section, `_target_` null for none.
         monitor: the metric that a plateau scheduler looks at.
         n_classes: outputs.
+        size: height and width of the input.
         categories: group of each class for the accuracy over super-categories, or None.
         specification: what it takes to predict with a checkpoint, in plain dictionaries, lists,
             strings and numbers: classes, features, config.
@@ -71,6 +73,7 @@ class Classifier(pl.LightningModule):
         scheduler: dict[str, Any],
         monitor: str,
         n_classes: int,
+        size: tuple[int, int],
         categories: list[int] | None = None,
         specification: dict[str, Any] | None = None,
     ):
@@ -79,7 +82,10 @@ class Classifier(pl.LightningModule):
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.monitor = monitor
         self.specification = {"format": FORMAT, **(specification or {})}
-        self.network = single_channel_resnet18(n_classes, model["weights"], model["head_width"])
+        if "timm" in model:
+            self.network = timm_network(model["timm"], n_classes, size, model["weights"])
+        else:
+            self.network = single_channel_resnet18(n_classes, model["weights"], model["head_width"])
         # Convolutions, norms and pooling all run faster on interleaved channels, on CPU and GPU.
         self.network = self.network.to(memory_format=torch.channels_last)
         accuracy = MulticlassAccuracy(n_classes, average="micro")

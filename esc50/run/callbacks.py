@@ -17,6 +17,25 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
             trainer.should_stop = True
 
 
+class WeightAverage(pl.callbacks.EMAWeightAveraging):
+    """Lightning's moving average of the weights, which is what is validated, kept and tested.
+
+    Lightning's own leaves the average out of checkpoints that hold weights alone, and puts the
+    last step's weights back in its place when a checkpoint is opened for a test.
+    """
+
+    def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
+        """Begin the average; have every checkpoint hold it."""
+        super().setup(trainer, pl_module, stage)
+        for callback in trainer.checkpoint_callbacks:
+            callback.save_weights_only = False
+
+    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict) -> None:
+        """Take up the average when training goes on; a test has it in the network already."""
+        if trainer.training:
+            super().on_load_checkpoint(trainer, pl_module, checkpoint)
+
+
 class ClipsPerSecond(pl.Callback):
     """Logs how many training items went through the network in a second, every epoch."""
 

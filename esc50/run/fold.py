@@ -181,6 +181,7 @@ def _train_and_test(
             plain["scheduler"],
             cfg.monitor,
             len(table.classes),
+            (data.spec.height, data.spec.width),
             None if table.categories5 is None else table.categories5.tolist(),
             {
                 **about,

@@ -70,6 +70,7 @@ def ours(
         plain["scheduler"],
         plain["monitor"],
         len(data.table.classes),
+        (data.spec.height, data.spec.width),
     )
     trainer.fit(module, datamodule=data)
 
@@ -101,7 +102,7 @@ def limit(turns: Turns, batch_size: int, steps: int) -> None:
     plain = _config(".", ".", "none", batch_size)
     sections = (plain[key] for key in ("model", "optimizer", "scheduler", "monitor"))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module = Classifier(*sections, N_CLASSES).to(device)
+    module = Classifier(*sections, N_CLASSES, (128, 128)).to(device)
     optimizer = module.configure_optimizers()
     fast = best_precision(plain["trainer"]["accelerator"]) == "bf16-mixed"
     x = torch.randn(batch_size, 1, 128, 128, device=device)

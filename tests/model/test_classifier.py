@@ -21,7 +21,7 @@ def classifier():
         section("optimizer", "adam"),
         section("scheduler", "none"),
     )
-    module = Classifier(*sections, "val/loss", n_classes=5)
+    module = Classifier(*sections, "val/loss", n_classes=5, size=(32, 32))
     module.log = module.log_dict = lambda *_, **__: None  # no trainer, no logger
     return module.eval()
 

@@ -10,9 +10,12 @@ import time
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
+from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import Refusal
+from esc50.model.resnet import single_channel_resnet18
 from esc50.run.fold import run_fold
 from esc50.run.identity import signature
 from esc50.run.ledger import read
@@ -90,7 +93,7 @@ def test_same_config_same_weights_and_other_seed_others(config, tmp_path):
 @pytest.mark.parametrize(
     "extra",
     [
-        ["+experiment=augmented", "scheduler=cosine"],
+        ["+experiment=augmented", "scheduler=cosine", "callbacks=averaged"],
         pytest.param(["augment=online", "scheduler=onecycle"], marks=pytest.mark.slow),
         pytest.param(["scheduler=plateau", "scheduler.patience=0"], marks=pytest.mark.slow),
     ],
@@ -121,6 +124,40 @@ def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
     assert results["epochs"] == 4
     assert same_weights(weights(broken), weights(tmp_path / "unbroken"))
     assert same_weights(weights(broken, "best"), weights(tmp_path / "unbroken", "best"))
+
+
+@pytest.mark.parametrize(("split", "kept"), [("literature", "last"), ("official", "best")])
+def test_the_averaged_weights_are_the_ones_tested_and_kept(config, tmp_path, split, kept):
+    settings = [f"split={split}", "callbacks=averaged", "callbacks.average.decay=0.7"]
+    results = run_fold(config(*settings), tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / f"{kept}.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    average, last_step = checkpoint["state_dict"], checkpoint["current_model_state"]
+    assert not torch.equal(average["network.conv1.weight"], last_step["network.conv1.weight"])
+    with (tmp_path / "run" / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    clips, table = clip_features_of(config(*settings), [row["clip"] for row in rows])
+    losses = {}
+    for name, state in (("average", average), ("last step", last_step)):
+        network = single_channel_resnet18(5).eval()
+        network.load_state_dict(
+            {key.removeprefix("network."): value for key, value in state.items()}
+        )
+        with torch.no_grad():
+            scores = network((clips - 0.5) / 0.5)
+        losses[name] = torch.nn.functional.cross_entropy(scores, table).item()
+    assert results["test/loss"] == pytest.approx(losses["average"], rel=1e-4)
+    assert results["test/loss"] != pytest.approx(losses["last step"], rel=1e-2)
+
+
+def clip_features_of(cfg, names):
+    """Pictures and targets of the named clips."""
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    sections = {key: plain[key] for key in ("data", "split", "features", "augment")}
+    data = ESC50DataModule(**sections, batch_size=cfg.batch_size, seed=cfg.seed)
+    data.setup()
+    rows = [data.table.filenames.index(name) for name in names]
+    return data.clips["logmel"][rows], torch.from_numpy(data.table.targets[rows])
 
 
 def test_a_run_that_stopped_early_does_not_go_on_when_continued(config, tmp_path):
