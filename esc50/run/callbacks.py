@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class EarlyStopping(pl.callbacks.EarlyStopping):
@@ -17,12 +18,17 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
             trainer.should_stop = True
 
 
-class WeightAverage(pl.callbacks.EMAWeightAveraging):
-    """Lightning's moving average of the weights, which is what is validated, kept and tested.
+class WeightAverage(pl.callbacks.WeightAveraging):
+    """An exponential moving average of the weights, which is what is validated, kept and tested.
 
-    Lightning's own leaves the average out of checkpoints that hold weights alone, and puts the
-    last step's weights back in its place when a checkpoint is opened for a test.
+    Lightning's own leaves the average out of checkpoints that hold weights alone, puts the last
+    step's weights back in its place when a checkpoint is opened for a test, and moves it tensor by
+    tensor, in three times the time.
     """
+
+    def __init__(self, decay: float):
+        """Keep the share `decay` of the average at every step."""
+        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
 
     def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
         """Begin the average; have every checkpoint hold it."""

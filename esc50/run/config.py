@@ -84,6 +84,7 @@ RULES = {
     "split.keep_sources": FLAG,
     "optimizer.lr": _number(0),
     "optimizer.weight_decay": _number(0),
+    "callbacks.average.decay": SHARE,
     "model.head_width": _or_null(*_number(1, whole=True)),
     "model.input_std": _number(1e-6),
     "model.label_smoothing": SHARE,
