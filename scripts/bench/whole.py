@@ -36,11 +36,11 @@ def main(clips: str, folder: str, epochs: str) -> None:
     used = split.train[split.train >= len(table)]
 
     paths = [folder / f"{item}.npy" for item in range(len(split.clip_of))]
-    paths = table.paths
-    for clip, path in enumerate(paths):
+    sounds = table.paths
+    for clip, path in enumerate(sounds):
         np.save(paths[clip], picture(*load(path)))
     for item in used:
-        y, sr = load(paths[split.clip_of[item]])
+        y, sr = load(sounds[split.clip_of[item]])
         row = item - len(table)
         y = change(y, sr, float(draws.rate[row]), int(draws.pitch[row]), float(draws.sigma[row]))
         np.save(paths[item], picture(y, sr))

@@ -72,3 +72,12 @@ def test_a_row_in_seconds_is_better_when_lower(bench):
         "f", "start", "s", contest.Outcome([2.0, 9.0, 2.0]), other=contest.Outcome([4.0])
     )
     assert (row["ours"], row["ratio"]) == (2.0, 2.0)
+
+
+@pytest.mark.slow
+def test_a_whole_experiment_is_timed_against_the_published_one(bench, tiny, tmp_path):
+    pytest.importorskip("cv2", reason="the published pipeline needs the extra bench")
+    (row,) = bench("bench.commands").whole_experiment(tiny, tmp_path, epochs=1)
+    assert row["ratio"] == pytest.approx(row["other"] / row["ours"])
+    assert 0 <= row["ours_test_acc"][0] <= 1 and 0 <= row["other_test_acc"][0] <= 1
+    assert not list(tiny.rglob("*.npy"))
