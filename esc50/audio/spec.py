@@ -30,6 +30,7 @@ class FeatureSpec:
     width: int = 128
     standardise: str = "clip"
     bands_per_mel: int = 2
+    repeat_below: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would give no or wrong numbers."""
@@ -50,6 +51,8 @@ class FeatureSpec:
         )
         if self.fmax is not None:
             check_bounds("features", self, fmax=(0, math.inf))
+        if self.repeat_below is not None:
+            check_bounds("features", self, repeat_below=(1, math.inf))
         if self.hop_length > self.n_fft:
             raise Refusal(
                 f"features.hop_length={self.hop_length} skips samples between windows of"

@@ -1,0 +1,55 @@
+import librosa
+import numpy as np
+
+from esc50.audio.read import read_clip
+from esc50.audio.silence import repeat_sound
+from esc50.data.table import read_table
+
+RATE = 8000
+
+
+def tone(seconds, level=0.5):
+    return (level * np.sin(2 * np.pi * 440 * np.arange(int(seconds * RATE)) / RATE)).astype("f4")
+
+
+def test_a_padded_sound_is_repeated_with_a_pause():
+    sound, clip = tone(0.5), np.zeros(2 * RATE, np.float32)
+    clip[RATE // 2 : RATE] = sound
+    filled = repeat_sound(clip, RATE, 60)
+    once = np.concatenate([sound, np.zeros(RATE // 10, np.float32)])
+    assert filled.shape == clip.shape and filled.dtype == np.float32
+    np.testing.assert_array_equal(filled, np.tile(once, 4)[: len(clip)])
+
+
+def test_what_is_faint_is_silence_only_below_the_threshold():
+    clip = np.concatenate([tone(1), tone(1, level=0.0005)])  # 60 dB down
+    np.testing.assert_array_equal(repeat_sound(clip, RATE, 65), clip)
+    assert not np.array_equal(repeat_sound(clip, RATE, 55), clip)
+
+
+def test_full_and_silent_clips_stay_as_they_are():
+    almost = np.pad(tone(1.96), (0, int(0.04 * RATE)))
+    for clip in (tone(2), almost, np.zeros(2 * RATE, np.float32)):
+        np.testing.assert_array_equal(repeat_sound(clip, RATE, 60), clip)
+
+
+def test_a_pause_within_the_sound_is_part_of_it():
+    clip = np.concatenate([tone(0.5), np.zeros(RATE, np.float32), tone(0.5)])
+    np.testing.assert_array_equal(repeat_sound(clip, RATE, 60), clip)
+
+
+def test_real_clips_are_filled_from_where_librosa_hears_them_begin(esc10):
+    table, filled = read_table(esc10), 0
+    for path in table.paths[::10]:
+        clip = read_clip(path, 44100, 220500)
+        again = repeat_sound(clip, 44100, 60)
+        if np.array_equal(again, clip):
+            continue
+        filled += 1
+        _, (start, _) = librosa.effects.trim(clip, top_db=60, ref=np.max, frame_length=441)
+        heard = np.abs(again) > 1e-3 * np.abs(clip).max()
+        assert np.argmax(heard) < 441 * 2  # the sound begins at once
+        offset = np.argmax(np.abs(clip) > 1e-3 * np.abs(clip).max()) - np.argmax(heard)
+        np.testing.assert_array_equal(again[:4410], clip[offset : offset + 4410])
+        assert abs(offset - start) < 4 * 2048
+    assert filled >= 5
