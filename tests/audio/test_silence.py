@@ -1,8 +1,14 @@
 import librosa
 import numpy as np
+import pytest
+import soundfile
+import torch
 
+from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.silence import repeat_sound
+from esc50.audio.spec import FeatureSpec
+from esc50.data.features import clip_features
 from esc50.data.table import read_table
 
 RATE = 8000
@@ -53,3 +59,20 @@ def test_real_clips_are_filled_from_where_librosa_hears_them_begin(esc10):
         np.testing.assert_array_equal(again[:4410], clip[offset : offset + 4410])
         assert abs(offset - start) < 4 * 2048
     assert filled >= 5
+
+
+@pytest.mark.parametrize("below", [None, 60.0])
+def test_the_cache_holds_the_clip_as_the_config_says(tmp_path, below):
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "meta").mkdir()
+    clip = np.zeros(2 * RATE, np.float32)
+    clip[: RATE // 2] = tone(0.5)
+    soundfile.write(tmp_path / "audio" / "1-1-A-0.wav", clip, RATE, subtype="FLOAT")
+    csv = "filename,fold,target,category\n1-1-A-0.wav,1,0,tone\n"
+    (tmp_path / "meta" / "esc50.csv").write_text(csv)
+    small = {"sample_rate": RATE, "seconds": 2.0, "frames": 100, "height": 64, "width": 32}
+    spec = FeatureSpec(n_fft=512, hop_length=256, n_mels=64, repeat_below=below, **small)
+    cached = clip_features(read_table(tmp_path), spec, ["digest"], tmp_path / "cache", 1)
+    expected = clip if below is None else repeat_sound(clip, RATE, below)
+    features = LogMel(spec).features(torch.from_numpy(expected))
+    np.testing.assert_array_equal(cached["logmel"][0], features.numpy())
