@@ -58,6 +58,11 @@ class Augment(torch.nn.Module):
         """Whether training clips are changed anew in every epoch."""
         return self.recipe.online
 
+    @property
+    def columns(self) -> int:
+        """How many columns of a picture training sees, counted from the left."""
+        return max(1, round(getattr(self.recipe, "crop", 1.0) * self.spec.width))
+
     def draw_copies(self, n_clips: int, rng: np.random.Generator) -> tuple[np.ndarray, Draws]:
         """Clip of each offline copy, int64 (m,), and what makes it; none unless published."""
         if not self.recipe.copies:

@@ -148,6 +148,7 @@ class Online(_Recipe):
     pitch_max: float
     pitch_step: float
     shift_prob: float
+    crop: float
     gain_db: float
     colour_prob: float
     colour_db: float
@@ -168,6 +169,7 @@ class Online(_Recipe):
         "pitch_max": (0, 12),
         "pitch_step": (0.01, 12),
         "shift_prob": (0, 1),
+        "crop": (0.01, 1),
         "gain_db": (0, 60),
         "colour_prob": (0, 1),
         "colour_db": (0, 60),

@@ -123,7 +123,11 @@ class ESC50DataModule(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Augment a training batch on its own device; others pass as they are."""
-        return self._augmented(batch, self._epoch_draws()) if "magnitude" in batch else batch
+        if "magnitude" in batch:
+            batch = self._augmented(batch, self._epoch_draws())
+            # Of clips rotated at random, the same columns of all are a random part of each.
+            batch["x"] = batch["x"][..., : self.augment.columns]
+        return batch
 
     def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Log-mels (n, 1, height, width) of training clips, and of what training makes of them.

@@ -53,6 +53,16 @@ def test_validation_and_test_are_clean_clips_of_their_own_folds(make):
                 assert np.array_equal(batch["y"], module.table.targets[batch["item"].numpy()])
 
 
+def test_training_sees_the_cropped_part_and_validation_all(make):
+    whole, part = make("augment=online"), make("augment=online", "augment.crop=0.5")
+    both = (batches(module, module.train_dataloader()) for module in (whole, part))
+    for full, cropped in zip(*both, strict=True):
+        assert full["x"].shape[-1] == 32 and cropped["x"].shape[-1] == 16
+        assert torch.equal(full["x"][..., :16], cropped["x"])
+        assert torch.equal(full["item"], cropped["item"])
+    assert batches(part, part.val_dataloader())[0]["x"].shape[-1] == 32
+
+
 def test_copies_have_their_clips_class_and_another_sound(make):
     module = make("augment=published")
     n = len(module.table)
