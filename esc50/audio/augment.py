@@ -100,7 +100,8 @@ class Augment(torch.nn.Module):
             Pictures like `clean`; and, if any clip is mixed with another of the batch, that one's
             row, int64 (batch,), and the clip's own share of the target, float32 (batch,).
         """
-        device, n = peak.device, len(draws)
+        device, n, dtype = peak.device, len(draws), clean.dtype
+        peak, clean = peak.float(), clean.float()  # whatever precision the network is trained in
         draw = {key: torch.from_numpy(column).to(device) for key, column in vars(draws).items()}
         size = _AT_ONCE if device.type == "cpu" else n
         parts = [slice(start, start + size) for start in range(0, n, size)]
@@ -121,7 +122,7 @@ class Augment(torch.nn.Module):
             x = x * _kept(draw["mask_height"], draw["mask_row"], self.spec.height)[:, None, :, None]
         if draws.mask_width.any():
             x = x * _kept(draw["mask_width"], draw["mask_column"], self.spec.width)[:, None, None]
-        return x, row, share
+        return x.to(dtype), row, share
 
     def _changed(
         self, magnitude: Tensor, peak: Tensor, draw: dict[str, Tensor], draws: Draws

@@ -192,6 +192,17 @@ def test_masks_hide_rows_and_columns_and_nothing_else(noise_clips):
     assert torch.equal(masked[:, :, 32:, :-16], inputs[2][:, :, 32:, :-16])
 
 
+@pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16])
+def test_pictures_come_in_the_precision_that_the_network_is_trained_in(noise_clips, precision):
+    inputs, augment = analysed(noise_clips, FeatureSpec()), make("online", FeatureSpec())
+    draws = augment.draw(8, np.random.default_rng(0))
+    inputs = [part.to(precision) for part in inputs]
+    usual = augment.render_mixed(*(part.float() for part in inputs), draws)[0]
+    other = augment.render_mixed(*inputs, draws)[0]
+    assert other.dtype == precision
+    torch.testing.assert_close(other, usual.to(precision), rtol=1e-6, atol=1e-6)
+
+
 def test_mixing_adds_amplitudes_after_equal_levels():
     """Two clips in opposite halves of time: the mixture shows each at its share's level."""
     first, second = torch.zeros(2, 220500)
