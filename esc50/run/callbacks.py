@@ -22,8 +22,9 @@ class WeightAverage(pl.callbacks.WeightAveraging):
     """An exponential moving average of the weights, which is what is validated, kept and tested.
 
     Lightning's own leaves the average out of checkpoints that hold weights alone, puts the last
-    step's weights back in its place when a checkpoint is opened for a test, and moves it tensor by
-    tensor, in three times the time.
+    step's weights back in its place when a checkpoint is opened for a test, keeps it on the
+    processor and in single precision whatever the network is trained on and in, and moves it tensor
+    by tensor, in three times the time.
     """
 
     def __init__(self, decay: float):
@@ -35,6 +36,11 @@ class WeightAverage(pl.callbacks.WeightAveraging):
         super().setup(trainer, pl_module, stage)
         for callback in trainer.checkpoint_callbacks:
             callback.save_weights_only = False
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Follow the network to its device and precision, which it has only now."""
+        weight = next(pl_module.parameters())
+        self._average_model.to(weight.device, weight.dtype)
 
     def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict) -> None:
         """Take up the average when training goes on; a test has it in the network already."""

@@ -100,6 +100,7 @@ def test_two_processes_do_what_one_does(config, tmp_path, capsys):
     [
         ["scheduler=plateau", "scheduler.patience=0", "trainer.devices=3"],
         ["split=literature", "trainer.accumulate_grad_batches=2", "trainer.devices=4"],
+        ["callbacks=averaged", "callbacks.average.decay=0.8", "trainer.devices=2"],
     ],
 )
 def test_several_processes_do_what_one_does(config, tmp_path, extra):
