@@ -13,6 +13,7 @@ import shutil
 import sys
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -109,19 +110,33 @@ def clip_digests(paths: list[Path], cache_dir: Path) -> list[str]:
     """Digest each file's bytes; files with unchanged size and time are not read again."""
     memo_path = Path(cache_dir) / "digests" / f"{_hash(str(paths[0].parent.resolve()))}.json"
     memo = _read_json(memo_path) or {}
-    fresh, digests = {}, []
-    for path in paths:
-        status = path.stat()
-        stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
-        known = memo.get(str(path))
-        digest = known[1] if known and known[0] == stamp else audio_digest(path)
-        fresh[str(path)] = [stamp, digest]
-        digests.append(digest)
+    stamps = [_stamp(path) for path in paths]
+    known = [memo.get(str(path)) for path in paths]
+    stale = [
+        path
+        for path, stamp, entry in zip(paths, stamps, known, strict=True)
+        if not entry or entry[0] != stamp
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # reading and hashing release the lock
+        hashed = dict(zip(stale, pool.map(audio_digest, stale), strict=True))
+    digests = [
+        hashed[path] if path in hashed else entry[1]
+        for path, entry in zip(paths, known, strict=True)
+    ]
+    fresh = {
+        str(path): [stamp, digest]
+        for path, stamp, digest in zip(paths, stamps, digests, strict=True)
+    }
     if fresh != memo:
         with contextlib.suppress(OSError):  # a memo only: a read-only cache can still be a hit
             memo_path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(memo_path, json.dumps(fresh))
     return digests
+
+
+def _stamp(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
 
 
 def _locked(path: Path) -> AcquireReturnProxy:
