@@ -30,7 +30,9 @@ class SlurmLauncher(submitit_launcher.SlurmLauncher):
                 state = job.state
                 why = f"SLURM job {job.job_id} ended as {state}"
                 if state == "COMPLETED":
-                    why = f"SLURM job {job.job_id}: {str(error).strip().splitlines()[-1]}"
+                    # The last line of its traceback; the class before the reason says nothing more.
+                    reason = str(error).strip().splitlines()[-1].split("Error: ", 1)[-1]
+                    why = f"SLURM job {job.job_id}: {reason}"
                 overrides = list(job_overrides[number - initial_job_idx])
                 jobs.amend(number, overrides, f"{why}; its log is {job.paths.stderr}")
                 return [not_a_number()]
