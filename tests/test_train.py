@@ -27,6 +27,7 @@ def train(*arguments, cwd):
         (["modle=resnet18"], ["modle"]),
         (["optimizer.lrr=0.1"], ["optimizer.lrr"]),
         (["data=esc51"], ["data/esc51", "esc10"]),
+        (["model.stem_stride=[4]"], ["model.stem_stride=[4]", "a pair [rows, columns]"]),
         (["monitor=test/acc"], ["monitor=test/acc", "val/"]),
         (["data=folder"], ["data.root"]),
         (["+experiment=augmented", "augment.rate_min=2"], ["augment.rate_min=2"]),

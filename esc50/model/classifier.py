@@ -85,7 +85,8 @@ class Classifier(pl.LightningModule):
         if "timm" in model:
             self.network = timm_network(model["timm"], n_classes, size, model["weights"])
         else:
-            self.network = single_channel_resnet18(n_classes, model["weights"], model["head_width"])
+            settings = (model["weights"], model["head_width"], model["stem_stride"])
+            self.network = single_channel_resnet18(n_classes, *settings)
         # Convolutions, norms and pooling all run faster on interleaved channels, on CPU and GPU.
         self.network = self.network.to(memory_format=torch.channels_last)
         accuracy = MulticlassAccuracy(n_classes, average="micro")

@@ -1,5 +1,6 @@
 """torchvision's ResNet-18 with one input channel and any number of classes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,7 +11,10 @@ from esc50.errors import Refusal
 
 
 def single_channel_resnet18(
-    n_classes: int, weights: str | None = None, head_width: int | None = None
+    n_classes: int,
+    weights: str | None = None,
+    head_width: int | None = None,
+    stem_stride: Sequence[int] | None = None,
 ) -> nn.Module:
     """Build the network: input (batch, 1, height, width), output logits (batch, n_classes).
 
@@ -21,12 +25,15 @@ def single_channel_resnet18(
         n_classes: outputs of the last layer, which is always new.
         weights: None, "imagenet" (torchvision's), or the path of a torchvision state dict.
         head_width: units of a layer between the pooled features and the outputs; None: no layer.
+        stem_stride: rows and columns that the first convolution moves by; None: 2 and 2. All that
+            follows costs in proportion to what it leaves.
 
     Raises:
         Refusal: the weights are absent, cannot be downloaded, or are not a ResNet-18's.
     """
     network = resnet18(num_classes=n_classes)
-    network.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+    stride = tuple(stem_stride or (2, 2))
+    network.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=stride, padding=3, bias=False)
     nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
     if head_width is not None:
         features = network.fc.in_features

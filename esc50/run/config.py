@@ -60,6 +60,15 @@ def _pair(low: float, high: float, whole: bool = False) -> tuple[Callable, str]:
     return in_order, f"a pair [lowest, highest], each {words}"
 
 
+def _steps() -> tuple[Callable, str]:
+    fits, words = _number(1, 7, whole=True)
+
+    def both(value: Any) -> bool:
+        return isinstance(value, list) and len(value) == 2 and all(map(fits, value))
+
+    return both, f"a pair [rows, columns], each {words}"
+
+
 def _devices() -> tuple[Callable, str]:
     fits, words = _number(1, whole=True)
     return lambda value: value == "auto" or fits(value), f"auto or {words}"
@@ -86,6 +95,7 @@ RULES = {
     "optimizer.weight_decay": _number(0),
     "callbacks.average.decay": SHARE,
     "model.head_width": _or_null(*_number(1, whole=True)),
+    "model.stem_stride": _or_null(*_steps()),
     "model.input_std": _number(1e-6),
     "model.label_smoothing": SHARE,
     "trainer.devices": _devices(),

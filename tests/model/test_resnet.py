@@ -33,6 +33,14 @@ def test_a_head_has_its_width_and_leaves_the_rest_alone():
     assert wide(torch.randn(2, 1, 64, 64)).shape == (2, 7)
 
 
+def test_the_first_convolution_moves_by_the_strides_it_is_given():
+    usual, fast = single_channel_resnet18(7), single_channel_resnet18(7, stem_stride=[4, 2])
+    x = torch.randn(1, 1, 128, 128)
+    assert usual.conv1(x).shape == (1, 64, 64, 64) and fast.conv1(x).shape == (1, 64, 32, 64)
+    fast.conv1.load_state_dict(usual.conv1.state_dict())
+    torch.testing.assert_close(fast.conv1(x), usual.conv1(x)[:, :, ::2])
+
+
 def test_single_channel_weights_are_taken_as_they_are(tmp_path):
     first = single_channel_resnet18(4)
     torch.save(first.state_dict(), tmp_path / "weights.pth")
