@@ -29,7 +29,7 @@ STATES = {
 
 
 def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list[str]) -> None:
-    """Print a study's best trials; write trials.csv, study.html and experiment/best.yaml.
+    """Print a study's best trials; write trials.csv, study.html and experiment/best_trial.yaml.
 
     Args:
         study: with its trials.
@@ -135,11 +135,12 @@ def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[
             defaults.insert(0, choice) if base else defaults.append({f"override /{key}": choice})
         else:
             OmegaConf.update(values, key, override.value(), force_add=True)
-    command = " ".join(["python train.py --config-dir", str(folder), "+experiment=best", *left])
+    command = f"python train.py --config-dir {folder} +experiment=best_trial"
+    command = " ".join([command, *left])
     (folder / "experiment").mkdir(exist_ok=True)
     recipe = OmegaConf.to_yaml({"defaults": [*defaults, "_self_"], **values})
     write_whole(
-        folder / "experiment" / "best.yaml",
+        folder / "experiment" / "best_trial.yaml",
         "# @package _global_\n"
         f"# Trial {best.number} of a search, {cfg.monitor} {best.value:.4f}. Train it with\n"
         f"#   {command}\n{recipe}",

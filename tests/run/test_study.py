@@ -171,7 +171,7 @@ def test_the_report_ranks_and_its_recipe_is_the_best_trial(tiny_overrides, confi
         mine = ["+experiment=augmented", *fixed, *study.overrides(best)]
         trial = compose("train", overrides=mine)
         search = f"hydra.searchpath=[file://{study.folder}]"
-        recipe = compose("train", overrides=[search, "+experiment=best", "data=esc10"])
+        recipe = compose("train", overrides=[search, "+experiment=best_trial", "data=esc10"])
     assert recipe.name == "augmented_best"
     assert signature(recipe) == signature(trial)
     assert OmegaConf.to_container(recipe.augment) == OmegaConf.to_container(trial.augment)
