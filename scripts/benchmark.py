@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     extent = parser.add_mutually_exclusive_group()
-    extent.add_argument("--quick", action="store_true", help="less than two minutes, rough")
+    extent.add_argument("--quick", action="store_true", help="some two minutes, rough")
     extent.add_argument("--full", action="store_true", help="with (d) and large sets: an hour")
     parser.add_argument("--only", default="", metavar="a,c", help="these parts (default: all)")
     parser.add_argument("--clips", type=Path, help="folder in ESC-50 layout (default: demo sounds)")
