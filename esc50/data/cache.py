@@ -110,28 +110,21 @@ def clip_digests(paths: list[Path], cache_dir: Path) -> list[str]:
     """Digest each file's bytes; files with unchanged size and time are not read again."""
     memo_path = Path(cache_dir) / "digests" / f"{_hash(str(paths[0].parent.resolve()))}.json"
     memo = _read_json(memo_path) or {}
-    stamps = [_stamp(path) for path in paths]
-    known = [memo.get(str(path)) for path in paths]
-    stale = [
-        path
-        for path, stamp, entry in zip(paths, stamps, known, strict=True)
-        if not entry or entry[0] != stamp
-    ]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # reading and hashing release the lock
-        hashed = dict(zip(stale, pool.map(audio_digest, stale), strict=True))
-    digests = [
-        hashed[path] if path in hashed else entry[1]
-        for path, entry in zip(paths, known, strict=True)
-    ]
-    fresh = {
-        str(path): [stamp, digest]
-        for path, stamp, digest in zip(paths, stamps, digests, strict=True)
+    stamps = {path: _stamp(path) for path in paths}
+    digests = {
+        path: entry[1]
+        for path, stamp in stamps.items()
+        if (entry := memo.get(str(path))) and entry[0] == stamp
     }
+    stale = [path for path in stamps if path not in digests]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # reading and hashing release the lock
+        digests.update(zip(stale, pool.map(audio_digest, stale), strict=True))
+    fresh = {str(path): [stamp, digests[path]] for path, stamp in stamps.items()}
     if fresh != memo:
         with contextlib.suppress(OSError):  # a memo only: a read-only cache can still be a hit
             memo_path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(memo_path, json.dumps(fresh))
-    return digests
+    return [digests[path] for path in paths]
 
 
 def _stamp(path: Path) -> str:

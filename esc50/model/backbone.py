@@ -40,10 +40,11 @@ def timm_network(
         settings["img_size"] = size
     if weights is not None:
         settings["pretrained"] = True
-    if weights not in (None, "imagenet"):
+    from_file = weights not in (None, "imagenet")
+    if from_file:
         settings["pretrained_cfg_overlay"] = {"file": weights}
     try:
-        if "pretrained_cfg_overlay" in settings:
+        if from_file:
             _check_weights(name, weights)
         return timm.create_model(name, **settings)
     except (OSError, RuntimeError, AssertionError, LookupError, TypeError, ValueError) as error:

@@ -46,20 +46,6 @@ def _text() -> tuple[Callable, str]:
     return lambda value: isinstance(value, str) and bool(value.strip()), "a text"
 
 
-def _pair(low: float, high: float, whole: bool = False) -> tuple[Callable, str]:
-    fits, words = _number(low, high, whole)
-
-    def in_order(value: Any) -> bool:
-        return (
-            isinstance(value, list)
-            and len(value) == 2
-            and all(map(fits, value))
-            and value[0] <= value[1]
-        )
-
-    return in_order, f"a pair [lowest, highest], each {words}"
-
-
 def _steps() -> tuple[Callable, str]:
     fits, words = _number(1, 7, whole=True)
 
