@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 import esc50.run.sweep  # noqa: F401  (the resolvers that name folders, the sweepers, the launchers)
 from esc50.errors import Refusal
+from esc50.run.choices import refuse_null_choices
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -34,4 +35,5 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
+    refuse_null_choices(sys.argv[1:])
     main()

@@ -11,6 +11,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from esc50.errors import Refusal
+from esc50.run.choices import refuse_null_choices
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="audit")
@@ -56,4 +57,5 @@ def _open(cfg: DictConfig) -> tuple:
 
 
 if __name__ == "__main__":
+    refuse_null_choices(sys.argv[1:])
     main()

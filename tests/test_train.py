@@ -27,6 +27,8 @@ def train(*arguments, cwd):
         (["modle=resnet18"], ["modle"]),
         (["optimizer.lrr=0.1"], ["optimizer.lrr"]),
         (["data=esc51"], ["data/esc51", "esc10"]),
+        (["augment=null"], ["augment=null", "none, online, published"]),
+        (["~logger"], ["logger", "logger.tensorboard=null"]),
         (["model.stem_stride=[4]"], ["model.stem_stride=[4]", "a pair [rows, columns]"]),
         (["monitor=test/acc"], ["monitor=test/acc", "val/"]),
         (["data=folder"], ["data.root"]),

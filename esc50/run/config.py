@@ -145,6 +145,12 @@ def _check_keys(cfg: DictConfig) -> None:
         if not group.startswith("hydra/") and group not in RECIPES and "/" not in group
     ]
     declared = _compose(choices)
+    for key in declared:
+        if key not in cfg.keys():  # noqa: SIM118  (`in` denies keys without a value)
+            raise Refusal(
+                f"~{key} leaves out what every run needs: instead, set what is in it to null "
+                "(logger.tensorboard=null) or choose another"
+            )
     for key in _unknown(cfg, declared):
         if not any(key == name or key.startswith(f"{name}.") for name in added):
             siblings = [k for k in _keys(declared) if k.count(".") == key.count(".")]

@@ -7,6 +7,7 @@ Split, clips copied and what is done to each copy are those of `train.py +experi
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -52,11 +53,13 @@ def main(clips: str, folder: str, epochs: str) -> None:
 
     training = Training(len(table.classes))
     train, val = loader(split.train, shuffle=True), loader(split.val)
+    validated = []
     for _ in range(int(epochs)):
         training.epoch(train)
-        training.accuracy(val)
-    accuracy = training.accuracy(loader(split.test))
-    print(json.dumps({"n_train": len(split.train), "test/acc": accuracy}))
+        accuracy = training.accuracy(val)
+        validated.append((time.time(), accuracy))
+    tested = training.accuracy(loader(split.test))
+    print(json.dumps({"n_train": len(split.train), "test/acc": tested, "epochs": validated}))
 
 
 if __name__ == "__main__":

@@ -77,7 +77,19 @@ def test_a_row_in_seconds_is_better_when_lower(bench):
 @pytest.mark.slow
 def test_a_whole_experiment_is_timed_against_the_published_one(bench, tiny, tmp_path):
     pytest.importorskip("cv2", reason="the published pipeline needs the extra bench")
-    (row,) = bench("bench.commands").whole_experiment(tiny, tmp_path, epochs=1)
-    assert row["ratio"] == pytest.approx(row["other"] / row["ours"])
-    assert 0 <= row["ours_test_acc"][0] <= 1 and 0 <= row["other_test_acc"][0] <= 1
+    same, sooner = bench("bench.commands").whole_experiment(tiny, tmp_path, epochs=1)
+    assert same["ratio"] == pytest.approx(same["other"] / same["ours"])
+    assert same["ours"] > sooner["ours_epochs"][0][0] > 5
+    assert [len(sooner[who]) for who in ("ours_epochs", "other_epochs")] == [40, 1]
+    assert sooner["other"] == sooner["other_epochs"][0][0] < same["other"]
     assert not list(tiny.rglob("*.npy"))
+
+
+def test_the_same_accuracy_is_timed_to_the_first_epoch_that_reaches_it(bench):
+    theirs = [(10.0, 0.5), (20.0, 0.75), (30.0, 0.7), (40.0, 0.75)]
+    to_the_same = bench("bench.commands")._to_the_same
+    row = to_the_same([(1.0, 0.6), (2.0, 0.8), (3.0, 0.7)], theirs)
+    assert (row["ours"], row["other"], row["ratio"]) == (2.0, 20.0, 10.0)
+    missed = to_the_same([(1.0, 0.6)], theirs)
+    assert missed["ours"] is missed["ratio"] is None
+    assert "not reached: 0.6" in missed["what"]

@@ -1,0 +1,16 @@
+"""The one kind of override that Hydra itself answers with a traceback."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def refuse_null_choices(arguments: Sequence[str]) -> None:
+    """Exit with a sentence where an argument chooses null from a config group (`logger=null`)."""
+    for argument in arguments:
+        group, _, choice = argument.lstrip("+").partition("=")
+        if choice.lower() == "null" and group and (folder := CONF / group).is_dir():
+            names = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+            sys.exit(f"error: {argument} cannot be: choose one of {names}")
