@@ -10,9 +10,9 @@ from esc50.errors import Refusal
 from esc50.run import jobs
 from esc50.run.config import check
 from esc50.run.devices import leased
+from esc50.run.jobs import LOG
 from esc50.run.process import outcome, start
 
-LOG = "console.log"  # in the job's folder: what its process printed
 SHARING = ("basic", "joblib")  # launchers whose jobs see all GPUs of the machine
 
 

@@ -11,6 +11,8 @@ from omegaconf import DictConfig
 
 from esc50.whole import write_whole
 
+LOG = "console.log"  # in the job's folder: what its process printed
+
 
 @dataclass(frozen=True)
 class Job:

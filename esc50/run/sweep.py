@@ -17,13 +17,15 @@ from omegaconf import DictConfig
 
 import esc50.run.identity  # noqa: F401  (a launcher's worker imports this module: it needs the resolvers)
 from esc50.run import jobs
-from esc50.run.job import LOG
-from esc50.run.jobs import Job
+from esc50.run.jobs import LOG, Job
 from esc50.run.process import last_lines
-from esc50.run.results import read_results
 from esc50.run.watch import Watch
 
 FOLDS = (1, 2, 3, 4, 5)
+
+# Hydra copies its store of plugins' settings for every config group it lists, which was half of the
+# time of --help. The store is a singleton that gives out copies: one of it is enough.
+ConfigStore.__deepcopy__ = lambda store, memo: store
 
 
 class SummariseSweep(Callback):
@@ -159,6 +161,8 @@ def _swept(config: DictConfig, key: str) -> list[int]:
 
 def _summarise_group(group: Path, own: list[Job], folds: list[int], seeds: list[int]) -> bool:
     """Write one recipe's summaries: one a seed, and one over the seeds. True when complete."""
+    from esc50.run.results import read_results  # loads NumPy, which --help need not wait for
+
     runs: list[Path] = []
     failed: dict[str, str] = {}
     own_summary = False  # split.fold=all has summarised its folds itself
