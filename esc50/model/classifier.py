@@ -13,7 +13,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from esc50.model.backbone import timm_network
 from esc50.model.batchnorm import share_batch_norm
-from esc50.model.resnet import single_channel_resnet18
+from esc50.model.resnet import lay_out, single_channel_resnet18
 
 Batch = dict[str, Tensor]
 FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint changes
@@ -87,8 +87,7 @@ class Classifier(pl.LightningModule):
         else:
             settings = (model["weights"], model["head_width"], model["stem_stride"])
             self.network = single_channel_resnet18(n_classes, *settings)
-        # Convolutions, norms and pooling all run faster on interleaved channels, on CPU and GPU.
-        self.network = self.network.to(memory_format=torch.channels_last)
+        self.network = lay_out(self.network)
         accuracy = MulticlassAccuracy(n_classes, average="micro")
         self.train_metrics = MetricCollection({"acc": accuracy}, prefix="train/")
         scores = {"acc": accuracy, "f1_macro": MulticlassF1Score(n_classes, average="macro")}

@@ -1,9 +1,11 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torchvision.models import resnet18
 
 from esc50.errors import Refusal
-from esc50.model.resnet import single_channel_resnet18
+from esc50.model.resnet import lay_out, single_channel_resnet18
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,23 @@ def test_the_first_convolution_moves_by_the_strides_it_is_given():
     assert usual.conv1(x).shape == (1, 64, 64, 64) and fast.conv1(x).shape == (1, 64, 32, 64)
     fast.conv1.load_state_dict(usual.conv1.state_dict())
     torch.testing.assert_close(fast.conv1(x), usual.conv1(x)[:, :, ::2])
+
+
+def test_the_layout_in_memory_changes_neither_outputs_nor_gradients():
+    torch.manual_seed(3)
+    plain = single_channel_resnet18(7).double()
+    laid_out = lay_out(deepcopy(plain))
+    x = torch.randn(4, 1, 64, 64, dtype=torch.float64)
+    outputs = [network(x) for network in (plain, laid_out)]
+    torch.testing.assert_close(*outputs)
+    for output in outputs:
+        output.square().sum().backward()
+    for ours, theirs in zip(laid_out.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+    interleaved = {"memory_format": torch.channels_last}
+    assert laid_out.layer3[1].conv2.weight.grad.is_contiguous(**interleaved)
+    last = laid_out.layer4[1].conv2.weight.grad
+    assert last.is_contiguous(**(interleaved if torch.cuda.is_available() else {}))
 
 
 def test_single_channel_weights_are_taken_as_they_are(tmp_path):
