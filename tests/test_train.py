@@ -30,6 +30,7 @@ def train(*arguments, cwd):
         (["augment=null"], ["augment=null", "none, online, published"]),
         (["~logger"], ["logger", "logger.tensorboard=null"]),
         (["model.stem_stride=[4]"], ["model.stem_stride=[4]", "a pair [rows, columns]"]),
+        (["model=vit_tiny", "+experiment=listed"], ["model.stem_stride is not a setting"]),
         (["monitor=test/acc"], ["monitor=test/acc", "val/"]),
         (["data=folder"], ["data.root"]),
         (["+experiment=augmented", "augment.rate_min=2"], ["augment.rate_min=2"]),
@@ -38,10 +39,12 @@ def train(*arguments, cwd):
     ],
 )
 def test_a_wrong_config_is_refused_before_torch_loads(arguments, words, tmp_path):
-    if "+experiment=typo" in arguments:
+    if arguments[-1].startswith("+experiment="):
+        recipes = {"typo": "trainer: {max_epoch: 3}", "listed": "model: {stem_stride: [4, 4]}"}
         (tmp_path / "mine" / "experiment").mkdir(parents=True)
-        recipe = "# @package _global_\ntrainer: {max_epoch: 3}\n"
-        (tmp_path / "mine" / "experiment" / "typo.yaml").write_text(recipe)
+        for name, recipe in recipes.items():
+            path = tmp_path / "mine" / "experiment" / f"{name}.yaml"
+            path.write_text(f"# @package _global_\n{recipe}\n")
         arguments = [f"--config-dir={tmp_path / 'mine'}", *arguments]
     code = "import runpy, sys; sys.argv = sys.argv[1:]; sys.path.insert(0, '.');\n"
     code += "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"

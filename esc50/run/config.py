@@ -172,8 +172,8 @@ def _unknown(cfg: DictConfig, declared: DictConfig, prefix: str = "") -> Iterato
         path = f"{prefix}{key}"
         if key not in declared.keys():  # noqa: SIM118  (`in` denies keys without a value)
             # A whole new callback or logger is not a typo: it says what it is.
-            new = OmegaConf.select(cfg, f"{key}._target_", default=None)
-            if not (prefix and new):
+            node = OmegaConf.select(cfg, key, throw_on_missing=False)
+            if not (prefix and isinstance(node, DictConfig) and node.get("_target_")):
                 yield path
             continue
         node, known = (OmegaConf.select(c, key, throw_on_missing=False) for c in (cfg, declared))

@@ -1,5 +1,6 @@
 """The recipes of conf/experiment/best*.yaml, on a set small enough to train on."""
 
+import pytest
 import torch
 from torchvision.models import resnet18
 
@@ -13,6 +14,13 @@ def test_the_best_recipe_chooses_nothing_on_the_tested_fold(config, tmp_path):
     assert results["protocol"] == "literature" and results["n_val"] == 0
     assert results["epochs"] == 2 and not results["leaky"]
     assert not (tmp_path / "run" / "checkpoints" / "best.ckpt").exists()
+
+
+def test_another_network_trains_by_the_best_recipe(config, tmp_path):
+    pytest.importorskip("timm")
+    settings = ["+experiment=best_fast", "model=vit_tiny", *SMALL]
+    results = run_fold(config(*settings, "features.height=32", "features.width=32"), tmp_path)
+    assert results["epochs"] == 2 and results["protocol"] == "literature"
 
 
 def test_the_recipe_from_imagenet_begins_at_the_weights_it_is_given(config, tmp_path):
