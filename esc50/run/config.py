@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -15,8 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from esc50.audio.draws import make_recipe
 from esc50.audio.spec import FeatureSpec
 from esc50.errors import Refusal
+from esc50.run.choices import CONF
 
-CONF = Path(__file__).parents[2] / "conf"
 RECIPES = ("experiment", "sweep", "debug")  # groups that set keys of the others, and own none
 
 
@@ -170,13 +169,12 @@ def _compose(choices: list[str]) -> DictConfig:
 def _unknown(cfg: DictConfig, declared: DictConfig, prefix: str = "") -> Iterator[str]:
     for key in cfg:
         path = f"{prefix}{key}"
+        node, known = (OmegaConf.select(c, key, throw_on_missing=False) for c in (cfg, declared))
         if key not in declared.keys():  # noqa: SIM118  (`in` denies keys without a value)
             # A whole new callback or logger is not a typo: it says what it is.
-            node = OmegaConf.select(cfg, key, throw_on_missing=False)
             if not (prefix and isinstance(node, DictConfig) and node.get("_target_")):
                 yield path
             continue
-        node, known = (OmegaConf.select(c, key, throw_on_missing=False) for c in (cfg, declared))
         if isinstance(node, DictConfig) and isinstance(known, DictConfig):
             yield from _unknown(node, known, f"{path}.")
 
