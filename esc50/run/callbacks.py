@@ -18,6 +18,34 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
             trainer.should_stop = True
 
 
+class LastCheckpoint(pl.callbacks.ModelCheckpoint):
+    """Keeps last.ckpt, from which a stopped run goes on, without slowing training down.
+
+    With the optimizer's state it is three times the network: written every epoch, it would take
+    longer than a small data set's epochs themselves. The first and the last are always written.
+    """
+
+    def __init__(self, share: float, dirpath: str):
+        """Write as often as takes no more than `share` of the training time, into `dirpath`."""
+        always_one_name = {"filename": "last", "enable_version_counter": False}
+        super().__init__(dirpath, save_on_train_epoch_end=True, **always_one_name)
+        self.share = share
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Start the clock."""
+        super().on_train_start(trainer, pl_module)
+        self.started, self.writing = time.monotonic(), 0.0
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Write, if it is time; all processes of a run do the same."""
+        began = time.monotonic()
+        ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        due = ends or self.writing <= self.share * (began - self.started)
+        if trainer.strategy.broadcast(due):
+            super().on_train_epoch_end(trainer, pl_module)
+            self.writing += time.monotonic() - began
+
+
 class WeightAverage(pl.callbacks.WeightAveraging):
     """An exponential moving average of the weights, which is what is validated, kept and tested.
 
