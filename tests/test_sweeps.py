@@ -143,6 +143,7 @@ def test_jobs_side_by_side_each_have_their_own_gpu(launcher, short, tmp_path):
         env={"CUDA_VISIBLE_DEVICES": "0,1"} if launcher == "joblib" else {},
     )
     assert done.returncode == 0, done.stderr
+    assert "validated against ConfigStore" not in done.stderr
     assert len(ledger(tmp_path)) == 4
     held = [(n["devices"], n["started"], n["ended"]) for n in notes(tmp_path)]
     assert {device for device, _, _ in held} == {"0", "1"}

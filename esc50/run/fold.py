@@ -40,7 +40,7 @@ def run_fold(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     """Train and test one fold in `folder`, or find that this has been done.
 
     A finished run of the same signature on the same audio is returned as it is, unless
-    `rerun=true`; one that was cut off goes on from its last epoch.
+    `rerun=true`; one that was cut off goes on from its last checkpoint.
 
     Returns:
         The contents of results.json.

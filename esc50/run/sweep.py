@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -95,10 +96,12 @@ def register() -> None:
             own = isinstance(plugin, type) and plugin.__module__ == module.__name__
             if own and issubclass(plugin, Plugin):
                 plugins.register(plugin)
-    # conf/ has launchers of the same names, with every setting explained; Hydra would warn.
+    # conf/ has launchers of the same names, with every setting explained; Hydra would warn. In
+    # joblib's workers it finds the plugins once more, after this.
     stored = ConfigStore.instance().repo["hydra"]["launcher"]
     for name in ("joblib", "ray", "submitit_slurm"):
         stored.pop(f"{name}.yaml", None)
+    warnings.filterwarnings("ignore", r"\n'hydra/launcher/\w+' is validated against ConfigStore")
 
 
 def _check_launcher(config: DictConfig) -> None:
