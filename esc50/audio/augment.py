@@ -69,9 +69,12 @@ class Augment(torch.nn.Module):
             return np.zeros(0, np.int64), Draws.neutral(0)
         return self.recipe.draw(n_clips, rng)
 
-    def draw(self, n_items: int, rng: np.random.Generator) -> Draws:
-        """Draw what to do to each of `n_items` items in one epoch; nothing unless online."""
-        return self.recipe.draw(n_items, rng) if self.online else Draws.neutral(n_items)
+    def draw(self, n_items: int, rng: np.random.Generator, done: float = 0.0) -> Draws:
+        """Draw what to do to each of `n_items` items in one epoch; nothing unless online.
+
+        `done` is the share of the run, 0..1, that is over when the epoch begins.
+        """
+        return self.recipe.draw(n_items, rng, done) if self.online else Draws.neutral(n_items)
 
     def render(self, magnitude: Tensor, peak: Tensor, clean: Tensor, draws: Draws) -> Tensor:
         """Pictures of the changed clips; see `render_mixed`."""

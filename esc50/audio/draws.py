@@ -160,6 +160,7 @@ class Online(_Recipe):
     mask_width: float
     mix_prob: float
     mix_alpha: float
+    mix_until: float
 
     online: ClassVar = True
     bounds: ClassVar = {
@@ -180,6 +181,7 @@ class Online(_Recipe):
         "mask_width": (0, 1),
         "mix_prob": (0, 1),
         "mix_alpha": (1e-3, 1e3),
+        "mix_until": (0, 1),
     }
 
     @property
@@ -188,8 +190,8 @@ class Online(_Recipe):
         steps = int(self.pitch_max / self.pitch_step + 1e-9)
         return np.arange(-steps, steps + 1) * self.pitch_step
 
-    def draw(self, n: int, rng: np.random.Generator) -> Draws:
-        """One row an item.
+    def draw(self, n: int, rng: np.random.Generator, done: float) -> Draws:
+        """One row an item, when the share `done` of the run is over.
 
         Every number is drawn whatever the probabilities, so that changing one transform's strength
         leaves the others' draws as they were.
@@ -220,7 +222,8 @@ class Online(_Recipe):
             setattr(draws, size, uniform(0, largest) * happens(self.mask_prob))
             setattr(draws, place, uniform(0, 1))
         share = rng.beta(self.mix_alpha, self.mix_alpha, n).astype(np.float32)
-        draws.share = np.where(happens(self.mix_prob), share, draws.share)
+        mix_prob = self.mix_prob if done < self.mix_until else 0
+        draws.share = np.where(happens(mix_prob), share, draws.share)
         draws.partner = uniform(0, 1)
         return draws
 

@@ -156,7 +156,8 @@ class ESC50DataModule(pl.LightningDataModule):
         epoch = self.trainer.current_epoch
         if self._draws[0] != epoch:
             rng = np.random.default_rng([self.seed, epoch, DRAW_EPOCH])
-            self._draws = (epoch, self.augment.draw(len(self.table), rng))
+            done = epoch / self.trainer.max_epochs
+            self._draws = (epoch, self.augment.draw(len(self.table), rng, done))
         return self._draws[1]
 
     def _partners(self, positions: np.ndarray) -> np.ndarray:

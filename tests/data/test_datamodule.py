@@ -17,6 +17,7 @@ def make(config):
         module = ESC50DataModule(**sections, batch_size=cfg["batch_size"], seed=cfg["seed"])
         module.trainer = SimpleNamespace(
             current_epoch=0,
+            max_epochs=cfg["trainer"]["max_epochs"],
             overfit_batches=0.0,
             global_rank=rank,
             world_size=world,
@@ -91,6 +92,18 @@ def test_online_changes_every_epoch_and_repeats_by_seed(make):
     assert sum(torch.equal(first[i], second[i]) for i in first) < len(first) / 4
 
 
+def test_mixing_ends_with_its_share_of_the_epochs_and_leaves_the_rest_as_it_was(make):
+    common = ("augment=online", "trainer.max_epochs=4")
+    until = make(*common, "augment.mix_prob=1", "augment.mix_until=0.5")
+    never = make(*common, "augment.mix_prob=0")
+    for epoch, mixed in enumerate((True, True, False, False)):
+        got = batches(until, until.train_dataloader(), epoch)
+        plain = batches(never, never.train_dataloader(), epoch)
+        for batch, unmixed in zip(got, plain, strict=True):
+            assert ("share" in batch) == mixed
+            assert torch.equal(batch["x"], unmixed["x"]) != mixed
+
+
 def test_order_depends_on_seed_and_epoch_alone():
     assert list(EpochShuffle(50, 1, lambda: 3)) == list(EpochShuffle(50, 1, lambda: 3))
     assert list(EpochShuffle(50, 1, lambda: 3)) != list(EpochShuffle(50, 2, lambda: 3))
@@ -116,7 +129,7 @@ def dealt(shares, key):
 @pytest.mark.parametrize("augment", ["published", "online"])
 @pytest.mark.parametrize(("world", "size"), [(2, 15), (3, 14)])
 def test_processes_together_train_on_the_batches_of_one(make, augment, world, size):
-    settings = [f"augment={augment}", f"batch_size={size}"]
+    settings = [f"augment={augment}", f"batch_size={size}", "trainer.max_epochs=4"]
     settings += ["augment.mix_prob=0.7"] if augment == "online" else []
     alone = make(*settings)
     whole = batches(alone, alone.train_dataloader(), epoch=3)
