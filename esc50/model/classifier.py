@@ -87,7 +87,7 @@ class Classifier(pl.LightningModule):
         else:
             settings = (model["weights"], model["head_width"], model["stem_stride"])
             self.network = single_channel_resnet18(n_classes, *settings)
-        self.network = lay_out(self.network)
+        self.network = lay_out(self.network, size)
         accuracy = MulticlassAccuracy(n_classes, average="micro")
         self.train_metrics = MetricCollection({"acc": accuracy}, prefix="train/")
         scores = {"acc": accuracy, "f1_macro": MulticlassF1Score(n_classes, average="macro")}

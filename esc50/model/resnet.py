@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
 from esc50.errors import Refusal
@@ -44,22 +45,51 @@ def single_channel_resnet18(
     return network
 
 
-def lay_out(network: nn.Module) -> nn.Module:
-    """Order the weights in memory as trains fastest; what they compute differs by rounding alone.
+def lay_out(network: nn.Module, size: tuple[int, int]) -> nn.Module:
+    """Order numbers in memory as trains fastest; what is computed differs by rounding alone.
 
     Channels are interleaved, which convolutions, norms and pooling are faster with on processors
     and GPUs. On a processor a ResNet's last stage is the exception: its pictures are so small and
     its filters so large that turning the filters' gradients costs more, 14% of a step at 2 x 2.
+    Processors are faster along rows than across them, so a ResNet that makes tall pictures of
+    those of `size`, height and width, works on them turned on their side.
     """
     network = network.to(memory_format=torch.channels_last)
     if isinstance(network, ResNet) and not torch.cuda.is_available():
         network.layer4.to(memory_format=torch.contiguous_format)
         network.layer4.register_forward_pre_hook(_planar)
+        rows, columns = network.conv1.stride
+        if size[0] / rows > size[1] / columns:
+            _turn(network)
     return network
 
 
 def _planar(_: nn.Module, pictures: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
     return (pictures[0].contiguous(),)
+
+
+def _on_their_side(_: nn.Module, pictures: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+    return (pictures[0].mT,)
+
+
+class _TurnedConv2d(nn.Conv2d):
+    """A convolution of pictures on their side. Its filters read as ever, and lie as it needs."""
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        stride, padding = self.stride[::-1], self.padding[::-1]
+        return F.conv2d(pictures, self.weight.mT, self.bias, stride, padding)
+
+
+def _turn(network: ResNet) -> None:
+    """Have pictures on their side from the first convolution to the pooling over all of them."""
+    network.register_forward_pre_hook(_on_their_side)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.__class__ = _TurnedConv2d
+            weight = module.weight.data
+            interleaved = weight.is_contiguous(memory_format=torch.channels_last)
+            order = torch.channels_last if interleaved else torch.contiguous_format
+            module.weight.data = weight.mT.contiguous(memory_format=order).mT
 
 
 def _load(network: nn.Module, state: dict, origin: str) -> None:

@@ -43,21 +43,25 @@ def test_the_first_convolution_moves_by_the_strides_it_is_given():
     torch.testing.assert_close(fast.conv1(x), usual.conv1(x)[:, :, ::2])
 
 
-def test_the_layout_in_memory_changes_neither_outputs_nor_gradients():
+@pytest.mark.parametrize(("size", "turned"), [((64, 64), False), ((128, 32), True)])
+def test_the_layout_in_memory_changes_neither_outputs_nor_gradients(size, turned):
     torch.manual_seed(3)
     plain = single_channel_resnet18(7).double()
-    laid_out = lay_out(deepcopy(plain))
-    x = torch.randn(4, 1, 64, 64, dtype=torch.float64)
+    laid_out = deepcopy(lay_out(deepcopy(plain), size))
+    x = torch.randn(4, 1, *size, dtype=torch.float64)
     outputs = [network(x) for network in (plain, laid_out)]
     torch.testing.assert_close(*outputs)
     for output in outputs:
         output.square().sum().backward()
     for ours, theirs in zip(laid_out.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad)
-    interleaved = {"memory_format": torch.channels_last}
-    assert laid_out.layer3[1].conv2.weight.grad.is_contiguous(**interleaved)
-    last = laid_out.layer4[1].conv2.weight.grad
-    assert last.is_contiguous(**(interleaved if torch.cuda.is_available() else {}))
+    if torch.cuda.is_available():
+        return
+    inner, last = laid_out.layer3[1].conv2.weight, laid_out.layer4[1].conv2.weight
+    laid_out.load_state_dict(plain.state_dict())
+    for weight, order in ((inner, torch.channels_last), (last, torch.contiguous_format)):
+        for numbers in (weight, weight.grad):
+            assert (numbers.mT if turned else numbers).is_contiguous(memory_format=order)
 
 
 def test_single_channel_weights_are_taken_as_they_are(tmp_path):
