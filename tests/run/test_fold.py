@@ -93,8 +93,11 @@ def test_same_config_same_weights_and_other_seed_others(config, tmp_path):
 @pytest.mark.parametrize(
     "extra",
     [
-        ["+experiment=augmented", "scheduler=cosine", "callbacks=averaged"],
-        pytest.param(["augment=online", "scheduler=onecycle"], marks=pytest.mark.slow),
+        ["+experiment=augmented", "scheduler=cosine", "callbacks=averaged", "model=resnet18_2x4"],
+        pytest.param(
+            ["augment=online", "augment.mix_until=0.5", "scheduler=onecycle"],
+            marks=pytest.mark.slow,
+        ),
         pytest.param(["scheduler=plateau", "scheduler.patience=0"], marks=pytest.mark.slow),
     ],
 )
