@@ -24,9 +24,9 @@ from esc50.whole import write_whole
 PARTS = "abcdef"
 ABOUT = """
 import json, torch
-from esc50.run.hardware import best_precision
+from esc50.run.machine import resolve_precision
 gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-precision = best_precision("auto")
+precision = resolve_precision("auto", "auto")
 print(json.dumps({"torch": torch.__version__, "gpu": gpu, "precision": precision,
                   "bf16": precision == "bf16-mixed", "threads": torch.get_num_threads()}))
 """

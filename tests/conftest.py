@@ -12,6 +12,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: more threads would 
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch loads, here and in the runs tests start
 
 REPOSITORY = Path(__file__).parents[1]
+# Of the runs that tests make; set it to try another. Tests that compare numbers fix their own.
+PRECISION = os.environ.get("ESC50_TEST_PRECISION", "auto")
 TEST_DATA = Path(os.environ.get("ESC50_TEST_DATA", REPOSITORY.parent / "shared"))
 
 
@@ -72,6 +74,7 @@ def tiny_overrides(tiny, tmp_path_factory) -> list[str]:
         "features.width=32",
         "batch_size=16",
         "trainer.accelerator=cpu",
+        f"trainer.precision={PRECISION}",
         "trainer.max_epochs=2",
         "trainer.enable_progress_bar=false",
     ]

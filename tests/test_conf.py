@@ -1,11 +1,17 @@
 """Every file below conf/ is a choice that a user can make."""
 
+import contextlib
+
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import open_dict
+from omegaconf import OmegaConf, open_dict
 
 import esc50.run.sweep  # noqa: F401  (the resolvers, the sweepers, the launchers)
+from esc50.data.source import open_clips
+from esc50.errors import Refusal
+from esc50.model.classifier import Classifier
 from esc50.run.config import RECIPES, check
 from tests.conftest import REPOSITORY
 
@@ -30,3 +36,52 @@ def test_every_choice_is_accepted(choice):
         check(cfg)
     if group == "experiment":
         assert cfg.name == name
+
+
+class Recording(dict):
+    """A section of the config that notes which of its keys are read."""
+
+    def __init__(self, section):
+        super().__init__(section)
+        self.unread = set(section)
+
+    def __getitem__(self, key):
+        self.unread.discard(key)
+        return super().__getitem__(key)
+
+    def get(self, key, default=None):
+        self.unread.discard(key)
+        return super().get(key, default)
+
+
+READ_ELSEWHERE = {"data": {"cache_dir", "workers"}}  # by the data module, once clips are there
+
+
+@pytest.mark.parametrize("choice", [c for c in CHOICES if c.startswith("data/")])
+def test_every_key_of_a_data_set_is_read(choice, tmp_path):
+    """Opened where nothing is and nothing can be fetched; the keys are read before that shows."""
+    overrides = [f"data={choice.split('/')[1]}", f"data.root={tmp_path / 'none'}"]
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose("train", overrides)
+    section = Recording(OmegaConf.to_container(cfg.data, resolve=True))
+    if "url" in section:
+        dict.__setitem__(section, "url", "http://127.0.0.1:9/none.zip")
+    if "clips_per_fold" in section:
+        dict.__setitem__(section, "clips_per_fold", 10)
+    with contextlib.suppress(Refusal):
+        open_clips(section)
+    assert section.unread <= READ_ELSEWHERE["data"]
+
+
+@pytest.mark.parametrize("choice", [c for c in CHOICES if c.startswith("model/")])
+def test_every_key_of_a_model_is_read(choice):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose("train", [f"model={choice.split('/')[1]}"])
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    model = Recording(plain["model"])
+    sections = (model, plain["optimizer"], plain["scheduler"], plain["monitor"])
+    module = Classifier(*sections, n_classes=3, size=(32, 32)).eval()
+    batch = {"x": torch.zeros(2, 1, 32, 32), "y": torch.zeros(2, dtype=torch.int64)}
+    module.log = module.log_dict = lambda *_, **__: None
+    module.training_step(batch, 0)
+    assert not model.unread

@@ -12,6 +12,25 @@ NEAR = 0.98  # correlation of two clips' log-mels above which they count as near
 SHRINK = 4  # cells averaged each way before clips are compared
 BLOCK = 256  # clips compared at a time
 SIDES = (("val", "train"), ("test", "train"), ("test", "val"))
+WEIGHTS = "starting weights"  # the side of clips that a network had seen before this training
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Digests of the clips that weights were trained on, and of those they were chosen on."""
+
+    trained: frozenset[str] = frozenset()
+    chosen: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Seen") -> "Seen":
+        """Join what two trainings have seen."""
+        return Seen(self.trained | other.trained, self.chosen | other.chosen)
+
+    @classmethod
+    def by(cls, split: Split, digests: Sequence[str]) -> "Seen":
+        """Say what a training on this split sees; `digests` are one a clip."""
+        sides = (np.unique(split.clip_of[side]) for side in (split.train, split.val))
+        return cls(*(frozenset(digests[clip] for clip in side) for side in sides))
 
 
 @dataclass(frozen=True)
@@ -60,17 +79,17 @@ class Audit:
     @property
     def tested_in_training(self) -> int:
         """Count the tested clips that are, or have a copy or duplicate, in training."""
-        return len(self._tested(("clip", "copy", "duplicate"), ("train",)))
+        return len(self._tested(("clip", "copy", "duplicate"), ("train", WEIGHTS)))
 
     @property
     def tested_with_sibling(self) -> int:
         """Count the tested clips with another take of their source, same class, in training."""
-        return len(self._tested(("source",), ("train",)))
+        return len(self._tested(("source",), ("train", WEIGHTS)))
 
     @property
     def tested_with_sibling_or_val(self) -> int:
         """Count them with such a take in training or validation: everything that is not tested."""
-        return len(self._tested(("source",), ("train", "val")))
+        return len(self._tested(("source",), ("train", "val", WEIGHTS)))
 
     def _tested(self, kinds: tuple[str, ...], others: tuple[str, ...]) -> set[str]:
         return {
@@ -86,7 +105,8 @@ class Audit:
         """The audit in one line."""
         names: dict[str, set[str]] = {}
         for crossing in self.crossings:
-            names.setdefault(crossing.label, set()).add(crossing.name)
+            before = f" seen by the {WEIGHTS}" if crossing.sides[1] == WEIGHTS else ""
+            names.setdefault(crossing.label + before, set()).add(crossing.name)
         found = [f"{label}: {len(which)}" for label, which in names.items()]
         verdict = "LEAKY" if self.leaky else "no leak"
         what = f"on two sides are {', '.join(found)}" if found else "nothing on two sides"
@@ -106,14 +126,19 @@ def audit_split(
     split: Split,
     digests: Sequence[str] | None = None,
     logmels: np.ndarray | None = None,
+    seen: Seen | None = None,
 ) -> Audit:
     """Look for clips, copies, sources and duplicates on two sides of a split.
+
+    What the weights that training starts from have seen is a side of its own: a clip they were
+    trained on must be neither validated nor tested, one they were chosen on must not be tested.
 
     Args:
         table: the clips.
         split: items on each side.
         digests: one a clip, of the audio bytes; equal ones are exact duplicates.
         logmels: float (clips, 1, height, width); nearly equal ones are near-duplicates.
+        seen: by the weights that training starts from; needs `digests`.
     """
     crossings: list[Crossing] = []
     for one, other in SIDES:
@@ -126,9 +151,12 @@ def audit_split(
             crossings += _shared_names("duplicate", table, names, (one, other), clips)
         if logmels is not None:
             crossings += _near(table, logmels, (one, other), clips)
+    if seen is not None:
+        crossings += _seen_before(table, split, digests, seen)
     checked = ["clips", "copies", "sources"]
     checked += ["exact duplicates"] if digests is not None else []
     checked += ["near-duplicates"] if logmels is not None else []
+    checked += [WEIGHTS] if seen is not None else []
     return Audit(tuple(crossings), len(split.test), tuple(checked))
 
 
@@ -157,6 +185,23 @@ def _shared_clips(
         kind = "clip" if clip in originals[0] and clip in originals[1] else "copy"
         name = table.filenames[clip]
         found.append(Crossing(kind, name, sides, ((name,), (name,)), True))
+    return found
+
+
+def _seen_before(
+    table: ClipTable, split: Split, digests: Sequence[str], seen: Seen
+) -> list[Crossing]:
+    """Clips, and takes of sources, that the starting weights know the answer to."""
+    found, names = [], np.asarray(digests)
+    known = {"val": seen.trained, "test": seen.trained | seen.chosen}
+    for side, digests_seen in known.items():
+        clips = np.unique(split.clip_of[getattr(split, side)])
+        theirs = np.flatnonzero(np.isin(names, list(digests_seen)))
+        for clip in np.intersect1d(clips, theirs):
+            name = table.filenames[clip]
+            found.append(Crossing("clip", name, (side, WEIGHTS), ((name,), (name,)), True))
+        takes = (clips, np.setdiff1d(theirs, clips))
+        found += _shared_names("source", table, table.sources, (side, WEIGHTS), takes)
     return found
 
 

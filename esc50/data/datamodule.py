@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from esc50.audio.augment import Augment
 from esc50.audio.draws import Draws
 from esc50.audio.spec import FeatureSpec
-from esc50.data.audit import Audit, audit_split
+from esc50.data.audit import Audit, Seen, audit_split
 from esc50.data.batches import Batch, EpochShuffle, Items, Shares, rows
 from esc50.data.cache import clip_digests
 from esc50.data.features import clip_features, copy_features
@@ -50,6 +50,7 @@ class ESC50DataModule(pl.LightningDataModule):
         self.digests: list[str] = []
         self.split: Split | None = None
         self.audit: Audit | None = None
+        self.seen_before: Seen | None = None  # by the weights that training starts from
 
     def open_table(self) -> None:
         """Fetch or make the clips, read their table, digest their audio. Needs no features."""
@@ -64,6 +65,11 @@ class ESC50DataModule(pl.LightningDataModule):
         rows = zip(table.filenames, self.digests, table.labels, table.folds, strict=True)
         text = "\n".join(" ".join(map(str, row)) for row in rows)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @property
+    def seen(self) -> Seen:
+        """What weights trained on these data have seen, with all that they had seen before."""
+        return Seen.by(self.split, self.digests) | (self.seen_before or Seen())
 
     def prepare_data(self) -> None:
         """Fill the cache, on one process a machine, before the others open it."""
@@ -93,7 +99,9 @@ class ESC50DataModule(pl.LightningDataModule):
         self.clips = {name: torch.from_numpy(array) for name, array in arrays.items()}
         self.targets = torch.from_numpy(self.table.targets[self.split.clip_of])
         self._draws = (-1, None)
-        self.audit = audit_split(self.table, self.split, self.digests, arrays["logmel"])
+        self.audit = audit_split(
+            self.table, self.split, self.digests, arrays["logmel"], self.seen_before
+        )
 
     def train_dataloader(self) -> DataLoader:
         """Training items, in a new order every epoch.

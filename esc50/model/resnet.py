@@ -24,7 +24,8 @@ def single_channel_resnet18(
 
     Args:
         n_classes: outputs of the last layer, which is always new.
-        weights: None, "imagenet" (torchvision's), or the path of a torchvision state dict.
+        weights: None, "imagenet" (torchvision's), or the path of a torchvision state dict or of a
+            checkpoint of this package, of whatever classes.
         head_width: units of a layer between the pooled features and the outputs; None: no layer.
         stem_stride: rows and columns that the first convolution moves by; None: 2 and 2. All that
             follows costs in proportion to what it leaves.
@@ -102,8 +103,8 @@ def _load(network: nn.Module, state: dict, origin: str) -> None:
     wrong += [key for key in state if key not in own]
     if wrong:
         raise Refusal(
-            f"model.weights={origin} is not a torchvision ResNet-18 state dict: {wrong[0]} is "
-            "missing, unknown or of another shape"
+            f"model.weights={origin} is not of a ResNet-18, torchvision's or this package's: "
+            f"{wrong[0]} is missing, unknown or of another shape"
         )
     network.load_state_dict(state, strict=False)
 
@@ -131,4 +132,9 @@ def _from_file(path: str) -> dict:
         raise Refusal(f"model.weights={path} is not a PyTorch state dict") from None
     if not isinstance(state, dict):
         raise Refusal(f"model.weights={path} holds {type(state).__name__}, not a state dict")
+    if "esc50" in state:  # a checkpoint of this package
+        names = state["state_dict"]
+        return {
+            key.removeprefix("network."): names[key] for key in names if key.startswith("network.")
+        }
     return dict(state)

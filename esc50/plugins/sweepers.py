@@ -138,7 +138,8 @@ class Search(Sweeper):
                     for trial in trials
                 ]
                 returns = self.launcher.launch(batch, initial_job_idx=trials[0].number)
-                failed = {job.number: job.failed for job in jobs.driven()}
+                # A trial that diverged is a result: it is not tried again.
+                failed = {job.number: job.failed for job in jobs.driven() if not job.diverged}
                 for trial, returned in zip(trials, returns, strict=True):
                     study.tell(trial, returned.return_value, failed.get(trial.number))
             study.report(fixed)

@@ -8,6 +8,8 @@ import pytorch_lightning as pl
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from esc50.errors import Diverged
+
 
 class EarlyStopping(pl.callbacks.EarlyStopping):
     """Lightning's, which also remembers across a restart that it had already stopped."""
@@ -16,6 +18,42 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
         """Stop at once when the checkpoint was written by the epoch that ended the run."""
         if self.wait_count >= self.patience:
             trainer.should_stop = True
+
+
+class DivergenceCheck(pl.Callback):
+    """Ends a run whose loss or weights are no longer numbers, before they are kept or tested."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: dict, batch_idx: int
+    ) -> None:
+        """Look at the loss; on a GPU now and then, since every look waits for it."""
+        every = trainer.log_every_n_steps if pl_module.device.type == "cuda" else 1
+        if batch_idx % max(every, 1) == 0 and not outputs["loss"].isfinite():
+            self._refuse(trainer, pl_module, f"the loss is {outputs['loss'].item()}")
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Look at what validation measured."""
+        for key, value in trainer.callback_metrics.items():
+            if key.startswith("val/") and not value.isfinite():
+                self._refuse(trainer, pl_module, f"{key} is {value.item()}")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Look at all that a checkpoint would hold."""
+        for name, numbers in pl_module.state_dict().items():
+            if not numbers.isfinite().all():
+                self._refuse(trainer, pl_module, f"{name} holds values that are not finite")
+
+    def _refuse(self, trainer: pl.Trainer, pl_module: Any, what: str) -> None:
+        group = trainer.optimizers[0].param_groups[0]
+        gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients).item()
+        kept = next((c.best_model_path for c in trainer.checkpoint_callbacks), "")
+        raise Diverged(
+            f"training diverged in epoch {trainer.current_epoch + 1}, step {trainer.global_step}: "
+            f"{what}, the learning rate {group['lr']:g}, the gradient norm {norm:g}: lower "
+            "optimizer.lr or set trainer.gradient_clip_val"
+            + (f" (the last good checkpoint is {kept})" if kept else "")
+        )
 
 
 class LastCheckpoint(pl.callbacks.ModelCheckpoint):

@@ -1,12 +1,16 @@
 """Checkpoints: written whole, loaded without running anything, enough to predict alone."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from esc50.data.audit import Seen
 from esc50.errors import Refusal
+from esc50.run.identity import content, effective
 from esc50.whole import whole
 
 
@@ -33,17 +37,51 @@ def read_specification(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def can_continue(path: Path) -> bool:
-    """Whether a checkpoint holds the optimiser's state beside the weights."""
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    return "optimizer_states" in checkpoint
+@dataclass(frozen=True)
+class Origin:
+    """Where the weights come from that a training starts with."""
+
+    name: str | None = None  # the run of this package that made them, and its file's digest
+    pretrained_on: str | None = None  # other data that they have seen
+    seen: Seen = field(default_factory=Seen)  # clips that they have seen
 
 
-def check_checkpoint(path: Path, classes: list[str]) -> None:
-    """Refuse a checkpoint that training with these classes cannot go on from.
+def origin(ckpt_path: str | None, weights: str | None) -> Origin:
+    """Find out where a run's starting weights come from.
+
+    Args:
+        ckpt_path: the config's; "last" is the run's own, and so no origin.
+        weights: the config's model.weights.
+    """
+    if ckpt_path not in (None, "last"):
+        weights = ckpt_path
+    if weights in (None, "imagenet"):
+        return Origin(pretrained_on=weights and "ImageNet")
+    specification = read_specification(Path(weights))
+    digest = content(weights)
+    if specification is None:
+        return Origin(pretrained_on=f"unknown: {Path(weights).name} ({digest})")
+    run = [specification.get(key, "?") for key in ("experiment", "signature", "seed", "fold")]
+    seen = specification.get("seen") or {}
+    return Origin(
+        "{}-{}/seed{}/fold{}".format(*run) + f" ({digest})",
+        specification.get("pretrained_on"),
+        Seen(frozenset(seen.get("trained", ())), frozenset(seen.get("chosen", ()))),
+    )
+
+
+def check_checkpoint(path: Path, plain: Mapping[str, Any], digest: str, classes: list[str]) -> None:
+    """Refuse a checkpoint that this run cannot go on from, as the same run made longer.
+
+    Args:
+        path: the checkpoint.
+        plain: the run's config in plain dictionaries.
+        digest: of the run's data.
+        classes: of the run's data.
 
     Raises:
-        Refusal: it is absent, damaged, not this package's, or of other classes.
+        Refusal: it is absent, damaged, of other classes, data, fold or settings, holds weights
+            alone, or leaves nothing to train.
     """
     if not path.is_file():
         raise Refusal(
@@ -53,10 +91,70 @@ def check_checkpoint(path: Path, classes: list[str]) -> None:
     if specification is None:
         raise Refusal(f"{path} is not a checkpoint of this package, or is damaged")
     theirs = list(specification["classes"])
-    if not can_continue(path):
-        raise Refusal(f"{path} holds weights alone, which cannot be trained on: use last.ckpt")
     if theirs != classes:
         raise Refusal(
             f"{path} was trained on {len(theirs)} classes ({', '.join(theirs[:3])}, ...), the data "
             f"has {len(classes)} ({', '.join(classes[:3])}, ...): continue it with its own data"
         )
+    if specification["data_digest"] != digest:
+        raise Refusal(
+            f"{path} was trained on other clips than data.root={plain['data']['root']} holds: "
+            f"{_START_FROM.format(path)}"
+        )
+    _check_settings(path, specification["config"], plain)
+    _check_unfinished(path, plain["trainer"]["max_epochs"])
+
+
+_START_FROM = "continue it with its own, or train anew from its weights with model.weights={}"
+
+
+def _check_settings(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    """Refuse settings that going on would leave without effect, or that make another split."""
+    flat = [_flatten({**effective(plain), "seed": plain["seed"]}) for plain in (theirs, ours)]
+    for plain, flattened in zip((theirs, ours), flat, strict=True):
+        flattened["split.fold"] = plain["split"]["fold"]
+    same_length = flat[0].pop("trainer.max_epochs") == flat[1].pop("trainer.max_epochs")
+    for key in sorted(flat[0].keys() | flat[1].keys()):
+        before, now = (one.get(key) for one in flat)
+        if before != now:
+            raise Refusal(
+                f"{key}={_show(now)} is not what ckpt_path={path} was trained with "
+                f"({key}={_show(before)}), and going on would not change that: "
+                f"{_START_FROM.format(path)}"
+            )
+    if not same_length and "???" in ours["scheduler"].values():
+        raise Refusal(
+            f"trainer.max_epochs={ours['trainer']['max_epochs']} cannot lengthen ckpt_path={path}, "
+            f"whose learning rate was planned for {theirs['trainer']['max_epochs']} epochs: "
+            f"{_START_FROM.format(path)}"
+        )
+
+
+def _check_unfinished(path: Path, epochs: int) -> None:
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    if "optimizer_states" not in checkpoint:
+        raise Refusal(f"{path} holds weights alone, which cannot be trained on: use last.ckpt")
+    done = checkpoint["epoch"] + 1
+    if done >= epochs:
+        raise Refusal(
+            f"ckpt_path={path} has {done} epochs behind it, and trainer.max_epochs={epochs} leaves "
+            "none to train: set more"
+        )
+    states = checkpoint["callbacks"].values()
+    if any(0 < state.get("patience", 0) <= state.get("wait_count", 0) for state in states):
+        raise Refusal(
+            f"ckpt_path={path} was stopped early, and would stop at once again: "
+            f"{_START_FROM.format(path)}"
+        )
+
+
+def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        inner = isinstance(value, dict)
+        flat |= _flatten(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return flat
+
+
+def _show(value: Any) -> str:
+    return "null" if value is None else str(value)

@@ -1,6 +1,7 @@
 """Is this config one that can run? Answered before torch loads, naming the key."""
 
 import difflib
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,7 +26,8 @@ def _number(low: float, high: float = float("inf"), whole: bool = False) -> tupl
 
     def fits(value: Any) -> bool:
         right_type = isinstance(value, int if whole else (int, float))
-        return right_type and not isinstance(value, bool) and low <= value <= high
+        finite = right_type and not isinstance(value, bool) and math.isfinite(value)
+        return finite and low <= value <= high
 
     return fits, f"{kind} {bounds}"
 
@@ -134,7 +136,10 @@ def _check_devices(trainer: dict[str, Any], batch_size: int) -> None:
 
 
 def _check_keys(cfg: DictConfig) -> None:
-    """An experiment may only set keys that the groups it picks declare; `+key=value` adds one."""
+    """Only keys that the chosen groups declare may be set, and arguments of what they build.
+
+    `+key=value` adds such an argument; anywhere else nothing would read it.
+    """
     hydra = HydraConfig.get()
     overrides = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
     added = {o.key_or_group for o in overrides if o.is_add() or o.is_force_add()}
@@ -151,10 +156,13 @@ def _check_keys(cfg: DictConfig) -> None:
                 "(logger.tensorboard=null) or choose another"
             )
     for key in _unknown(cfg, declared):
-        if not any(key == name or key.startswith(f"{name}.") for name in added):
+        section = OmegaConf.select(declared, key.rpartition(".")[0]) or {}
+        builds = "." in key and section.get("_target_")
+        if not (builds and any(f"{key}.".startswith(f"{name}.") for name in added)):
             siblings = [k for k in _keys(declared) if k.count(".") == key.count(".")]
             close = difflib.get_close_matches(key, siblings, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"a new key is added with +{key}=..."
+            hint = f"an argument is added with +{key}=..." if builds else "nothing would read it"
+            hint = f"did you mean {close[0]}?" if close and key not in added else hint
             raise Refusal(f"{key} is not a setting: {hint}")
 
 

@@ -1,8 +1,6 @@
 """GPUs for the jobs of a sweep on one machine: no two jobs on one, unless asked."""
 
 import getpass
-import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,20 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from esc50.run.machine import visible_gpus
+
 WAIT = 1.0  # seconds between looks for a free GPU
-
-
-def visible_gpus() -> list[str]:
-    """Name the GPUs that this process may use, as CUDA_VISIBLE_DEVICES would; no torch needed."""
-    declared = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if declared is not None:
-        return [name for name in declared.split(",") if name.strip() and name != "-1"]
-    try:
-        query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-        done = subprocess.run(query, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return done.stdout.split() if done.returncode == 0 else []
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """One fold of one seed: data, network, training, the one test, results on disk."""
 
 import gc
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,20 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from esc50.data.datamodule import ESC50DataModule
+from esc50.errors import Diverged
 from esc50.model.classifier import Classifier
+from esc50.run.callbacks import DivergenceCheck
 from esc50.run.checkpoints import (
+    Origin,
     WholeCheckpointIO,
     check_checkpoint,
+    origin,
     read_specification,
 )
-from esc50.run.hardware import best_precision, keep_freed_memory
+from esc50.run.hardware import keep_freed_memory
 from esc50.run.identity import signature
 from esc50.run.ledger import append, read
+from esc50.run.machine import processor, resolve_precision
 from esc50.run.quiet import quiet
 from esc50.run.ranks import count, together
 from esc50.run.results import (
@@ -59,7 +65,7 @@ def run_fold(cfg: DictConfig, folder: Path) -> dict[str, Any]:
         if results and not cfg.rerun and _same(results, identity):
             print(f"{folder} is already done (rerun=true repeats it)")
         else:
-            start = _starting_point(cfg, folder, identity, data)
+            start = _starting_point(cfg, plain, folder, identity, data)
             results = _make(cfg, plain, data, folder, identity, start)
             write_results(folder, results)
         _enter(Path(cfg.output_dir) / "results.csv", results)
@@ -76,6 +82,8 @@ def follow_fold(cfg: DictConfig, folder: Path) -> None:
 def _opened(cfg: DictConfig) -> tuple[dict[str, Any], ESC50DataModule]:
     """The config as plain dictionaries, and the data it names."""
     plain = OmegaConf.to_container(cfg, resolve=True)
+    trainer = plain["trainer"]
+    trainer["precision"] = resolve_precision(trainer["accelerator"], trainer["precision"])
     sections = {key: plain[key] for key in ("data", "split", "features", "augment")}
     return plain, ESC50DataModule(**sections, batch_size=cfg.batch_size, seed=cfg.seed)
 
@@ -105,20 +113,25 @@ def _same(theirs: dict[str, Any], identity: dict[str, Any]) -> bool:
 
 
 def _starting_point(
-    cfg: DictConfig, folder: Path, identity: dict[str, Any], data: ESC50DataModule
+    cfg: DictConfig,
+    plain: dict[str, Any],
+    folder: Path,
+    identity: dict[str, Any],
+    data: ESC50DataModule,
 ) -> Path | None:
     """The checkpoint to go on from, or None; what else lies in the folder is kept aside."""
     last = folder / "checkpoints" / "last.ckpt"
-    if cfg.ckpt_path is not None:
-        path = last if cfg.ckpt_path == "last" else Path(cfg.ckpt_path)
-        check_checkpoint(path, list(data.table.classes))
-        return path
     cut_off = not (folder / "results.json").exists() and not cfg.rerun and last.is_file()
     if cut_off and _same(read_specification(last) or {}, identity):
         print(f"going on from {last}")
         return last
-    keep_aside(folder)
-    return None
+    start = None
+    if cfg.ckpt_path is not None:
+        start = last if cfg.ckpt_path == "last" else Path(cfg.ckpt_path)
+        check_checkpoint(start, plain, data.digest, list(data.table.classes))
+    if start is None or folder not in start.parents:
+        keep_aside(folder)
+    return start
 
 
 def _make(
@@ -131,8 +144,17 @@ def _make(
 ) -> dict[str, Any]:
     """Train, choose, test once; returns the results and leaves all else in the folder."""
     write_whole(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+    before = origin(cfg.ckpt_path, plain["model"].get("weights"))
+    if before != Origin():
+        data.seen_before = before.seen
     _begin(cfg, data)
     print(f"{cfg.split.protocol} split, fold {cfg.split.fold}: {data.audit.sentence}")
+    machine = {
+        "precision": plain["trainer"]["precision"],
+        "threads": torch.get_num_threads(),
+        "processor": processor(),
+    }
+    print("computing in {precision}, {threads} threads, on {processor}".format(**machine))
     table = data.table
     about = {
         **identity,
@@ -140,6 +162,8 @@ def _make(
         "protocol": cfg.split.protocol,
         "leaky": data.audit.leaky,
         "synthetic": table.synthetic,
+        "origin": before.name,
+        "pretrained_on": before.pretrained_on,
     }
     trainer, module, measured = _train_and_test(cfg, plain, data, folder, about, start)
     results = {
@@ -154,6 +178,8 @@ def _make(
         **measured,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "audit": data.audit.sentence,
+        **machine,
+        "device": _device(trainer),
         "run_dir": str(folder.resolve()),
         **provenance(),
     }
@@ -185,6 +211,7 @@ def _train_and_test(
             None if table.categories5 is None else table.categories5.tolist(),
             {
                 **about,
+                "seen": {name: sorted(clips) for name, clips in vars(data.seen).items()},
                 "classes": list(table.classes),
                 "class_labels": table.class_labels.tolist(),
                 "features": plain["features"],
@@ -199,7 +226,18 @@ def _train_and_test(
         chosen = Path(checkpoint.best_model_path)
         tested = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=False)[0]
         chosen_on = (read_specification(chosen) or {})["metrics"]
-    return trainer, module, {**measured, **chosen_on, **tested}
+    measured |= chosen_on | tested
+    unfit = next((key for key, value in measured.items() if not math.isfinite(value)), None)
+    if unfit:
+        raise Diverged(f"{unfit} of {chosen} is {measured[unfit]}: lower optimizer.lr")
+    return trainer, module, measured
+
+
+def _device(trainer: pl.Trainer) -> str:
+    """Name what the trainer computes on."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name
 
 
 def _trainer(
@@ -220,13 +258,11 @@ def _trainer(
     ]
     world = count(plain["trainer"], data.batch_size)
     settings = plain["trainer"] | {"devices": world, "strategy": "ddp" if world > 1 else "auto"}
-    if settings["precision"] == "auto":
-        settings["precision"] = best_precision(settings["accelerator"])
     if not settings["enable_progress_bar"]:
         callbacks.pop("progress", None)
     trainer = instantiate(
         settings,
-        callbacks=[clock, *callbacks.values()],
+        callbacks=[clock, DivergenceCheck(), *callbacks.values()],
         logger=loggers or False,
         # A run's processes are its own affair: else a scheduler's variables would say who is who.
         plugins=[WholeCheckpointIO(), LightningEnvironment()],
@@ -266,7 +302,9 @@ def _log_hyperparameters(trainer: pl.Trainer, plain: dict[str, Any], results: di
         for section in ("split", "augment", "model", "optimizer", "scheduler", "trainer")
     }
     metrics = {
-        key: value
+        # Under tags of their own: these values come with step 0, from which TensorBoard would
+        # begin the curves of the same name anew.
+        f"hp/{key}": value
         for key, value in results.items()
         if "/" in key and isinstance(value, (int, float))
     }

@@ -1,27 +1,9 @@
-"""What this machine is good at, found out rather than asked."""
+"""How this process uses the machine's memory."""
 
 import ctypes
 import sys
 
-import torch
-
 MMAP_THRESHOLD, TRIM_THRESHOLD, TOP_PAD = -3, -1, -2  # glibc's malloc.h: M_MMAP_THRESHOLD, ...
-
-
-def best_precision(accelerator: str) -> str:
-    """Choose bf16-mixed where matrix units for it exist, else 32-true.
-
-    A CPU with AMX or AVX512-BF16 trains about three times as fast in bfloat16; one without
-    emulates it and takes many times as long.
-    """
-    if accelerator != "cpu" and torch.cuda.is_available():
-        return (
-            "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-        )
-    if accelerator == "mps" or (accelerator == "auto" and torch.backends.mps.is_available()):
-        return "32-true"
-    fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    return "bf16-mixed" if fast else "32-true"
 
 
 def keep_freed_memory() -> None:

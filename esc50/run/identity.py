@@ -7,11 +7,13 @@ seed, which are folders below it; paths, workers and logging are not.
 
 import hashlib
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.run.devices import visible_gpus
+from esc50.run.machine import resolve_precision, visible_gpus
 
 SECTIONS = (
     "data",
@@ -52,17 +54,41 @@ def signature(cfg: DictConfig) -> str:
     """Identify all that affects the numbers but fold and seed: 10 hexadecimal digits.
 
     A setting that is null is as if it were not there, so a new one that is null by default leaves
-    earlier runs what they were.
+    earlier runs what they were. `trainer.precision=auto` counts as what it stands for on this
+    machine, and files that training starts from count by their content.
     """
-    resolved = {key: cfg[key] for key in SECTIONS}
-    for key, section in resolved.items():
-        if OmegaConf.is_config(section):
-            resolved[key] = OmegaConf.to_container(section, resolve=True)
-    for key in WITHOUT_EFFECT:
-        section, leaf = key.split(".")
-        resolved[section].pop(leaf, None)
+    # Section by section: Hydra's own part of the config names folders after this signature.
+    sections = {key: cfg[key] for key in SECTIONS}
+    resolved = effective(OmegaConf.to_container(OmegaConf.create(sections), resolve=True))
+    weights = resolved["model"].get("weights")
+    resolved["model"]["weights"] = weights and content(weights)
+    if cfg.ckpt_path not in (None, "last"):
+        resolved["ckpt_path"] = content(cfg.ckpt_path)
     text = json.dumps(_without_nulls(resolved), sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+
+
+def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick what affects the numbers, but for fold and seed, out of a config of plain dictionaries.
+
+    A precision of `auto` is replaced by what it stands for on this machine.
+    """
+    chosen = {key: plain[key] for key in SECTIONS}
+    chosen = {key: dict(part) if isinstance(part, dict) else part for key, part in chosen.items()}
+    trainer = chosen["trainer"]
+    trainer["precision"] = resolve_precision(trainer["accelerator"], trainer["precision"])
+    for key in WITHOUT_EFFECT:
+        section, leaf = key.split(".")
+        chosen[section].pop(leaf, None)
+    return chosen
+
+
+def content(path: str) -> str:
+    """Identify a file by its bytes, 16 hexadecimal digits; what names no file stays as it is."""
+    if not Path(path).is_file():
+        return path
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
 
 
 def _without_nulls(section: Any) -> Any:

@@ -28,6 +28,7 @@ class Job:
     metric: float | None = None
     failed: str | None = None
     pruned: bool = False
+    diverged: bool = False  # it failed because its loss was no number any more
 
     @property
     def name(self) -> str:
@@ -89,10 +90,10 @@ def update(**changes: object) -> None:
         _note(_mine[0], replace(_mine[1], **changes))
 
 
-def end(metric: float | None = None, failed: str | None = None, pruned: bool = False) -> None:
-    """Note how this process's job ended, unless that is noted already."""
+def end(**how: object) -> None:
+    """Note how this process's job ended (metric, failed, pruned, diverged), unless it is noted."""
     if _mine is not None and _mine[1].ended is None:
-        update(ended=time.time(), metric=metric, failed=failed, pruned=pruned)
+        update(ended=time.time(), **how)
 
 
 def read_jobs(sweep: Path) -> list[Job]:

@@ -48,6 +48,12 @@ COLUMNS = (
     "lightning",
     "python",
     "data_digest",
+    "origin",
+    "pretrained_on",
+    "precision",
+    "device",
+    "threads",
+    "processor",
     "run_dir",
 )
 LOCK_SECONDS = 60

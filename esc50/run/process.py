@@ -103,14 +103,14 @@ def main(folder: Path) -> None:
     os.dup2(2, 1)
     cfg = OmegaConf.create("".join(iter(sys.stdin.readline, END)))
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from esc50.errors import Refusal
+    from esc50.errors import Diverged, Refusal
     from esc50.run.experiment import run
     from esc50.run.trial import GivenUp
 
     try:
         ended = {"metric": run(cfg, folder)}
     except Refusal as refusal:
-        ended = {"failed": str(refusal)}
+        ended = {"failed": str(refusal), "diverged": isinstance(refusal, Diverged)}
         print(f"error: {refusal}")
     except GivenUp as why:
         ended = {"pruned": True}

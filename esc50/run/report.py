@@ -40,6 +40,10 @@ def print_fold(results: Mapping[str, Any], folder: Path) -> None:
     )
     table.add_row("trained on", sizes)
     table.add_row("epochs, seconds", f"{results['epochs']}, {results['seconds_fit']:.0f}")
+    where = "{precision} on {device}, {threads} threads of {processor}".format(**results)
+    table.add_row("computed", where)
+    if results["origin"] or results["pretrained_on"]:
+        table.add_row("started from", results["origin"] or results["pretrained_on"])
     console.print(table)
     console.print(f"audit: {results['audit']}", soft_wrap=True)
     console.print(f"everything is in {folder}", soft_wrap=True, highlight=False)

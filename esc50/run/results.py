@@ -21,7 +21,7 @@ LEAVINGS = ("config.yaml", "results.json", "predictions.csv", "checkpoints", "su
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
     """Write results.json; its presence says that the run is finished."""
-    write_whole(folder / "results.json", json.dumps(results, indent=2) + "\n")
+    write_whole(folder / "results.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
 
 
 def read_results(folder: Path) -> dict[str, Any] | None:

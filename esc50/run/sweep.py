@@ -5,6 +5,7 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,8 @@ class SummariseSweep(Callback):
         _watch.stop()
         outputs = Path(config.hydra.sweep.dir).absolute()
         known = jobs.driven()
+        if "study" in config.hydra.sweeper:  # of a search, that a trial diverged is a result
+            known = [replace(job, failed=None) if job.diverged else job for job in known]
         failed = [job for job in known if job.failed]
         for job in failed:
             _tell(job)

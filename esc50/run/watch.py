@@ -56,7 +56,8 @@ def standing(known: Sequence[Job], total: int | None, seconds: float, metric: st
     words = [f"{len(ended)} of {total} done" if total else f"{len(ended)} done"]
     words.append(f"{len(known) - len(ended)} running")
     for number, word in (
-        (sum(job.failed is not None for job in ended), "failed"),
+        (sum(job.failed is not None and not job.diverged for job in ended), "failed"),
+        (sum(job.diverged for job in ended), "diverged"),
         (sum(job.pruned for job in ended), "pruned"),
     ):
         if number:

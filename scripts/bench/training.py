@@ -16,7 +16,8 @@ from bench.contest import Turns
 from esc50.data.datamodule import ESC50DataModule
 from esc50.model.classifier import Classifier
 from esc50.run.config import CONF
-from esc50.run.hardware import best_precision, keep_freed_memory
+from esc50.run.hardware import keep_freed_memory
+from esc50.run.machine import resolve_precision
 from esc50.run.quiet import quiet
 
 N_CLASSES = 50
@@ -54,7 +55,7 @@ def ours(
     data = ESC50DataModule(**sections, batch_size=batch_size, seed=plain["seed"])
     data.setup()
     settings = plain["trainer"] | {
-        "precision": best_precision(plain["trainer"]["accelerator"]),
+        "precision": resolve_precision(plain["trainer"]["accelerator"], "auto"),
         "max_epochs": -1,
         "limit_train_batches": max(1, min(steps, len(data.split.train) // batch_size)),
         "limit_val_batches": 0,
@@ -104,7 +105,7 @@ def limit(turns: Turns, batch_size: int, steps: int) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module = Classifier(*sections, N_CLASSES, (128, 128)).to(device)
     optimizer = module.configure_optimizers()
-    fast = best_precision(plain["trainer"]["accelerator"]) == "bf16-mixed"
+    fast = resolve_precision(plain["trainer"]["accelerator"], "auto") == "bf16-mixed"
     x = torch.randn(batch_size, 1, 128, 128, device=device)
     y = torch.randint(N_CLASSES, (batch_size,), device=device)
 

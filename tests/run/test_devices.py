@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from esc50.run.devices import leased, visible_gpus
+from esc50.run.devices import leased
+from esc50.run.machine import visible_gpus
 
 JOB = """
 import sys, time

@@ -12,13 +12,15 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from sklearn.metrics import accuracy_score, f1_score, log_loss
+from torchvision.models import resnet18
 
 from esc50.data.datamodule import ESC50DataModule
-from esc50.errors import Refusal
+from esc50.errors import Diverged, Refusal
 from esc50.model.resnet import single_channel_resnet18
 from esc50.run.fold import run_fold
 from esc50.run.identity import signature
 from esc50.run.ledger import read
+from esc50.run.machine import resolve_precision
 from tests.conftest import REPOSITORY
 
 CONTRACT = (
@@ -132,6 +134,7 @@ def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
 @pytest.mark.parametrize(("split", "kept"), [("literature", "last"), ("official", "best")])
 def test_the_averaged_weights_are_the_ones_tested_and_kept(config, tmp_path, split, kept):
     settings = [f"split={split}", "callbacks=averaged", "callbacks.average.decay=0.7"]
+    settings += ["trainer.precision=32-true"]  # the network below computes in it
     results = run_fold(config(*settings), tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / f"{kept}.ckpt"
     checkpoint = torch.load(path, weights_only=True)
@@ -210,6 +213,8 @@ def test_the_published_protocol_leaks_and_says_so(config, tmp_path):
         ("batch_size=8", False),
         ("trainer.max_epochs=3", False),
         ("split=literature", False),
+        ("ckpt_path=elsewhere/last.ckpt", False),
+        ("ckpt_path=last", True),
         ("split.fold=3", True),
         ("seed=7", True),
         ("data.workers=1", True),
@@ -222,11 +227,62 @@ def test_signature_holds_what_affects_the_numbers(config, override, same):
     assert (signature(config()) == signature(config(override))) == same
 
 
+PRECISIONS = ["32-true", *({resolve_precision("cpu", "auto")} - {"32-true"})]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_each_precision_of_this_machine_learns_and_is_recorded(config, tmp_path, precision):
+    settings = [f"trainer.precision={precision}", "trainer.max_epochs=5"]
+    results = run_fold(config(*settings), tmp_path / "run")
+    assert results["test/acc"] >= 0.6  # chance is 0.2
+    (row,) = read(tmp_path / "outputs" / "results.csv")
+    for recorded in (results, row):
+        assert recorded["precision"] == precision
+        assert recorded["threads"] == torch.get_num_threads() and recorded["processor"]
+        assert recorded["device"] == "cpu"
+
+
+def test_a_precision_of_auto_is_the_same_run_as_what_it_stands_for(config):
+    meant = resolve_precision("cpu", "auto")
+    other = "64-true"
+    auto = config("trainer.precision=auto")
+    assert signature(auto) == signature(config(f"trainer.precision={meant}"))
+    assert signature(auto) != signature(config(f"trainer.precision={other}"))
+
+
+def test_a_diverging_run_ends_in_a_sentence_and_leaves_no_result(config, tmp_path):
+    with pytest.raises(Diverged, match=r"epoch 1, step \d+.*learning rate 1e\+30.*optimizer\.lr"):
+        run_fold(config("optimizer.lr=1e30"), tmp_path / "run")
+    assert not (tmp_path / "run" / "results.json").exists()
+    assert not (tmp_path / "outputs" / "results.csv").exists()
+    assert not list((tmp_path / "run").rglob("*.ckpt"))
+
+
+def test_weights_that_diverge_in_the_last_step_are_not_kept(config, tmp_path):
+    once = ["split=literature", "batch_size=64", "trainer.max_epochs=1", "optimizer=sgd"]
+    with pytest.raises(Diverged, match="not finite"):
+        run_fold(config(*once, "optimizer.lr=1e300", "trainer.precision=32-true"), tmp_path / "run")
+    assert not list((tmp_path / "run").rglob("*.ckpt"))
+
+
 def test_checkpoints_that_cannot_be_continued_are_refused(config, tmp_path, tiny):
     with pytest.raises(Refusal, match="no checkpoint at"):
         run_fold(config("ckpt_path=last"), tmp_path / "none")
     run_fold(config(), tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    for override, why in (
+        ("split.fold=3", "split.fold=3 is not what .*split.fold=1"),
+        ("seed=1", "seed=1 is not what"),
+        ("optimizer.lr=0.01", "optimizer.lr=0.01 is not what .*model.weights="),
+        ("scheduler=plateau", "scheduler"),
+        ("split=literature", "split.protocol=literature is not what"),
+        ("data.workers=1", "has 2 epochs behind it, and trainer.max_epochs=2 leaves none"),
+    ):
+        with pytest.raises(Refusal, match=why):
+            run_fold(config(override, f"ckpt_path={path}"), tmp_path / "other")
+    best = path.with_name("best.ckpt")
+    with pytest.raises(Refusal, match="weights alone"):
+        run_fold(config("trainer.max_epochs=3", f"ckpt_path={best}"), tmp_path / "other")
     fewer = tmp_path / "fewer"
     shutil.copytree(tiny, fewer)
     table = fewer / "meta" / "esc50.csv"
@@ -234,6 +290,46 @@ def test_checkpoints_that_cannot_be_continued_are_refused(config, tmp_path, tiny
     table.write_text("\n".join(lines) + "\n")
     with pytest.raises(Refusal, match="trained on 5 classes"):
         run_fold(config(f"data.root={fewer}", f"ckpt_path={path}"), tmp_path / "other")
+    table.write_text("\n".join(table.read_text().splitlines()[:-1]) + "\n")
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(Refusal, match="damaged"):
         run_fold(config(f"ckpt_path={path}"), tmp_path / "other")
+    assert not (tmp_path / "other" / "results.json").exists()
+
+
+def test_a_run_made_longer_is_the_one_that_was_long_from_the_start(config, tmp_path):
+    short = run_fold(config("trainer.max_epochs=1"), tmp_path / "short")
+    last = tmp_path / "short" / "checkpoints" / "last.ckpt"
+    longer = config("trainer.max_epochs=3", f"ckpt_path={last}")
+    results = run_fold(longer, tmp_path / "longer")
+    run_fold(config("trainer.max_epochs=3"), tmp_path / "long")
+    assert same_weights(weights(tmp_path / "longer"), weights(tmp_path / "long"))
+    assert short["signature"] in results["origin"] and not results["leaky"]
+    assert results["signature"] != signature(config("trainer.max_epochs=3"))
+
+
+def test_weights_that_have_seen_the_tested_clips_make_the_result_leaky(config, tmp_path):
+    first = run_fold(config(), tmp_path / "first")  # tests fold 1, chooses on 2, trains on 3 to 5
+    assert first["origin"] is None and first["pretrained_on"] is None
+    best = tmp_path / "first" / "checkpoints" / "best.ckpt"
+    last = best.with_name("last.ckpt")
+    expected = {3: True, 2: True, 1: False}  # trained on, chosen on, neither
+    for fold, leaky in expected.items():
+        cfg = config(f"split.fold={fold}", f"model.weights={best}", "split=literature")
+        results = run_fold(cfg, tmp_path / f"fold{fold}")
+        assert results["leaky"] is leaky
+        assert ("clips seen by the starting weights: 10" in results["audit"]) is leaky
+        assert first["signature"] in results["origin"]
+    # What a network has seen is handed down: fold 1 was trained on by the run just made.
+    second = tmp_path / "fold3" / "checkpoints" / "last.ckpt"
+    cfg = config("split.fold=1", f"model.weights={second}", "split=literature")
+    assert run_fold(cfg, tmp_path / "third")["leaky"]
+    assert signature(config(f"model.weights={best}")) != signature(config(f"model.weights={last}"))
+    assert signature(config(f"model.weights={best}")) != signature(config())
+
+
+def test_weights_of_unknown_origin_are_named(config, tmp_path):
+    torch.save(resnet18(num_classes=7).state_dict(), tmp_path / "found.pth")
+    results = run_fold(config(f"model.weights={tmp_path / 'found.pth'}"), tmp_path / "run")
+    assert results["pretrained_on"].startswith("unknown: found.pth")
+    assert results["origin"] is None

@@ -1,0 +1,87 @@
+"""What this machine computes with, found out without loading torch: GPUs, processor, precision."""
+
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+BFLOAT16_GPU = 8.0  # compute capability from which NVIDIA's GPUs multiply bfloat16 (Ampere)
+# Instruction sets as /proc/cpuinfo names them, the most capable first.
+INSTRUCTION_SETS = {
+    "amx_bf16": "AMX",
+    "avx512_bf16": "AVX512-BF16",
+    "avx512f": "AVX512",
+    "avx2": "AVX2",
+}
+
+
+def visible_gpus() -> list[str]:
+    """Name the GPUs that this process may use, as CUDA_VISIBLE_DEVICES would."""
+    declared = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if declared is not None:
+        return [name for name in declared.split(",") if name.strip() and name != "-1"]
+    return [index for index, _, _ in _nvidia_gpus()]
+
+
+def resolve_precision(accelerator: str, precision: str | int) -> str | int:
+    """Say which precision `auto` stands for on this machine; any other stays as it is.
+
+    bf16-mixed where a GPU or the processor's own instructions (AMX, AVX512-BF16) multiply
+    bfloat16, which is then faster; 32-true elsewhere, where it would be emulated. Known before
+    torch loads, since it is part of a run's signature.
+
+    Args:
+        accelerator: Lightning's name of it: auto, cpu, gpu, cuda, mps.
+        precision: the config's `trainer.precision`.
+    """
+    if precision != "auto":
+        return precision
+    if accelerator == "mps" or (accelerator == "auto" and _is_apple()):
+        return "32-true"
+    if accelerator != "cpu":
+        visible = visible_gpus()
+        gpus = [cap for index, uuid, cap in _nvidia_gpus() if {index, uuid} & set(visible)]
+        if gpus:
+            return "bf16-mixed" if min(gpus) >= BFLOAT16_GPU else "32-true"
+    return "bf16-mixed" if instruction_set() in ("AMX", "AVX512-BF16") else "32-true"
+
+
+def instruction_set() -> str | None:
+    """Name the most capable instruction set for matrices; None where it cannot be found out."""
+    flags = _cpuinfo().get("flags", "").split()
+    return next((name for flag, name in INSTRUCTION_SETS.items() if flag in flags), None)
+
+
+def processor() -> str:
+    """Name the processor, with its instruction set where known: `AMD EPYC, AVX2`."""
+    name = _cpuinfo().get("model name") or platform.processor() or platform.machine()
+    return ", ".join(filter(None, [name, instruction_set()]))
+
+
+def _is_apple() -> bool:
+    return sys.platform == "darwin" and platform.machine() == "arm64"
+
+
+@cache
+def _cpuinfo() -> dict[str, str]:
+    """The first processor's entries in Linux's /proc/cpuinfo; {} elsewhere."""
+    try:
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+@cache
+def _nvidia_gpus() -> list[tuple[str, str, float]]:
+    """Index, UUID and compute capability of each GPU; [] where there is no NVIDIA driver."""
+    query = ["nvidia-smi", "--query-gpu=index,uuid,compute_cap", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    rows = [line.split(", ") for line in done.stdout.splitlines()] if not done.returncode else []
+    return [(index, uuid, float(capability)) for index, uuid, capability in rows]
