@@ -10,8 +10,8 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.errors import Refusal
-from esc50.run.choices import refuse_null_choices
+from esc50.config.choices import refuse_null_choices
+from esc50.errors import UserError
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="audit")
@@ -31,7 +31,7 @@ def main(cfg: DictConfig) -> None:
             print(f"{cfg.split.protocol} split, fold {one}: {audit.sentence}")
             print(*describe(audit), sep="\n", end="\n" if audit.crossings else "")
             leaky |= audit.leaky
-    except Refusal as refusal:
+    except UserError as refusal:
         sys.exit(f"error: {refusal}")
     sys.exit(1 if leaky else 0)
 
@@ -45,8 +45,8 @@ def _open(cfg: DictConfig) -> tuple:
         return read_table(table.parent, check_files=False, table=table), None, None
     from esc50.audio.spec import FeatureSpec
     from esc50.data.cache import clip_digests
+    from esc50.data.datasets import open_clips
     from esc50.data.features import clip_features
-    from esc50.data.source import open_clips
 
     data = OmegaConf.to_container(cfg.data)
     table = open_clips(data)

@@ -19,12 +19,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from esc50.whole import write_whole
+from esc50.atomic import atomic_write_text
 
 PARTS = "abcdef"
 ABOUT = """
 import json, torch
-from esc50.run.machine import resolve_precision
+from esc50.config.hardware import resolve_precision
 gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
 precision = resolve_precision("auto", "auto")
 print(json.dumps({"torch": torch.__version__, "gpu": gpu, "precision": precision,
@@ -40,11 +40,11 @@ def main(argv: list[str] | None = None) -> int:
 
         serve(args.worker, json.loads(args.settings))
         return 0
-    from esc50.errors import Refusal
+    from esc50.errors import UserError
 
     try:
         report = _measure(args)
-    except Refusal as refusal:
+    except UserError as refusal:
         print(f"error: {refusal}", file=sys.stderr)
         return 1
     if args.json:
@@ -81,17 +81,17 @@ def _measure(args: argparse.Namespace) -> dict:
     from bench.parts import DEFAULT, FULL, QUICK, Bench
 
     from esc50.data.demo import make_demo
-    from esc50.errors import Refusal
+    from esc50.errors import UserError
 
     only = args.only.replace(",", "") or (PARTS if args.full else PARTS.replace("d", ""))
     if set(only) - set(PARTS):
-        raise Refusal(f"--only {args.only}: the parts are {', '.join(PARTS)}")
+        raise UserError(f"--only {args.only}: the parts are {', '.join(PARTS)}")
     if "d" in only and not args.full:
-        raise Refusal("--only d takes minutes: add --full")
+        raise UserError("--only d takes minutes: add --full")
     if "e" in args.only and args.quick:
-        raise Refusal("--only e grows sets, which --quick has no time for: leave --quick out")
+        raise UserError("--only e grows sets, which --quick has no time for: leave --quick out")
     if args.json and not args.json.resolve().parent.is_dir():
-        raise Refusal(f"--json {args.json}: there is no folder {args.json.parent}")
+        raise UserError(f"--json {args.json}: there is no folder {args.json.parent}")
     sizes = QUICK if args.quick else FULL if args.full else DEFAULT
     about = machine()
     if args.scratch:
@@ -137,12 +137,12 @@ def machine() -> dict:
 
 def write_json(path: Path, report: dict) -> None:
     """Write the report, whole or not at all."""
-    write_whole(path, json.dumps(report, indent=2) + "\n")
+    atomic_write_text(path, json.dumps(report, indent=2) + "\n")
 
 
 def make_table(report: dict):
     """Lay the rows out, one a comparison; the note says what the limits are and on what machine."""
-    from esc50.run.tables import Table
+    from esc50.results.tables import Table
 
     columns = ["part", "what", "against", "ours", "theirs", "ratio", "limit", "share", "n", "MiB"]
     table = Table("Benchmark", columns, n_names=3)

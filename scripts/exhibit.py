@@ -20,12 +20,12 @@ def main() -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from esc50.errors import Refusal
-    from esc50.run.exhibit import exhibit, exhibit_table
+    from esc50.errors import UserError
+    from esc50.training.exhibit import exhibit, exhibit_table
 
     try:
         rows = exhibit(overrides)
-    except (Refusal, HydraException, OmegaConfBaseException) as error:
+    except (UserError, HydraException, OmegaConfBaseException) as error:
         sys.exit(f"error: {error}")
     from rich.console import Console
 

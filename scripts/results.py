@@ -10,12 +10,12 @@ def main(argv: list[str] | None = None) -> int:
     """Print what was asked for; return the exit status."""
     args = _parser().parse_args(argv)
 
-    from esc50.errors import Refusal
+    from esc50.errors import UserError
 
     warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
     try:
         tables = _tables(args)
-    except Refusal as refusal:
+    except UserError as refusal:
         print(refusal, file=sys.stderr)
         return 2
     if args.markdown or args.latex:
@@ -53,10 +53,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tables(args: argparse.Namespace) -> list:
-    from esc50.errors import Refusal
-    from esc50.run.compare import compare, comparison_table
-    from esc50.run.ledger import read
-    from esc50.run.standings import find, run_folders, standings, standings_tables
+    from esc50.errors import UserError
+    from esc50.results.comparison import compare, comparison_table
+    from esc50.results.leaderboard import find, run_folders, standings, standings_tables
+    from esc50.results.ledger import read
 
     found = standings(read(args.ledger), args.experiment, args.sort)
     if not args.compare:
@@ -64,7 +64,7 @@ def _tables(args: argparse.Namespace) -> list:
     pair = [find(found, name) for name in args.compare]
     names = [standing.experiment for standing in pair]
     if pair[0] is pair[1]:
-        raise Refusal(f"{' and '.join(args.compare)} are one recipe, {pair[0].handle}")
+        raise UserError(f"{' and '.join(args.compare)} are one recipe, {pair[0].handle}")
     if names[0] == names[1]:
         names = [f"{s.experiment}-{s.rows[-1].get('signature')}" for s in pair]
     folders = [run_folders(standing, args.ledger) for standing in pair]

@@ -87,7 +87,9 @@ def config(tiny_overrides, tmp_path):
     def make(*overrides: str):
         from hydra import compose, initialize_config_dir
 
-        import esc50.run.identity  # noqa: F401  (the resolvers)
+        from esc50.config.resolvers import register_resolvers
+
+        register_resolvers()
 
         with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
             mine = [*tiny_overrides, f"output_dir={tmp_path / 'outputs'}"]

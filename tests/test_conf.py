@@ -8,13 +8,14 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf, open_dict
 
-import esc50.run.sweep  # noqa: F401  (the resolvers, the sweepers, the launchers)
-from esc50.data.source import open_clips
-from esc50.errors import Refusal
+from esc50.config.resolvers import register_resolvers
+from esc50.config.validation import RECIPES, check
+from esc50.data.datasets import open_clips
+from esc50.errors import UserError
 from esc50.model.classifier import Classifier
-from esc50.run.config import RECIPES, check
 from tests.conftest import REPOSITORY
 
+register_resolvers()
 CONF = REPOSITORY / "conf"
 CHOICES = sorted(
     path.relative_to(CONF).with_suffix("").as_posix()
@@ -68,7 +69,7 @@ def test_every_key_of_a_data_set_is_read(choice, tmp_path):
         dict.__setitem__(section, "url", "http://127.0.0.1:9/none.zip")
     if "clips_per_fold" in section:
         dict.__setitem__(section, "clips_per_fold", 10)
-    with contextlib.suppress(Refusal):
+    with contextlib.suppress(UserError):
         open_clips(section)
     assert section.unread <= READ_ELSEWHERE["data"]
 

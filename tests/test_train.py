@@ -9,7 +9,7 @@ import time
 import pytest
 from torchvision.models import ResNet
 
-from esc50.run.experiment import run
+from esc50.training.experiment import run
 from tests.conftest import REPOSITORY
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from esc50.audio.draws import Draws, make_recipe
+from esc50.audio.augment_params import Draws, make_recipe
 from esc50.audio.logmel import LogMel
 from esc50.audio.noise import NoiseBank
 from esc50.audio.spec import FeatureSpec
@@ -30,7 +30,7 @@ class Augment(torch.nn.Module):
     """
 
     def __init__(self, spec: FeatureSpec, kind: str, **options: object) -> None:
-        """Take the keys of conf/augment/<kind>.yaml. Raises Refusal for impossible ones."""
+        """Take the keys of conf/augment/<kind>.yaml. Raises UserError for impossible ones."""
         super().__init__()
         self.recipe = make_recipe(kind, **options)
         self.spec = spec

@@ -4,7 +4,7 @@ import math
 from dataclasses import fields
 from numbers import Integral, Real
 
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 
 def check_bounds(section: str, settings: object, **bounds: tuple[float, float]) -> None:
@@ -17,7 +17,7 @@ def check_bounds(section: str, settings: object, **bounds: tuple[float, float]) 
             `rate_max`, which must be in order besides.
 
     Raises:
-        Refusal: naming the key and what it may be.
+        UserError: naming the key and what it may be.
     """
     kinds = {field.name: field.type for field in fields(settings)}
     for name, (lowest, highest) in bounds.items():
@@ -27,7 +27,7 @@ def check_bounds(section: str, settings: object, **bounds: tuple[float, float]) 
             _check_number(key, value, kinds[end] is int, lowest, highest)
         low, high = getattr(settings, ends[0]), getattr(settings, ends[-1])
         if low > high:
-            raise Refusal(f"{section}.{ends[0]}={low} must not exceed {section}.{ends[1]}={high}")
+            raise UserError(f"{section}.{ends[0]}={low} must not exceed {section}.{ends[1]}={high}")
 
 
 def _check_number(key: str, value: object, whole: bool, lowest: float, highest: float) -> None:
@@ -37,4 +37,4 @@ def _check_number(key: str, value: object, whole: bool, lowest: float, highest: 
     kind = "whole number" if whole else "number"
     limits = f"of at least {lowest:g}" if highest == math.inf else f"from {lowest:g} to {highest:g}"
     shown = "null" if value is None else value
-    raise Refusal(f"{key}={shown} cannot be: it takes a {kind} {limits}")
+    raise UserError(f"{key}={shown} cannot be: it takes a {kind} {limits}")

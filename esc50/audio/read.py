@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -32,7 +32,7 @@ def read_clip(path: Path | str, sample_rate: int, n_samples: int) -> np.ndarray:
         float32 (n_samples,), full scale at -1 and 1 (a float file may lie beyond).
 
     Raises:
-        Refusal: the file is missing, empty, not audio, truncated, or holds NaN or infinity.
+        UserError: the file is missing, empty, not audio, truncated, or holds NaN or infinity.
     """
     path = Path(path)
     try:
@@ -40,9 +40,9 @@ def read_clip(path: Path | str, sample_rate: int, n_samples: int) -> np.ndarray:
             _check_complete(path, file)
         clip = _decode(path, sample_rate, n_samples)
     except OSError as error:
-        raise Refusal(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     if not np.isfinite(clip).all():
-        raise Refusal(f"{path} holds samples that are NaN or infinite: export it again.")
+        raise UserError(f"{path} holds samples that are NaN or infinite: export it again.")
     return clip
 
 
@@ -50,12 +50,12 @@ def audio_digest(path: Path | str) -> str:
     """Hash a file's bytes: BLAKE2b, 16 bytes as 32 hexadecimal digits.
 
     Raises:
-        Refusal: the file cannot be read.
+        UserError: the file cannot be read.
     """
     try:
         return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
     except OSError as error:
-        raise Refusal(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
 def _decode(path: Path, sample_rate: int, n_samples: int) -> np.ndarray:
@@ -65,10 +65,10 @@ def _decode(path: Path, sample_rate: int, n_samples: int) -> np.ndarray:
     try:
         sound = soundfile.SoundFile(path)
     except (RuntimeError, TypeError):  # TypeError: headerless formats, known by their suffix
-        raise Refusal(f"{path} is not audio in a format that libsndfile reads.") from None
+        raise UserError(f"{path} is not audio in a format that libsndfile reads.") from None
     with sound:
         if sound.frames <= 0:
-            raise Refusal(f"{path} is empty: it holds no samples.")
+            raise UserError(f"{path} is empty: it holds no samples.")
         same_rate = sound.samplerate == sample_rate
         needed = n_samples if same_rate else _frames_for(n_samples, sound.samplerate, sample_rate)
         wanted = min(needed, sound.frames)
@@ -82,7 +82,7 @@ def _decode(path: Path, sample_rate: int, n_samples: int) -> np.ndarray:
             got = 0
         slack = MP3_FRAME - 1 if sound.format == "MP3" else 0
         if got == 0 or got + slack < wanted:
-            raise Refusal(f"{path} is truncated or damaged: it does not decode to its end.")
+            raise UserError(f"{path} is truncated or damaged: it does not decode to its end.")
         if straight:
             samples[got:] = 0
             return samples
@@ -124,7 +124,7 @@ def _check_complete(path: Path, file: BinaryIO) -> None:
     """Refuse files that libsndfile would silently read short."""
     head = file.read(12)
     if not head:
-        raise Refusal(f"{path} is empty: it holds 0 bytes.")
+        raise UserError(f"{path} is empty: it holds 0 bytes.")
     size = path.stat().st_size
     truncated = False
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
@@ -134,7 +134,7 @@ def _check_complete(path: Path, file: BinaryIO) -> None:
     elif head[:4] == b"OggS":
         truncated = not _ogg_ends(file, size)
     if truncated:
-        raise Refusal(f"{path} is truncated: the file ends before its sound does.")
+        raise UserError(f"{path} is truncated: the file ends before its sound does.")
 
 
 def _chunk_fits(file: BinaryIO, size: int, name: bytes, order: str) -> bool:

@@ -7,14 +7,14 @@ import numpy as np
 
 from esc50.audio.bounds import check_bounds
 from esc50.audio.filters import band_edges, mel_filters, mel_points
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 
 @dataclass(frozen=True)
 class FeatureSpec:
     """What shapes the network's input: the keys of conf/features/, nothing else.
 
-    Raises Refusal where a number is out of its bounds or the numbers do not go together.
+    Raises UserError where a number is out of its bounds or the numbers do not go together.
     """
 
     sample_rate: int = 44100
@@ -54,23 +54,23 @@ class FeatureSpec:
         if self.repeat_below is not None:
             check_bounds("features", self, repeat_below=(1, math.inf))
         if self.hop_length > self.n_fft:
-            raise Refusal(
+            raise UserError(
                 f"features.hop_length={self.hop_length} skips samples between windows of"
                 f" features.n_fft={self.n_fft}: choose a hop of at most n_fft"
             )
         if not self.fmin < self.fmax_hz <= self.sample_rate / 2:
-            raise Refusal(
+            raise UserError(
                 f"features.fmin={self.fmin} and features.fmax={self.fmax} Hz must satisfy"
                 f" fmin < fmax <= sample_rate / 2 = {self.sample_rate / 2:g} Hz"
             )
         if self.width > self.frames or self.height > self.n_mels:
-            raise Refusal(
+            raise UserError(
                 f"features.height={self.height} and features.width={self.width} must not exceed"
                 f" features.n_mels={self.n_mels} and features.frames={self.frames}:"
                 " area interpolation only makes a picture smaller"
             )
         if self.standardise not in ("clip", "fixed", "minmax"):
-            raise Refusal(
+            raise UserError(
                 f"features.standardise must be clip, fixed or minmax, not {self.standardise}"
             )
 

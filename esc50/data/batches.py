@@ -14,7 +14,7 @@ Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Share:
+class RankBatch:
     """What one process takes of a batch.
 
     Attributes:
@@ -31,7 +31,7 @@ class Share:
     partner: np.ndarray | None = None
 
 
-class Shares(Sampler[Share]):
+class DistributedBatchSampler(Sampler[RankBatch]):
     """One process's shares of the batches that all processes make together.
 
     Each batch is dealt out like cards. All processes have the same number of shares; of a batch
@@ -66,22 +66,22 @@ class Shares(Sampler[Share]):
         whole, rest = divmod(len(self.order), self.batch_size)
         return whole + (rest >= self.least)
 
-    def __iter__(self) -> Iterator[Share]:
+    def __iter__(self) -> Iterator[RankBatch]:
         """Yield this process's share of each batch."""
         order, size = np.array(list(self.order), np.int64), self.batch_size
         for batch in range(len(self)):
             yield self._share(order[batch * size : (batch + 1) * size])
 
-    def _share(self, positions: np.ndarray) -> Share:
+    def _share(self, positions: np.ndarray) -> RankBatch:
         rows = np.arange(self.rank, len(positions), self.world)
         weight = self.world * len(rows) / len(positions)
         if self.partners is None:
-            return Share(positions[rows], weight)
+            return RankBatch(positions[rows], weight)
         partners = self.partners(positions)[rows]
         here = np.concatenate([rows, np.setdiff1d(partners, rows)])
         row_here = np.zeros(len(positions), np.int64)
         row_here[here] = np.arange(len(here))
-        return Share(positions[here], weight, row_here[partners])
+        return RankBatch(positions[here], weight, row_here[partners])
 
 
 class EpochShuffle(Sampler[int]):
@@ -101,7 +101,7 @@ class EpochShuffle(Sampler[int]):
         yield from rng.permutation(self.n).tolist()
 
 
-class Items(Dataset):
+class FeatureDataset(Dataset):
     """One side of the split; hands out whole batches, gathered without Python a clip.
 
     The arrays may lie in a memory map or on a GPU; a batch is made where they are.
@@ -118,7 +118,7 @@ class Items(Dataset):
         """Count the items."""
         return len(self.items)
 
-    def __getitems__(self, share: Share) -> Batch:
+    def __getitems__(self, share: RankBatch) -> Batch:
         """Gather a share of a batch: see `gather`; with its weight, and its partners if any."""
         batch = self.gather(share.positions) | {"weight": share.weight}
         if share.partner is not None:

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
+from esc50.atomic import atomic_write_text
 from esc50.audio.read import audio_digest
-from esc50.errors import Refusal
-from esc50.whole import write_whole
+from esc50.errors import UserError
 
 FORMAT = 1  # raise it when the meaning of the stored numbers changes
 BLOCK = 1 << 24  # bytes read at a time when a checksum is taken
@@ -83,7 +83,7 @@ def open_or_build(
         The arrays by name, memory-mapped copy-on-write: nothing done to them reaches the disk.
 
     Raises:
-        Refusal: the cache folder cannot be written, or the disk is full.
+        UserError: the cache folder cannot be written, or the disk is full.
     """
     folder = Path(cache_dir) / key
     found = _open(folder, arrays)
@@ -97,12 +97,12 @@ def open_or_build(
                 _build(folder, arrays, fill)
                 found = _open(folder, arrays)
     except OSError as error:
-        raise Refusal(
+        raise UserError(
             f"the cache entry {folder} cannot be written ({error.strerror or error}): free some "
             "space there or set data.cache_dir to another folder"
         ) from None
     if found is None:
-        raise Refusal(f"the cache entry {folder} does not read back as written: check that disk")
+        raise UserError(f"the cache entry {folder} does not read back as written: check that disk")
     return found
 
 
@@ -123,7 +123,7 @@ def clip_digests(paths: list[Path], cache_dir: Path) -> list[str]:
     if fresh != memo:
         with contextlib.suppress(OSError):  # a memo only: a read-only cache can still be a hit
             memo_path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(memo_path, json.dumps(fresh))
+            atomic_write_text(memo_path, json.dumps(fresh))
     return [digests[path] for path in paths]
 
 
@@ -190,7 +190,7 @@ def _fault(folder: Path, entry: object, arrays: Shapes) -> str | None:
                 return f"{path.name} has changed since it was written"
             recorded["mtime_ns"] = path.stat().st_mtime_ns  # moved or copied, but whole
             with contextlib.suppress(OSError):  # a read-only disk: checked again next time
-                write_whole(folder / "entry.json", json.dumps(entry))
+                atomic_write_text(folder / "entry.json", json.dumps(entry))
         with path.open("rb") as file:
             np.lib.format.read_magic(file)
             header = np.lib.format.read_array_header_1_0(file)

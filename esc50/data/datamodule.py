@@ -12,16 +12,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from esc50.audio.augment import Augment
-from esc50.audio.draws import Draws
+from esc50.audio.augment_params import Draws
 from esc50.audio.spec import FeatureSpec
 from esc50.data.audit import Audit, Seen, audit_split
-from esc50.data.batches import Batch, EpochShuffle, Items, Shares, rows
+from esc50.data.batches import Batch, DistributedBatchSampler, EpochShuffle, FeatureDataset, rows
 from esc50.data.cache import clip_digests
+from esc50.data.datasets import open_clips
 from esc50.data.features import clip_features, copy_features
-from esc50.data.source import open_clips
 from esc50.data.split import Split, draw_split
 from esc50.data.table import ClipTable
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 RESIDENT_SHARE = 0.25  # of a GPU's free memory that the features may fill; the rest is training's
 DRAW_COPIES, DRAW_EPOCH = 11, 12  # keep the streams of random numbers apart
@@ -111,7 +111,7 @@ class ESC50DataModule(pl.LightningDataModule):
         """
         n, world = len(self.split.train), self.trainer.world_size
         if n < world:
-            raise Refusal(
+            raise UserError(
                 f"{n} training items are too few for {world} processes: set a lower trainer.devices"
             )
         order = EpochShuffle(n, self.seed, lambda: self.trainer.current_epoch)
@@ -149,7 +149,7 @@ class ESC50DataModule(pl.LightningDataModule):
         clips = clips[:: max(1, len(clips) // n)][:n]
         before = rows(self.clips["logmel"], torch.from_numpy(clips))
         if self.augment.online:
-            items = Items(clips, self.clips, None, self.targets)
+            items = FeatureDataset(clips, self.clips, None, self.targets)
             rng = np.random.default_rng([self.seed, 0, DRAW_EPOCH])
             batch = items.gather(range(len(clips)))
             return before, self._augmented(batch, self.augment.draw(n_clips, rng))["x"]
@@ -210,8 +210,10 @@ class ESC50DataModule(pl.LightningDataModule):
             streamed = False
         # On a CPU a gather takes a hundredth of the step: workers would cost more than they save.
         return DataLoader(
-            Items(items, clips, copies, targets),
-            batch_sampler=Shares(order, self.batch_size, rank, world, least, partners),
+            FeatureDataset(items, clips, copies, targets),
+            batch_sampler=DistributedBatchSampler(
+                order, self.batch_size, rank, world, least, partners
+            ),
             collate_fn=_as_it_is,
             num_workers=2 if streamed else 0,
             persistent_workers=streamed,

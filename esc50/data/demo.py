@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from esc50.data.build import build_folder
-from esc50.data.progress import progress_bar
-from esc50.data.synth import RATE, SOUNDS, record
+from esc50.data.build_folder import build_folder
+from esc50.data.progress_bar import progress_bar
+from esc50.data.synthesis import RATE, SOUNDS, record
 from esc50.data.table import ESC10_LABELS, ESC50_CLASSES, MARKER
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 VERSION = 1  # of the sounds: raise it when their samples change
 FIRST_SOURCE = 900_001  # beyond ESC-50's own numbers, so that no clip is mistaken for a real one
@@ -35,11 +35,11 @@ def make_demo(root: Path, seed: int = 0, clips_per_fold: int = 2) -> None:
         clips_per_fold: clips of each class in each fold, from 1.
 
     Raises:
-        Refusal: a parameter is no whole number in range, or `root` is taken or unwritable.
+        UserError: a parameter is no whole number in range, or `root` is taken or unwritable.
     """
     for name, value, least in (("seed", seed, 0), ("clips_per_fold", clips_per_fold, 1)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise Refusal(f"data.{name} is {value!r}: it must be a whole number from {least}.")
+            raise UserError(f"data.{name} is {value!r}: it must be a whole number from {least}.")
     mark = (
         "Synthesised sound, not recordings: results on it say nothing about real sound "
         f"(version {VERSION}, seed {seed}, {clips_per_fold} clips a class and fold).\n"

@@ -24,9 +24,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from esc50.data.build import build_folder
+from esc50.data.build_folder import build_folder
 from esc50.data.table import read_table
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 # SHA-256 of meta/esc50.csv at commit 33c8ce9: names, folds and classes of the 2,000 clips.
 TABLE_SHA256 = "ca660da60191a97de289983a05821c9382d852a38a2ba8428980816b68cf6246"
@@ -68,10 +68,10 @@ def fetch_esc50(
         pause: seconds before the second try; doubled for each further one.
 
     Raises:
-        Refusal: no network, a server that keeps failing, a wrong or damaged archive, a full disk.
+        UserError: no network, a server that keeps failing, a wrong or damaged archive, a full disk.
     """
     if urlsplit(url).scheme not in ("http", "https"):
-        raise Refusal(f"data.url is {url!r}: it must begin with https:// or http://.")
+        raise UserError(f"data.url is {url!r}: it must begin with https:// or http://.")
     part = root.parent / f"{root.name}.zip.part"
 
     def build(folder: Path) -> None:
@@ -80,7 +80,9 @@ def fetch_esc50(
         _extract(part, folder, url)
         table = folder / "meta" / "esc50.csv"
         if hashlib.sha256(table.read_bytes()).hexdigest() != table_sha256:
-            raise Refusal(f"{url} is not ESC-50: its meta/esc50.csv differs from the official one.")
+            raise UserError(
+                f"{url} is not ESC-50: its meta/esc50.csv differs from the official one."
+            )
         read_table(folder)
         _forget(part)
 
@@ -110,7 +112,7 @@ def _download(url: str, part: Path, root: Path, pause: float) -> None:
                 furthest = max(furthest, reached)
                 unreachable = isinstance(dropped.__cause__, UNREACHABLE)
                 if failures >= TRIES or unreachable:
-                    raise Refusal(_offline(url, root, str(dropped))) from None
+                    raise UserError(_offline(url, root, str(dropped))) from None
                 time.sleep(pause * 2 ** (failures - 1))
 
 
@@ -130,7 +132,7 @@ def _transfer(url: str, part: Path, report) -> None:
             _forget(part)
             raise _Dropped("the server does not continue the download")
         if response.headers.get_content_type() == "text/html":
-            raise Refusal(f"{url} is a web page, not a zip archive: correct data.url.")
+            raise UserError(f"{url} is a web page, not a zip archive: correct data.url.")
         begun = begun if response.status == 206 else 0
         length = response.headers.get("Content-Length", "")
         total = begun + int(length) if length.isdigit() else None
@@ -154,7 +156,7 @@ def _open(request: urllib.request.Request, url: str):
             return error
         if error.code >= 500 or error.code == 429:
             raise _Dropped(f"HTTP {error.code} {error.reason}") from None
-        raise Refusal(
+        raise UserError(
             f"{url} answers HTTP {error.code} {error.reason}: correct data.url, or point data.root "
             "at a copy of ESC-50."
         ) from None
@@ -203,7 +205,7 @@ def _forget(part: Path) -> None:
 def _check_archive(part: Path, url: str, sha256: str | None) -> None:
     if not zipfile.is_zipfile(part):
         _forget(part)
-        raise Refusal(
+        raise UserError(
             f"{url} is not a zip archive, or was cut short: try again, or correct data.url."
         )
     if sha256 is None:
@@ -211,7 +213,7 @@ def _check_archive(part: Path, url: str, sha256: str | None) -> None:
     with part.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256.lower():
-        raise Refusal(
+        raise UserError(
             f"{url} has SHA-256 {found} instead of {sha256}: delete {part} to download it again, "
             "or accept what came by its table and CRCs alone with data.sha256=null."
         )
@@ -230,7 +232,7 @@ def _extract(part: Path, folder: Path, url: str) -> None:
     # RuntimeError and NotImplementedError: encrypted, or packed in a way zipfile does not know
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         _forget(part)
-        raise Refusal(f"{url} is damaged ({error}): try again.") from None
+        raise UserError(f"{url} is damaged ({error}): try again.") from None
 
 
 def _members(archive: zipfile.ZipFile, url: str) -> dict[str, zipfile.ZipInfo]:
@@ -239,17 +241,17 @@ def _members(archive: zipfile.ZipFile, url: str) -> dict[str, zipfile.ZipInfo]:
     for member in archive.infolist():
         name = member.filename
         if name.startswith("/") or "\\" in name or ".." in name.split("/"):
-            raise Refusal(f"{url} is not safe to unpack: it holds a file named {name!r}.")
+            raise UserError(f"{url} is not safe to unpack: it holds a file named {name!r}.")
         match = WANTED.fullmatch(name)
         if match is None:
             continue
         if stat.S_ISLNK(member.external_attr >> 16) or match[1] in members:
-            raise Refusal(f"{url} is not safe to unpack: {name!r} is a link or comes twice.")
+            raise UserError(f"{url} is not safe to unpack: {name!r} is a link or comes twice.")
         members[match[1]] = member
     if "meta/esc50.csv" not in members:
-        raise Refusal(f"{url} is not ESC-50: it holds no meta/esc50.csv.")
+        raise UserError(f"{url} is not ESC-50: it holds no meta/esc50.csv.")
     if sum(member.file_size for member in members.values()) > UNPACKED_MAX:
-        raise Refusal(f"{url} is not ESC-50: unpacked it takes over {UNPACKED_MAX:,} bytes.")
+        raise UserError(f"{url} is not ESC-50: unpacked it takes over {UNPACKED_MAX:,} bytes.")
     return members
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from esc50.audio.augment import Augment
-from esc50.audio.draws import Draws
+from esc50.audio.augment_params import Draws
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.silence import repeat_sound
 from esc50.audio.spec import FeatureSpec
 from esc50.data.cache import RowWriter, entry_key, open_or_build
-from esc50.data.progress import progress_bar
+from esc50.data.progress_bar import progress_bar
 from esc50.data.table import ClipTable
 
 RENDERING = 1  # raise it when the rendering of copies changes
@@ -34,7 +34,7 @@ def clip_features(
         peak: float32 (clips,).
 
     Raises:
-        Refusal: a clip cannot be read (named), or the cache cannot be written.
+        UserError: a clip cannot be read (named), or the cache cannot be written.
     """
     n, paths = len(table), table.paths
     arrays = {

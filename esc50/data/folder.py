@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from esc50.data.table import MARKER, ClipTable, name_fault, read_table, source_and_take
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".caf"}
@@ -40,7 +40,7 @@ def read_folder(folder: Path | str, takes: bool = True) -> ClipTable:
         takes: whether names that differ only in a number at their end are takes of one source.
 
     Raises:
-        Refusal: no such folder, no classes, no clips, or a class with fewer than 5 sources.
+        UserError: no such folder, no classes, no clips, or a class with fewer than 5 sources.
     """
     folder = Path(folder)
     if (folder / "meta" / "esc50.csv").exists():
@@ -78,9 +78,9 @@ def _list_clips(folder: Path) -> dict[str, list[str]]:
     try:
         classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     except OSError as error:
-        raise Refusal(f"{folder} cannot be read as a folder: {error.strerror}.") from None
+        raise UserError(f"{folder} cannot be read as a folder: {error.strerror}.") from None
     if not classes:
-        raise Refusal(f"{folder} has no sub-folders: data=folder takes one sub-folder per class.")
+        raise UserError(f"{folder} has no sub-folders: data=folder takes one sub-folder per class.")
     by_class = {
         path.name: sorted(
             p.name
@@ -90,11 +90,13 @@ def _list_clips(folder: Path) -> dict[str, list[str]]:
         for path in classes
     }
     if not any(by_class.values()):
-        raise Refusal(f"{folder} holds no sound in its sub-folders: {' '.join(sorted(SUFFIXES))}.")
+        raise UserError(
+            f"{folder} holds no sound in its sub-folders: {' '.join(sorted(SUFFIXES))}."
+        )
     for category, names in by_class.items():
         for name in (category, *names):
             if fault := name_fault(name):
-                raise Refusal(f"{folder}: the name {name!r} {fault}: rename it.")
+                raise UserError(f"{folder}: the name {name!r} {fault}: rename it.")
     return by_class
 
 
@@ -111,7 +113,7 @@ def _assign_folds(folder: Path, sources: list[str], totals: np.ndarray) -> dict[
     """The fold of each source of one class; adds to `totals`, which breaks ties."""
     names, clips = np.unique(sources, return_counts=True)
     if len(names) < FOLDS:
-        raise Refusal(
+        raise UserError(
             f"{folder} holds {len(sources)} clips of {len(names)} sources, and {FOLDS} are needed, "
             "one a fold: names that differ only in a number at their end count as one source "
             "unless data.takes=false."

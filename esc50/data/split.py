@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from esc50.data.table import ClipTable
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
+FOLDS = (1, 2, 3, 4, 5)
 PROTOCOLS = ("official", "literature", "random", "published")
 
 
@@ -66,7 +67,7 @@ def draw_split(
         pool_val: share of the pooled clips and copies for validation, in `published`.
 
     Raises:
-        Refusal: a side that the protocol needs would be empty.
+        UserError: a side that the protocol needs would be empty.
     """
     n = len(table)
     copies = np.zeros(0, np.int64) if clip_of_copy is None else clip_of_copy
@@ -85,7 +86,7 @@ def draw_split(
     for name, items in zip(("training", "validation", "test"), sides, strict=True):
         if items.size == 0 and not (name == "validation" and protocol == "literature"):
             present = ", ".join(map(str, np.unique(table.folds)))
-            raise Refusal(
+            raise UserError(
                 f"split.protocol={protocol} with split.fold={fold} leaves no {name} clips of the "
                 f"{n} in {table.root} (folds there: {present})"
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 SUPER_CATEGORIES = (
     "animals",
@@ -119,7 +119,7 @@ def read_table(
         table: the table itself where it is not `meta/esc50.csv` in the folder.
 
     Raises:
-        Refusal: the table is missing, damaged or contradicts itself, or clips are missing.
+        UserError: the table is missing, damaged or contradicts itself, or clips are missing.
     """
     root = Path(root)
     path = root / "meta" / "esc50.csv" if table is None else Path(table)
@@ -128,7 +128,7 @@ def read_table(
     outside = np.flatnonzero((folds < 1) | (folds > 5))
     if outside.size:
         at = outside[0]
-        raise Refusal(f"{path} line {lines[at]}: fold {folds[at]} is outside 1 to 5.")
+        raise UserError(f"{path} line {lines[at]}: fold {folds[at]} is outside 1 to 5.")
     labels = _integers(path, "target", columns["target"], lines)
     _check_names(path, columns["filename"], lines)
     class_labels, classes = _classes(path, labels, columns["category"], lines)
@@ -172,23 +172,25 @@ def _read_columns(path: Path) -> tuple[dict[str, list[str]], list[int]]:
             header = [name.strip() for name in next(reader, [])]
             numbered = [(row, reader.line_num) for row in reader if row]
     except (FileNotFoundError, NotADirectoryError):
-        raise Refusal(
+        raise UserError(
             f"{path} is missing: a data set is a folder with audio/ and meta/esc50.csv."
         ) from None
     except OSError as error:
-        raise Refusal(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
-        raise Refusal(f"{path} is not UTF-8 text: save the table as UTF-8 CSV.") from None
+        raise UserError(f"{path} is not UTF-8 text: save the table as UTF-8 CSV.") from None
     except csv.Error as error:
-        raise Refusal(f"{path} is not a CSV table: {error}.") from None
+        raise UserError(f"{path} is not a CSV table: {error}.") from None
     for name in NEEDED_COLUMNS if header else ():
         if name not in header:
-            raise Refusal(f"{path} has no column {name!r}: needed are {', '.join(NEEDED_COLUMNS)}.")
+            raise UserError(
+                f"{path} has no column {name!r}: needed are {', '.join(NEEDED_COLUMNS)}."
+            )
     if not numbered:
-        raise Refusal(f"{path} is empty: it lists no clips.")
+        raise UserError(f"{path} is empty: it lists no clips.")
     for row, line in numbered:
         if len(row) != len(header):
-            raise Refusal(f"{path} line {line}: {len(row)} fields instead of {len(header)}.")
+            raise UserError(f"{path} line {line}: {len(row)} fields instead of {len(header)}.")
     fields = zip(*(row for row, _ in numbered), strict=True)
     columns = {name: list(values) for name, values in zip(header, fields, strict=True)}
     return columns, [line for _, line in numbered]
@@ -197,7 +199,7 @@ def _read_columns(path: Path) -> tuple[dict[str, list[str]], list[int]]:
 def _integers(path: Path, column: str, values: list[str], lines: list[int]) -> np.ndarray:
     for value, line in zip(values, lines, strict=True):
         if not re.fullmatch(r"[0-9]{1,9}", value.strip()):
-            raise Refusal(f"{path} line {line}: {column} {value!r} is not a whole number from 0.")
+            raise UserError(f"{path} line {line}: {column} {value!r} is not a whole number from 0.")
     return np.array(values, dtype=np.int64)
 
 
@@ -205,9 +207,9 @@ def _check_names(path: Path, names: list[str], lines: list[int]) -> None:
     first: dict[str, int] = {}
     for name, line in zip(names, lines, strict=True):
         if fault := name_fault(name):
-            raise Refusal(f"{path} line {line}: the file name {name!r} {fault}.")
+            raise UserError(f"{path} line {line}: the file name {name!r} {fault}.")
         if first.setdefault(name, line) != line:
-            raise Refusal(f"{path} lists {name} twice: lines {first[name]} and {line}.")
+            raise UserError(f"{path} lists {name} twice: lines {first[name]} and {line}.")
 
 
 def _classes(
@@ -218,18 +220,18 @@ def _classes(
     label_of: dict[str, int] = {}
     for label, category, line in zip(labels.tolist(), categories, lines, strict=True):
         if not category.strip() or not category.isprintable():
-            raise Refusal(f"{path} line {line}: the category {category!r} is no name.")
+            raise UserError(f"{path} line {line}: the category {category!r} is no name.")
         if category in RESERVED:
-            raise Refusal(
+            raise UserError(
                 f"{path} line {line}: the category {category!r} is the name of a column of "
                 "predictions.csv: call it otherwise."
             )
         if category_of.setdefault(label, category) != category:
             both = f"{category_of[label]!r} and {category!r}"
-            raise Refusal(f"{path} line {line}: target {label} has two categories, {both}.")
+            raise UserError(f"{path} line {line}: target {label} has two categories, {both}.")
         if label_of.setdefault(category, label) != label:
             both = f"{label_of[category]} and {label}"
-            raise Refusal(f"{path} line {line}: category {category!r} has two targets, {both}.")
+            raise UserError(f"{path} line {line}: category {category!r} has two targets, {both}.")
     order = sorted(category_of)
     return np.array(order, dtype=np.int64), tuple(category_of[label] for label in order)
 
@@ -241,7 +243,7 @@ def _check_files(path: Path, audio: Path, names: list[str]) -> None:
     for folder in {name.rpartition("/")[0] for name in names}:
         prefix = f"{folder}/" if folder else ""
         if not (audio / folder).resolve().is_relative_to(inside):
-            raise Refusal(f"{audio / folder} is a link that leads out of {audio}.")
+            raise UserError(f"{audio / folder} is a link that leads out of {audio}.")
         try:
             with os.scandir(audio / folder) as entries:
                 found = {prefix + entry.name: entry for entry in entries if entry.is_file()}
@@ -249,12 +251,14 @@ def _check_files(path: Path, audio: Path, names: list[str]) -> None:
             continue  # its clips are then reported as missing
         for name in [name for name, entry in found.items() if entry.is_symlink()]:
             if not (audio / name).resolve().is_relative_to(inside):
-                raise Refusal(f"{audio / name} is a link that leads out of {audio}.")
+                raise UserError(f"{audio / name} is a link that leads out of {audio}.")
         there.update(found)
     missing = [name for name in names if name not in there]
     if missing:
         some = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise Refusal(f"{len(missing)} of {len(names)} clips in {path} are not in {audio}: {some}")
+        raise UserError(
+            f"{len(missing)} of {len(names)} clips in {path} are not in {audio}: {some}"
+        )
 
 
 def _sources(columns: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-from esc50.model.backbone import timm_network
-from esc50.model.batchnorm import share_batch_norm
+from esc50.model.batch_norm import share_batch_norm
 from esc50.model.resnet import lay_out, single_channel_resnet18
+from esc50.model.timm_models import timm_network
 
 Batch = dict[str, Tensor]
 FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint changes

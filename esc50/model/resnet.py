@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 
 def single_channel_resnet18(
@@ -31,7 +31,7 @@ def single_channel_resnet18(
             follows costs in proportion to what it leaves.
 
     Raises:
-        Refusal: the weights are absent, cannot be downloaded, or are not a ResNet-18's.
+        UserError: the weights are absent, cannot be downloaded, or are not a ResNet-18's.
     """
     network = resnet18(num_classes=n_classes)
     stride = tuple(stem_stride or (2, 2))
@@ -102,7 +102,7 @@ def _load(network: nn.Module, state: dict, origin: str) -> None:
     wrong = [k for k in own if k not in state or getattr(state[k], "shape", None) != own[k].shape]
     wrong += [key for key in state if key not in own]
     if wrong:
-        raise Refusal(
+        raise UserError(
             f"model.weights={origin} is not of a ResNet-18, torchvision's or this package's: "
             f"{wrong[0]} is missing, unknown or of another shape"
         )
@@ -114,7 +114,7 @@ def _imagenet() -> dict:
         return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True))
     except (OSError, RuntimeError) as error:
         url = ResNet18_Weights.IMAGENET1K_V1.url
-        raise Refusal(
+        raise UserError(
             f"model.weights=imagenet cannot be downloaded ({error}): fetch {url} where there is a "
             "network and give its path as model.weights=/path/to/file.pth, or train from scratch "
             "with model.weights=null"
@@ -123,15 +123,15 @@ def _imagenet() -> dict:
 
 def _from_file(path: str) -> dict:
     if not Path(path).is_file():
-        raise Refusal(
+        raise UserError(
             f"model.weights={path} is no file: give imagenet, a state dict's path or null"
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # torch.load raises many kinds for files that are not its own
-        raise Refusal(f"model.weights={path} is not a PyTorch state dict") from None
+        raise UserError(f"model.weights={path} is not a PyTorch state dict") from None
     if not isinstance(state, dict):
-        raise Refusal(f"model.weights={path} holds {type(state).__name__}, not a state dict")
+        raise UserError(f"model.weights={path} holds {type(state).__name__}, not a state dict")
     if "esc50" in state:  # a checkpoint of this package
         names = state["state_dict"]
         return {

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from esc50.data.table import ClipTable, read_table
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 BLOCK = 44_100  # samples written at a time: libsndfile's Vorbis encoder overflows on whole clips
 MIB = 1 << 20
@@ -58,7 +58,7 @@ def check_space(folder: Path, n: int, bytes_per_clip: int) -> None:
     """Refuse to begin what would fill the disk."""
     needed, free = n * bytes_per_clip * 1.2 / MIB, shutil.disk_usage(folder).free / MIB
     if needed > free:
-        raise Refusal(
+        raise UserError(
             f"{folder} has {free:,.0f} MiB free and {n:,} clips need {needed:,.0f}: name a larger "
             "place with --scratch"
         )

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from bench.contest import Contestant, Outcome, compete, high_water_mib, make_row
-from esc50.data.progress import progress_bar
-from esc50.errors import Refusal
+from esc50.data.progress_bar import progress_bar
+from esc50.errors import UserError
 
 SCRIPTS = Path(__file__).parents[1]
 TRAIN = SCRIPTS.parent / "train.py"
@@ -22,7 +22,7 @@ def timed(outcome: Outcome, *command: object, log: Path) -> float:
     """Run a Python command, note its seconds and peak memory; returns when it began.
 
     Raises:
-        Refusal: it failed; the sentence ends with its output.
+        UserError: it failed; the sentence ends with its output.
     """
     paths = [str(SCRIPTS), os.environ.get("PYTHONPATH", "")]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
@@ -38,7 +38,7 @@ def timed(outcome: Outcome, *command: object, log: Path) -> float:
         watch.join()
     if status:
         what = " ".join(map(str, command[:2]))
-        raise Refusal(f"{what} failed:\n{log.read_text()[-2000:]}")
+        raise UserError(f"{what} failed:\n{log.read_text()[-2000:]}")
     outcome.values.append(seconds)
     return began
 
@@ -94,7 +94,7 @@ def whole_experiment(clips: Path, scratch: Path, epochs: int) -> list[dict]:
     best epoch. All validate on fold 2 and test on fold 1 once.
 
     Raises:
-        Refusal: the two did not train on the same number of items, or one failed.
+        UserError: the two did not train on the same number of items, or one failed.
     """
     same, sooner, theirs, folder = Outcome(), Outcome(), Outcome(), scratch / "whole"
     folder.mkdir()
@@ -110,7 +110,7 @@ def whole_experiment(clips: Path, scratch: Path, epochs: int) -> list[dict]:
         published = json.loads(log.read_text().splitlines()[-1])
         advance()
     if published["n_train"] != results["n_train"]:
-        raise Refusal(f"{published['n_train']} against {results['n_train']} training items")
+        raise UserError(f"{published['n_train']} against {results['n_train']} training items")
     shutil.rmtree(folder)
     what = f"+experiment=augmented, {results['n_train']:,} items, {epochs} epochs"
     row = make_row("d", what, "s", same, against="published pipeline", other=theirs)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 BENCHMARK = Path(__file__).parents[1] / "benchmark.py"
 MIB = 1 << 20
@@ -77,7 +77,7 @@ def compete(
         advance: called after every turn.
 
     Raises:
-        Refusal: a contestant that is not optional failed; the sentence says where its output is.
+        UserError: a contestant that is not optional failed; the sentence says where its output is.
     """
     running = {}
     outcomes = {name: Outcome() for name in contestants}
@@ -124,7 +124,7 @@ def _listen(
     elif "failed" in reply:
         if not contestant.optional:
             log = (log_dir / f"{name.replace(' ', '_')}.log").read_text()[-2000:]
-            raise Refusal(f"the contestant {name} failed: {reply['failed']}\n{log}")
+            raise UserError(f"the contestant {name} failed: {reply['failed']}\n{log}")
         outcome.skipped = reply["failed"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.clips import check_space, copy_as, link
 from bench.contest import Contestant, Outcome, compete, make_row
-from esc50.data.progress import progress_bar
+from esc50.data.progress_bar import progress_bar
 
 CACHED_BYTES = 65_536 + 2 * 239 * 431  # of a clip's log-mel and spectrum
 WAVEFORM_LIBRARIES = {

@@ -11,14 +11,14 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.nn import functional as F
 
-import esc50.run.identity  # noqa: F401  (the resolvers that the config needs)
 from bench.contest import Turns
+from esc50.config.choices import CONF
+from esc50.config.hardware import resolve_precision
+from esc50.config.resolvers import register_resolvers
 from esc50.data.datamodule import ESC50DataModule
 from esc50.model.classifier import Classifier
-from esc50.run.config import CONF
-from esc50.run.hardware import keep_freed_memory
-from esc50.run.machine import resolve_precision
-from esc50.run.quiet import quiet
+from esc50.training.log_filters import quiet
+from esc50.training.memory import keep_freed_memory
 
 N_CLASSES = 50
 
@@ -126,6 +126,7 @@ def limit(turns: Turns, batch_size: int, steps: int) -> None:
 
 
 def _config(clips: str, cache_dir: str, augment: str, batch_size: int) -> dict:
+    register_resolvers()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         cfg = compose("train", overrides=[f"augment={augment}", f"batch_size={batch_size}"])
     cfg.data.root, cfg.data.cache_dir = clips, cache_dir

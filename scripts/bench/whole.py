@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
 from bench.published import Files, Training, change, load, picture
-from esc50.audio.draws import make_recipe
+from esc50.audio.augment_params import make_recipe
 from esc50.data.datamodule import DRAW_COPIES
 from esc50.data.split import draw_split
 from esc50.data.table import read_table

@@ -8,11 +8,11 @@ import torch
 from omegaconf import OmegaConf
 
 from esc50.audio.augment import Augment
-from esc50.audio.draws import Draws
+from esc50.audio.augment_params import Draws
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf" / "augment"
 # The decibels themselves, one cell a cell, but for a fixed scale.
@@ -292,5 +292,5 @@ def test_only_published_makes_copies(kind):
     ],
 )
 def test_impossible_strengths_are_refused(kind, wrong):
-    with pytest.raises(Refusal, match="augment"):
+    with pytest.raises(UserError, match="augment"):
         make(kind, **wrong)

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from esc50.audio.read import audio_digest, read_clip
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 RATE, N = 44_100, 220_500
 
@@ -87,7 +87,7 @@ def test_a_short_file_is_padded_with_zeros(tmp_path):
 
 
 def refuses(path, words: str) -> None:
-    with pytest.raises(Refusal, match=words) as caught:
+    with pytest.raises(UserError, match=words) as caught:
         read_clip(path, RATE, N)
     assert str(path) in str(caught.value)
 
@@ -173,5 +173,5 @@ def test_real_clips_are_read(esc10):
 def test_digest_is_of_the_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert audio_digest(tmp_path / "a") == hashlib.blake2b(b"abc", digest_size=16).hexdigest()
-    with pytest.raises(Refusal, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         audio_digest(tmp_path / "b")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from esc50.audio.spec import FeatureSpec
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from esc50.errors import Refusal
     ],
 )
 def test_numbers_that_do_not_go_together_are_refused(wrong):
-    with pytest.raises(Refusal, match="features"):
+    with pytest.raises(UserError, match="features"):
         FeatureSpec(**wrong)
 
 
@@ -35,7 +35,7 @@ def test_numbers_that_do_not_go_together_are_refused(wrong):
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_what_may(key, wrong, words):
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(UserError) as caught:
         FeatureSpec(**{key: wrong})
     shown = "null" if wrong is None else wrong
     assert str(caught.value) == f"features.{key}={shown} cannot be: it takes {words}"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from esc50.data.cache import clip_digests, entry_key, open_or_build
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 SHAPES = {"a": ((100, 3, 4), "<f4"), "b": ((100,), "<f2")}
 ROWS = np.random.default_rng(0).standard_normal((100, 3, 4)).astype(np.float32)
@@ -73,9 +73,9 @@ def test_an_untouched_copy_of_the_cache_is_believed(tmp_path):
 def test_a_failed_build_leaves_nothing(tmp_path):
     def fail(writer):
         writer.write(0, a=ROWS[:1])
-        raise Refusal("a clip is not audio")
+        raise UserError("a clip is not audio")
 
-    with pytest.raises(Refusal, match="not audio"):
+    with pytest.raises(UserError, match="not audio"):
         open_or_build(tmp_path, "k", SHAPES, fail)
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == []
 
@@ -104,7 +104,7 @@ def test_processes_that_want_the_same_entry_build_it_once(tmp_path):
 
 def test_a_cache_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(Refusal, match=r"data\.cache_dir"):
+    with pytest.raises(UserError, match=r"data\.cache_dir"):
         open_or_build(tmp_path / "file", "k", SHAPES, Filler())
 
 

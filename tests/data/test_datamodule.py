@@ -6,7 +6,7 @@ import torch
 from omegaconf import OmegaConf
 
 from esc50.data.datamodule import EpochShuffle, ESC50DataModule
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_processes_share_the_test_clips_without_copies_of_any(make, world):
 
 
 def test_a_set_smaller_than_the_number_of_processes_is_refused(make):
-    with pytest.raises(Refusal, match="30 training items are too few for 31 processes"):
+    with pytest.raises(UserError, match="30 training items are too few for 31 processes"):
         make(rank=3, world=31).train_dataloader()
 
 

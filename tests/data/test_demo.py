@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from esc50.data.datasets import open_clips
 from esc50.data.demo import make_demo
-from esc50.data.source import open_clips
 from esc50.data.table import read_table
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -100,21 +100,21 @@ def test_it_is_reused_and_never_replaces_anything_else(demo):
     before = path.stat().st_mtime_ns
     make_demo(demo, seed=3, clips_per_fold=2)
     assert path.stat().st_mtime_ns == before
-    with pytest.raises(Refusal, match="something else"):
+    with pytest.raises(UserError, match="something else"):
         make_demo(demo, seed=4, clips_per_fold=2)
     assert path.stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize(("seed", "count"), [(-1, 2), (0, 0), (0.5, 2), (0, "2"), (True, 2)])
 def test_bad_parameters(tmp_path, seed, count):
-    with pytest.raises(Refusal, match="must be a whole number"):
+    with pytest.raises(UserError, match="must be a whole number"):
         make_demo(tmp_path / "x", seed, count)
     assert not list(tmp_path.iterdir())
 
 
 def test_unwritable_place(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(Refusal, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot be written"):
         make_demo(tmp_path / "file" / "x", 0, 1)
 
 

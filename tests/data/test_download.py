@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from esc50.data import download
+from esc50.data.datasets import open_clips
 from esc50.data.download import TABLE_SHA256, fetch_esc50
-from esc50.data.source import open_clips
 from esc50.data.table import read_table
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 TABLE = b"filename,fold,target,category\n1-1-A-0.wav,1,0,dog\n2-2-A-0.wav,2,0,dog\n"
 SOUND = bytes(range(256)) * 400
@@ -89,7 +89,7 @@ def fetch(server, root, sha256=None):
 
 
 def refuses(server, root, words, **options):
-    with pytest.raises(Refusal, match=words) as caught:
+    with pytest.raises(UserError, match=words) as caught:
         fetch(server, root, **options)
     assert not root.exists()
     return str(caught.value)
@@ -168,7 +168,7 @@ def test_offline_says_what_to_do_instead(server, tmp_path):
 def test_an_unknown_host_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     begin = time.monotonic()
-    with pytest.raises(Refusal, match="data=demo"):
+    with pytest.raises(UserError, match="data=demo"):
         fetch_esc50(tmp_path / "x", "http://host.invalid/a.zip", None, pause=30)
     assert time.monotonic() - begin < 20
 
@@ -180,7 +180,7 @@ def test_wrong_content(server, tmp_path):
     refuses(server, tmp_path / "x", "not a zip archive")
     server.body = archive(clips=["1-1-A-0.wav"])
     refuses(server, tmp_path / "y", "1 of 2 clips")
-    with pytest.raises(Refusal, match="differs from the official"):
+    with pytest.raises(UserError, match="differs from the official"):
         fetch_esc50(tmp_path / "z", server.url, None, TABLE_SHA256)
 
 
@@ -226,7 +226,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(server, tmp_path, monkey
 
 
 def test_addresses_other_than_http_are_refused(tmp_path):
-    with pytest.raises(Refusal, match=r"data\.url"):
+    with pytest.raises(UserError, match=r"data\.url"):
         fetch_esc50(tmp_path / "x", "file:///etc/passwd", None)
 
 
@@ -242,9 +242,9 @@ def test_two_at_once_download_once(server, tmp_path):
 def test_a_folder_with_something_else_is_left_alone(server, tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "mine").write_text("keep")
-    with pytest.raises(Refusal, match="something else"):
+    with pytest.raises(UserError, match="something else"):
         fetch(server, tmp_path / "x")
-    with pytest.raises(Refusal, match=r"esc50.csv is missing"):
+    with pytest.raises(UserError, match=r"esc50.csv is missing"):
         open_clips(
             {"name": "esc50", "root": str(tmp_path / "x"), "url": server.url, "sha256": None}
         )

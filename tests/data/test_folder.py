@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from esc50.data.datasets import open_clips
 from esc50.data.folder import read_folder
-from esc50.data.source import open_clips
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 
 def fill(root: Path, **classes: list[str]) -> Path:
@@ -46,7 +46,7 @@ def test_takes_of_a_source_share_a_fold(tmp_path):
 
 def test_each_file_its_own_source(tmp_path):
     folder = fill(tmp_path, x=[f"x_{k}.wav" for k in range(7)])
-    with pytest.raises(Refusal, match="7 clips of 1 sources, and 5 are needed"):
+    with pytest.raises(UserError, match="7 clips of 1 sources, and 5 are needed"):
         read_folder(folder)
     assert len(set(read_folder(folder, takes=False).sources)) == 7
 
@@ -70,7 +70,7 @@ def test_folds_are_balanced_and_repeatable(tmp_path):
 
 def test_refusals(tmp_path):
     def refuses(words: str, folder: Path = tmp_path) -> None:
-        with pytest.raises(Refusal, match=words):
+        with pytest.raises(UserError, match=words):
             read_folder(folder)
 
     refuses("cannot be read as a folder", tmp_path / "absent")
@@ -97,16 +97,16 @@ def test_open_clips(tmp_path, esc10):
     fill(tmp_path, x=FIVE, y=FIVE)
     table = open_clips({"name": "folder", "root": str(tmp_path), "takes": True})
     assert table.classes == ("x", "y")
-    with pytest.raises(Refusal, match=r"data\.root=/path"):
+    with pytest.raises(UserError, match=r"data\.root=/path"):
         open_clips({"name": "folder", "root": None, "takes": True})
-    with pytest.raises(Refusal, match=r"data\.name is 'wav'"):
+    with pytest.raises(UserError, match=r"data\.name is 'wav'"):
         open_clips({"name": "wav", "root": "."})
     assert len(open_clips({"name": "esc10", "root": str(esc10)})) == 400
     (tmp_path / "meta").mkdir()
     (tmp_path / "audio").mkdir()
     (tmp_path / "audio" / "a.wav").touch()
     (tmp_path / "meta" / "esc50.csv").write_text("filename,fold,target,category\na.wav,4,7,owl\n")
-    with pytest.raises(Refusal, match="ten classes of ESC-10"):
+    with pytest.raises(UserError, match="ten classes of ESC-10"):
         open_clips({"name": "esc10", "root": str(tmp_path)})
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from esc50.data.split import draw_split
 from esc50.data.table import read_table
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 
 def make_table(root, n_classes=4, sources_per_fold=3, takes=2, folds=(1, 2, 3, 4, 5)):
@@ -97,5 +97,5 @@ def test_published_tests_on_a_stale_draw(esc50_table, tmp_path):
 
 def test_a_side_without_clips_is_refused(tmp_path):
     table = make_table(tmp_path, folds=(1, 2, 3))
-    with pytest.raises(Refusal, match="leaves no test clips"):
+    with pytest.raises(UserError, match="leaves no test clips"):
         draw_split(table, protocol="literature", fold=4, seed=0)

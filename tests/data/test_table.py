@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from esc50.data.table import ESC50_CLASSES, read_table
-from esc50.errors import Refusal
+from esc50.errors import UserError
 
 HEADER = "filename,fold,target,category"
 ROWS = ["a.wav,1,0,dog", "b.wav,2,10,rain", "c.wav,3,0,dog"]
@@ -22,7 +22,7 @@ def write(root: Path, lines: list[str], clips: bool = True) -> Path:
 
 
 def refuses(root: Path, words: str, **options) -> None:
-    with pytest.raises(Refusal, match=words):
+    with pytest.raises(UserError, match=words):
         read_table(root, **options)
 
 

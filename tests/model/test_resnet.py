@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
-from esc50.errors import Refusal
+from esc50.errors import UserError
 from esc50.model.resnet import lay_out, single_channel_resnet18
 
 
@@ -74,15 +74,15 @@ def test_single_channel_weights_are_taken_as_they_are(tmp_path):
 
 
 def test_files_that_are_no_resnet18_are_refused(three_channel, tmp_path):
-    with pytest.raises(Refusal, match="is no file"):
+    with pytest.raises(UserError, match="is no file"):
         single_channel_resnet18(5, str(tmp_path / "absent.pth"))
     (tmp_path / "text.pth").write_text("hello")
-    with pytest.raises(Refusal, match="not a PyTorch state dict"):
+    with pytest.raises(UserError, match="not a PyTorch state dict"):
         single_channel_resnet18(5, str(tmp_path / "text.pth"))
     state = three_channel.state_dict()
     del state["layer1.0.conv1.weight"]
     torch.save(state, tmp_path / "part.pth")
-    with pytest.raises(Refusal, match=r"layer1\.0\.conv1\.weight"):
+    with pytest.raises(UserError, match=r"layer1\.0\.conv1\.weight"):
         single_channel_resnet18(5, str(tmp_path / "part.pth"))
 
 
@@ -93,7 +93,7 @@ class Evil:
 
 def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path, capsys):
     torch.save({"conv1.weight": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(Refusal, match="not a PyTorch state dict"):
+    with pytest.raises(UserError, match="not a PyTorch state dict"):
         single_channel_resnet18(5, str(tmp_path / "evil.pth"))
     assert "must not run" not in capsys.readouterr().out
 
@@ -101,5 +101,5 @@ def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path, capsys):
 def test_imagenet_weights_offline_say_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(Refusal, match=r"model\.weights=/path/to/file\.pth"):
+    with pytest.raises(UserError, match=r"model\.weights=/path/to/file\.pth"):
         single_channel_resnet18(5, "imagenet")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from esc50.run.ledger import append
+from esc50.results.ledger import append
 
 REPO = Path(__file__).parents[2]
 SCRIPT = REPO / "scripts" / "results.py"
@@ -186,5 +186,5 @@ def test_help_is_quick_and_the_ledger_needs_no_torch(ledger):
     command = [sys.executable, "-X", "importtime", SCRIPT, "--ledger", ledger]
     done = subprocess.run(command, check=True, env=env, capture_output=True, text=True)
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "esc50.run.ledger" in modules
+    assert "esc50.results.ledger" in modules
     assert not modules & {"torch", "matplotlib", "scipy.stats", "pytorch_lightning"}

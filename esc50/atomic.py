@@ -1,0 +1,33 @@
+"""Files that are there whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def atomic_write(path: Path, mode: str = "w") -> Iterator[IO]:
+    """Open a file beside `path`, which takes its place when the block ends well.
+
+    Until then, and if it fails, `path` is as it was.
+
+    Args:
+        path: the file to make or to replace.
+        mode: "w" for UTF-8 text with its line ends as they are, "wb" for bytes.
+    """
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    part = path.with_name(f"{path.name}.part{os.getpid()}")
+    try:
+        with part.open(mode, **text) as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def atomic_write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with atomic_write(path) as file:
+        file.write(text)

@@ -1,0 +1,108 @@
+"""What makes two runs the same: the signature of a config, and the folder named after it.
+
+A run is identified by its config, so that the same command finds its own folder and does only
+what is missing. Everything that affects the numbers is in the signature, except the fold and the
+seed, which are folders below it; paths, workers and logging are not.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from esc50.config.hardware import resolve_precision
+
+SECTIONS = (
+    "data",
+    "split",
+    "features",
+    "augment",
+    "model",
+    "optimizer",
+    "scheduler",
+    "trainer",
+    "callbacks",
+    "batch_size",
+    "monitor",
+)
+# Where things lie, how many hands do the work and what is shown meanwhile change no number.
+WITHOUT_EFFECT = (
+    "data.root",
+    "data.cache_dir",
+    "data.workers",
+    "data.url",
+    "data.sha256",
+    "split.fold",
+    "trainer.log_every_n_steps",
+    "trainer.num_sanity_val_steps",
+    "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+    "trainer.profiler",
+    "callbacks.last",
+    "callbacks.learning_rate",
+    "callbacks.speed",
+    "callbacks.pictures",
+    "callbacks.progress",
+    "callbacks.search",
+)
+
+
+def signature(cfg: DictConfig) -> str:
+    """Identify all that affects the numbers but fold and seed: 10 hexadecimal digits.
+
+    A setting that is null is as if it were not there, so a new one that is null by default leaves
+    earlier runs what they were. `trainer.precision=auto` counts as what it stands for on this
+    machine, and files that training starts from count by their content.
+    """
+    # Section by section: Hydra's own part of the config names folders after this signature.
+    sections = {key: cfg[key] for key in SECTIONS}
+    resolved = effective(OmegaConf.to_container(OmegaConf.create(sections), resolve=True))
+    weights = resolved["model"].get("weights")
+    resolved["model"]["weights"] = weights and content(weights)
+    if cfg.ckpt_path not in (None, "last"):
+        resolved["ckpt_path"] = content(cfg.ckpt_path)
+    text = json.dumps(_without_nulls(resolved), sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+
+
+def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick what affects the numbers, but for fold and seed, out of a config of plain dictionaries.
+
+    A precision of `auto` is replaced by what it stands for on this machine.
+    """
+    chosen = {key: plain[key] for key in SECTIONS}
+    chosen = {key: dict(part) if isinstance(part, dict) else part for key, part in chosen.items()}
+    trainer = chosen["trainer"]
+    trainer["precision"] = resolve_precision(trainer["accelerator"], trainer["precision"])
+    for key in WITHOUT_EFFECT:
+        section, leaf = key.split(".")
+        chosen[section].pop(leaf, None)
+    return chosen
+
+
+def content(path: str) -> str:
+    """Identify a file by its bytes, 16 hexadecimal digits; what names no file stays as it is."""
+    if not Path(path).is_file():
+        return path
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+
+
+def _without_nulls(section: Any) -> Any:
+    if not isinstance(section, dict):
+        return section
+    return {key: _without_nulls(value) for key, value in section.items() if value is not None}
+
+
+def folder(cfg: DictConfig) -> str:
+    """Name the run's folder below the output folder: recipe-signature/seed/fold."""
+    group = f"{cfg.name}-{signature(cfg)}/seed{cfg.seed}"
+    return group if cfg.split.fold == "all" else f"{group}/fold{cfg.split.fold}"
+
+
+def mode(metric: str) -> str:
+    """Say whether a metric is better when low (min: losses and errors) or high (max)."""
+    return "min" if any(word in metric for word in ("loss", "error", "ece")) else "max"

@@ -1,0 +1,67 @@
+"""Any timm model with one input channel, for comparison with the ResNet-18."""
+
+from typing import Any
+
+from torch import nn
+
+from esc50.errors import UserError
+
+
+def timm_network(
+    name: str, n_classes: int, size: tuple[int, int], weights: str | None = None
+) -> nn.Module:
+    """Build a timm model: input (batch, 1, height, width), output logits (batch, n_classes).
+
+    Of three-channel weights timm sums the first layer over the channels, and interpolates the
+    positions of transformers made for another size.
+
+    Args:
+        name: timm's.
+        n_classes: outputs of the last layer, which is always new.
+        size: height and width of the input.
+        weights: None, "imagenet" (those that timm has by default), or a checkpoint's path.
+
+    Raises:
+        UserError: timm is not installed, has no such model or one that cannot take the size, or the
+            weights cannot be had or are another model's.
+    """
+    try:
+        import timm
+    except ImportError:
+        raise UserError(f"model.timm={name} needs timm: pip install 'esc50[models]'") from None
+    if not timm.is_model(name):
+        close = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:5])
+        raise UserError(
+            f"model.timm={name} is no timm model" + (f": it has {close}" if close else "")
+        )
+    known = timm.get_pretrained_cfg(name)
+    settings: dict[str, Any] = {"in_chans": 1, "num_classes": n_classes}
+    if known is not None and known.fixed_input_size:
+        settings["img_size"] = size
+    if weights is not None:
+        settings["pretrained"] = True
+    from_file = weights not in (None, "imagenet")
+    if from_file:
+        settings["pretrained_cfg_overlay"] = {"file": weights}
+    try:
+        if from_file:
+            _check_weights(name, weights)
+        return timm.create_model(name, **settings)
+    except (OSError, RuntimeError, AssertionError, LookupError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"model.timm={name} with model.weights={weights or 'null'} cannot be made for pictures "
+            f"of {size[0]} x {size[1]}: {reason}"
+        ) from None
+
+
+def _check_weights(name: str, path: str) -> None:
+    """Refuse a file that does not hold the model, which timm would load in part or not at all."""
+    from timm import create_model
+    from timm.models import load_state_dict
+
+    state, own = load_state_dict(path, weights_only=True), create_model(name)
+    last = own.pretrained_cfg["classifier"] + "."
+    wrong = [key for key in own.state_dict() if key not in state and not key.startswith(last)]
+    if wrong:
+        raise ValueError(f"{wrong[0]} is missing there")

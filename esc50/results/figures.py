@@ -1,0 +1,89 @@
+"""Pictures of results: who was taken for whom, and which classes are hard."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esc50.atomic import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NUMBERED = 20  # up to so many classes the cells can hold legible counts
+
+
+def confusion_figure(counts: np.ndarray, classes: Sequence[str], title: str = "") -> "Figure":
+    """Draw a confusion matrix.
+
+    Args:
+        counts: int (C, C), rows are targets, columns predictions.
+        classes: the C names.
+        title: what the numbers are of, with "LEAKY" where they leak.
+    """
+    n = len(classes)
+    side = 2.5 + max(0.2 * n, 2.5)
+    figure = _figure(side + 0.8, side)
+    axes = figure.add_subplot()
+    tested = np.maximum(counts.sum(1, keepdims=True), 1)
+    image = axes.imshow(counts / tested, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(n), classes, rotation=90, fontsize=8)
+    axes.set_yticks(range(n), classes, fontsize=8)
+    axes.set(xlabel="prediction", ylabel="target")
+    axes.set_title(title, fontsize=10)
+    figure.colorbar(image, label="share of the target's tests", fraction=0.046)
+    if n <= NUMBERED:
+        middle = {"ha": "center", "va": "center", "fontsize": 7}
+        for row, column in np.argwhere(counts > 0):
+            dark = counts[row, column] > 0.5 * tested[row, 0]
+            color = "white" if dark else "black"
+            axes.text(column, row, counts[row, column], color=color, **middle)
+    return figure
+
+
+def classes_figure(per_class: Sequence[Mapping[str, Any]], title: str = "") -> "Figure":
+    """Draw the accuracy of each class with its 95% interval, the hardest on top.
+
+    Args:
+        per_class: a mapping a class: class (name), acc, low, high in [0, 1], n.
+        title: what the numbers are of, with "LEAKY" where they leak.
+    """
+    rows = sorted(per_class, key=lambda row: (-row["acc"], row["class"]))
+    accuracy = np.array([row["acc"] for row in rows])
+    # Rounding may put an interval's end on the wrong side of an accuracy of 0 or 1.
+    below = np.clip(accuracy - [row["low"] for row in rows], 0, None)
+    above = np.clip([row["high"] for row in rows] - accuracy, 0, None)
+    figure = _figure(7, 1.5 + 0.2 * len(rows))
+    axes = figure.add_subplot()
+    axes.barh(range(len(rows)), 100 * accuracy, color="#6baed6")
+    axes.errorbar(
+        100 * accuracy,
+        range(len(rows)),
+        xerr=100 * np.array([below, above]),
+        fmt="none",
+        ecolor="#333333",
+        elinewidth=1,
+        capsize=2,
+    )
+    axes.set_yticks(range(len(rows)), [f"{row['class']} ({row['n']})" for row in rows], fontsize=8)
+    axes.set(xlim=(0, 100), ylim=(-0.6, len(rows) - 0.4))
+    axes.set_xlabel("test accuracy in %, 95% interval (number of tests in brackets)", fontsize=9)
+    axes.set_title(title, fontsize=10)
+    return figure
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    with atomic_write(path, "wb") as file:
+        figure.savefig(file, format="png", dpi=120)
+
+
+def _figure(width: float, height: float) -> "Figure":
+    """Make a figure in inches without pyplot, which would keep it and look for a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

@@ -1,0 +1,172 @@
+"""Finished runs read back from their folders, and their predictions pooled."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from esc50.data.table import ESC50_CLASSES, source_and_take
+from esc50.errors import UserError
+
+FIXED_COLUMNS = ["clip", "fold", "target", "prediction"]  # then one probability a class
+NEEDED_RESULTS = ("experiment", "protocol", "leaky", "signature", "fold", "seed", "test/acc")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run: what its results.json and predictions.csv say."""
+
+    folder: Path
+    results: dict
+    classes: tuple[str, ...]
+    clips: np.ndarray  # str (n,)
+    labels: np.ndarray  # int64 (n,), the data set's own target numbers
+    predicted_labels: np.ndarray  # int64 (n,)
+    probabilities: np.ndarray  # float64 (n, classes)
+
+    @property
+    def seed_and_fold(self) -> tuple[int, int]:
+        """What tells the runs of one recipe apart."""
+        return self.results["seed"], self.results["fold"]
+
+    @property
+    def name(self) -> str:
+        """The run's name within its recipe."""
+        return run_name(*self.seed_and_fold)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The tests of several runs, one row a tested clip; n tests of C classes."""
+
+    classes: tuple[str, ...]
+    class_labels: np.ndarray  # int64 (C,), the target number of each class
+    clips: np.ndarray  # str (n,)
+    sources: np.ndarray  # str (n,)
+    targets: np.ndarray  # int64 (n,), index into classes
+    predictions: np.ndarray  # int64 (n,), index into classes
+    probabilities: np.ndarray  # float64 (n, C)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether each test was right: bool (n,)."""
+        return self.predictions == self.targets
+
+
+def run_name(seed: int, fold: int) -> str:
+    """Name a run within its recipe."""
+    return f"fold {fold}, seed {seed}"
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a run folder holds a finished run: results.json is written last."""
+    return (folder / "results.json").is_file() and (folder / "predictions.csv").is_file()
+
+
+def source_of(clip: str) -> str:
+    """Name the recording that a clip was cut from, by its ESC-50 file name; else the clip."""
+    parsed = source_and_take(Path(clip).stem)
+    return parsed[0] if parsed else clip
+
+
+def _finished_results(folder: Path) -> dict:
+    path = folder / "results.json"
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise UserError(f"{path}: is damaged; delete the folder and run its fold again") from None
+    absent = [key for key in NEEDED_RESULTS if key not in results]
+    if absent:
+        raise UserError(f"{path}: lacks {', '.join(absent)}; run the fold again")
+    return results
+
+
+def read_run(folder: Path) -> Run:
+    """Read a finished run folder.
+
+    Raises:
+        UserError: results.json or predictions.csv is missing or damaged.
+    """
+    results = _finished_results(folder)
+    path = folder / "predictions.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise UserError(f"{path}: is empty or no text; run the fold again") from None
+    if header[:4] != FIXED_COLUMNS or len(header) == 4:
+        raise UserError(f"{path}: columns must be {', '.join(FIXED_COLUMNS)}, then one a class")
+    if not rows:
+        raise UserError(f"{path}: holds no tested clip; run the fold again")
+    try:
+        labels = np.array([(row[2], row[3]) for row in rows], dtype=np.int64)
+        probabilities = np.array([row[4:] for row in rows], dtype=np.float64)
+    except (ValueError, IndexError):
+        raise UserError(f"{path}: is damaged; run the fold again") from None
+    if probabilities.shape[1] != len(header) - 4:
+        raise UserError(f"{path}: has rows of another length than its header; run the fold again")
+    clips = np.array([row[0] for row in rows])
+    return Run(folder, results, tuple(header[4:]), clips, *labels.T, probabilities)
+
+
+def pool(runs: Sequence[Run]) -> Pool:
+    """Put the tests of runs over the same classes together.
+
+    Raises:
+        UserError: the runs' classes differ.
+    """
+    classes = runs[0].classes
+    for run in runs:
+        if run.classes != classes:
+            raise UserError(f"{run.folder}: its classes are not those of {runs[0].folder}")
+    labels = np.concatenate([run.labels for run in runs])
+    predicted = np.concatenate([run.predicted_labels for run in runs])
+    probabilities = np.concatenate([run.probabilities for run in runs])
+    class_labels = _class_labels(classes, labels, predicted, probabilities)
+    clips = np.concatenate([run.clips for run in runs])
+    return Pool(
+        classes=classes,
+        class_labels=class_labels,
+        clips=clips,
+        sources=np.array([source_of(clip) for clip in clips]),
+        targets=np.searchsorted(class_labels, labels),
+        predictions=np.searchsorted(class_labels, predicted),
+        probabilities=probabilities,
+    )
+
+
+def _class_labels(
+    classes: tuple[str, ...],
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray,
+) -> np.ndarray:
+    """Find the target number of each class; predictions.csv names classes, in number order.
+
+    A few tested clips may not show all classes. The numbers must hold all that were seen, and
+    put each prediction on a class of highest probability.
+    """
+    seen = np.unique(np.concatenate([labels, predicted]))
+    candidates = [seen] if len(seen) == len(classes) else []
+    if set(classes) <= set(ESC50_CLASSES):
+        candidates.append(np.sort([ESC50_CLASSES.index(name) for name in classes]))
+    candidates.append(np.arange(len(classes)))
+    for numbers in candidates:
+        if not np.isin(seen, numbers).all():
+            continue
+        columns = np.searchsorted(numbers, predicted)
+        chosen = np.take_along_axis(probabilities, columns[:, None], axis=1)[:, 0]
+        # Written this way round, a diverged run's NaN passes.
+        if not (chosen < probabilities.max(axis=1) - 1e-6).any():
+            return numbers
+    raise UserError(
+        "predictions.csv: its targets and predictions do not fit its class columns; "
+        "run the fold again on a data set whose test clips show every class"
+    )

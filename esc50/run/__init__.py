@@ -1,1 +1,0 @@
-"""One run from config to results; cross-validation; the ledger."""

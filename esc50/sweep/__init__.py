@@ -1,0 +1,1 @@
+"""Many runs: jobs, GPU leases, progress, the Optuna study."""

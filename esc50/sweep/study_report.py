@@ -1,0 +1,148 @@
+"""What a search leaves for people: a table, a page of pictures, the best trial as a recipe."""
+
+import csv
+import html
+from collections import Counter
+from pathlib import Path
+
+import optuna
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+
+from esc50.atomic import atomic_write, atomic_write_text
+from esc50.config.validation import CONF
+from esc50.results.tables import Table
+from esc50.sweep.study import FAILED
+
+SHOWN = 10  # trials in the printed table
+# What a recipe leaves to the command line: which clips, tested how, and where things go.
+OPEN = ("data", "split", "seed", "output_dir", "rerun", "ckpt_path", "logger", "jobs_per_gpu")
+STATES = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+
+def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list[str]) -> None:
+    """Print a study's best trials; write trials.csv, study.html and experiment/best_trial.yaml.
+
+    Args:
+        study: with its trials.
+        cfg: the config that all trials share.
+        folder: where the files go.
+        fixed: the overrides that all trials share.
+    """
+    trials = _ranked(study)
+    header, rows = _rows(study, trials, cfg.monitor)
+    with atomic_write(folder / "trials.csv") as file:
+        csv.writer(file).writerows([header, *rows])
+    count = Counter(row[1] for row in rows)
+    said = ", ".join(f"{number} {word}" for word, number in count.items())
+    title = f"{cfg.name}: {said or 'no trials'}"
+    # The whole of it is on the page; a terminal shows the best.
+    console = Console()
+    if not console.is_terminal:
+        console.width = 140  # a log has room for every column
+    console.print(Table(title, header, rows[:SHOWN]).rich())
+    atomic_write_text(folder / "study.html", _page(study, title, header, rows))
+    print(f"the search is in {folder / 'study.html'}")
+    if not count["finished"]:
+        print("no trial finished: there is no best one")
+        return
+    command = _write_recipe(study.best_trial, cfg, folder, fixed)
+    print(f"the best trial is {study.best_trial.number}; train it with\n  {command}")
+
+
+def _ranked(study: optuna.Study) -> list[FrozenTrial]:
+    sign = 1 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1
+    done = [t for t in study.trials if t.state == TrialState.COMPLETE]
+    others = [t for t in study.trials if t.state != TrialState.COMPLETE]
+    return sorted(done, key=lambda trial: sign * trial.value) + others
+
+
+def _rows(
+    study: optuna.Study, trials: list[FrozenTrial], monitor: str
+) -> tuple[list[str], list[list[str]]]:
+    keys = list(dict.fromkeys(key for trial in trials for key in trial.params))
+    rows = []
+    for trial in trials:
+        state = STATES[trial.state]
+        if trial.state == TrialState.FAIL and FAILED not in trial.user_attrs:
+            state = "diverged"
+        seconds = "" if trial.duration is None else f"{trial.duration.total_seconds():.0f}"
+        value = "" if trial.state != TrialState.COMPLETE else f"{trial.value:.4f}"
+        shown = [_short(trial.params.get(key, "")) for key in keys]
+        rows.append([str(trial.number), state, value, *shown, seconds])
+    leaves = [key.split(".")[-1] for key in keys]  # what fits a terminal, unless two are alike
+    names = leaves if len(set(leaves)) == len(keys) else keys
+    return ["trial", "state", monitor, *names, "seconds"], rows
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _page(study: optuna.Study, title: str, header: list[str], rows: list[list[str]]) -> str:
+    from optuna import visualization as pictures
+
+    finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
+    drawn = []
+    if finished:
+        drawn += [pictures.plot_optimization_history(study)]
+        if any(trial.intermediate_values for trial in study.trials):
+            drawn += [pictures.plot_intermediate_values(study)]
+        drawn += [pictures.plot_parallel_coordinate(study), pictures.plot_slice(study)]
+    if len({trial.value for trial in finished}) > 1:  # importance is a share of the variance
+        drawn.insert(1, pictures.plot_param_importances(study))
+    # The script that draws goes into the page: it opens without a network.
+    parts = [
+        figure.to_html(full_html=False, include_plotlyjs=number == 0)
+        for number, figure in enumerate(drawn)
+    ]
+    cells = [
+        "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+        for tag, row in [("th", header), *(("td", row) for row in rows)]
+    ]
+    table = "".join(f"<tr>{row}</tr>" for row in cells)
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        "<style>body{font:15px system-ui;margin:2em;max-width:75em}table{border-collapse:collapse}"
+        "td,th{padding:.2em .7em;border-bottom:1px solid #ccc;text-align:right}</style>"
+        f"<h1>{html.escape(title)}</h1>{''.join(parts)}<table>{table}</table></html>\n"
+    )
+
+
+def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[str]) -> str:
+    """Write the best trial as an experiment; returns the command that trains it."""
+    chosen = [f"{key}={value}" for key, value in best.params.items()]
+    overrides = OverridesParser.create().parse_overrides([*fixed, *chosen])
+    defaults, left = [], []
+    values = OmegaConf.create({"name": f"{cfg.name}_best"})
+    for override in overrides:
+        key = override.key_or_group
+        if key.startswith("hydra") or key in ("sweep", "name"):
+            continue
+        if key.split(".")[0] in OPEN:
+            left.append(override.input_line)
+        elif (CONF / key).is_dir():
+            base = key == "experiment"
+            choice = override.value()
+            defaults.insert(0, choice) if base else defaults.append({f"override /{key}": choice})
+        else:
+            OmegaConf.update(values, key, override.value(), force_add=True)
+    command = f"python train.py --config-dir {folder} +experiment=best_trial"
+    command = " ".join([command, *left])
+    (folder / "experiment").mkdir(exist_ok=True)
+    recipe = OmegaConf.to_yaml({"defaults": [*defaults, "_self_"], **values})
+    atomic_write_text(
+        folder / "experiment" / "best_trial.yaml",
+        "# @package _global_\n"
+        f"# Trial {best.number} of a search, {cfg.monitor} {best.value:.4f}. Train it with\n"
+        f"#   {command}\n{recipe}",
+    )
+    return command

@@ -1,0 +1,50 @@
+"""Five folds in one process, and the summary over them."""
+
+from pathlib import Path
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from esc50.data.split import FOLDS
+from esc50.errors import UserError
+from esc50.results.console import print_fold, show_summary
+from esc50.results.summary import summarise
+from esc50.training.fold import run_fold
+from esc50.training.pruning import report
+
+
+def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
+    """Run the five folds in turn, below `folder`, and summarise them there.
+
+    A fold that fails does not keep the others from running.
+
+    Returns:
+        The mean of the monitored metric over the folds; None under a protocol without validation.
+
+    Raises:
+        UserError: naming the folds that failed, after the summary of the others is written.
+        TrialPruned: a search finds this trial hopeless after some of its folds.
+    """
+    runs, failed, monitored = [], {}, []
+    for fold in FOLDS:
+        one = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
+        with open_dict(one):
+            one.split.fold = fold
+            one.callbacks.search = None  # a trial is judged by folds here, not by epochs
+        try:
+            results = run_fold(one, folder / f"fold{fold}")
+        except UserError as refusal:
+            failed[f"fold {fold}, seed {cfg.seed}"] = str(refusal)
+            continue
+        print_fold(results, folder / f"fold{fold}")
+        runs.append(folder / f"fold{fold}")
+        monitored.append(results.get(cfg.monitor))
+        if None not in monitored:
+            report(float(np.mean(monitored)), fold)
+    if runs:
+        show_summary(summarise(runs, expected_folds=list(FOLDS), out=folder, failed=failed), folder)
+    if failed:
+        name, reason = next(iter(failed.items()))
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise UserError(f"{name} failed{more}: {reason}")
+    return None if None in monitored else float(np.mean(monitored))

@@ -1,0 +1,86 @@
+"""A run in a process of its own: config in by stdin, outcome out by stdout, all else into a log.
+
+A process that dies, for whatever reason, takes nothing with it, and its memory goes with it.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+CONFIG_END = "...\n"  # of the config, in YAML's own notation; stdin stays open behind it
+STOPPED = (0, 128 + signal.SIGTERM)  # how Python and Lightning leave on SIGTERM, without an answer
+LAST_LINES = 8  # of a log that are shown when its process failed
+
+
+def start(cfg: DictConfig, folder: Path, log: Path, env: Mapping[str, str]) -> subprocess.Popen:
+    """Start `run(cfg, folder)` in a new process that writes to `log`.
+
+    The process ends itself when this one dies, by whatever cause.
+
+    Args:
+        cfg: the experiment's config, without Hydra's own part.
+        folder: the run's folder.
+        log: file that all the process prints is appended to.
+        env: environment variables besides this process's own.
+    """
+    with log.open("ab") as console:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "esc50.training.worker", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=console,
+            env={**os.environ, **env},
+            text=True,
+        )
+    try:
+        process.stdin.write(OmegaConf.to_yaml(cfg, resolve=True) + CONFIG_END)
+        process.stdin.flush()
+    except BrokenPipeError:
+        pass  # it died at once: `outcome` says of what
+    return process
+
+
+def outcome(process: subprocess.Popen, log: Path) -> dict[str, Any]:
+    """Wait for a started process.
+
+    Returns:
+        {"metric": the monitored metric or None} when it ran to its end, {"pruned": True} when a
+        search gave it up, {"failed": why, in a sentence} otherwise.
+    """
+    try:
+        answer = process.stdout.read()
+        code = process.wait()
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        with suppress(BrokenPipeError):  # it died before it had read its config
+            process.stdin.close()
+        process.stdout.close()
+    if answer:
+        return json.loads(answer)
+    if code < 0:
+        name = signal.Signals(-code).name
+        why = ": the system was out of memory, or somebody stopped it" if code == -9 else ""
+        return {"failed": f"its process was killed by {name}{why}"}
+    if code in STOPPED:
+        return {"failed": "its process was stopped by SIGTERM: somebody or a scheduler ended it"}
+    lines = last_lines(log, 1)
+    return {"failed": lines[0] if lines else f"its process ended with code {code}"}
+
+
+def last_lines(log: Path, n: int = LAST_LINES) -> list[str]:
+    """Read the last lines of a log that hold something; [] where there is no log."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [line.rstrip() for line in text.splitlines() if line.strip()][-n:]

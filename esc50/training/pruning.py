@@ -1,0 +1,90 @@
+"""A trial of a search tells it where it stands, and is given up when that is without hope."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+PRUNED = "pruned"  # mark on a trial: the step at which it was given up
+JOURNAL = "study.journal"
+
+
+class TrialPruned(Exception):  # noqa: N818  (it is no error)
+    """The search gave this trial up; it has no result."""
+
+
+def report(value: float, step: int) -> None:
+    """Tell the search, if this process is a trial of one, where the trial stands.
+
+    Args:
+        value: the monitored metric.
+        step: the epoch (with split.fold=all: the fold) it was measured at.
+
+    Raises:
+        TrialPruned: the search's pruner finds the trial without hope.
+    """
+    study = os.environ.get("ESC50_STUDY")
+    if not study:
+        return
+    if report_and_should_prune(Path(study), int(os.environ["ESC50_TRIAL"]), value, step):
+        raise TrialPruned(f"given up after step {step}, at {value:.4f}")
+
+
+def report_and_should_prune(folder: Path, number: int, value: float, step: int) -> bool:
+    """Enter where a running trial stands, from its own process.
+
+    Args:
+        folder: the study's.
+        number: the trial's.
+        value: the monitored metric.
+        step: the epoch (with split.fold=all: the fold) it was measured at.
+
+    Returns:
+        Whether the pruner gives the trial up; it is then marked.
+    """
+    import optuna  # an extra
+    from hydra.utils import instantiate
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.load_study(study_name=None, storage=open_journal(folder))
+    study.pruner = instantiate(study.user_attrs["pruner"])
+    trial = live_trial(study, study.trials[number])
+    trial.report(value, step)
+    if trial.should_prune():
+        trial.set_user_attr(PRUNED, step)
+        return True
+    return False
+
+
+def open_journal(folder: Path) -> "optuna.storages.JournalStorage":
+    """Open the file that holds a study."""
+    import optuna
+
+    # A file appended to under a lock works on network disks too, where SQLite does not.
+    backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
+    return optuna.storages.JournalStorage(backend)
+
+
+def live_trial(study: "optuna.Study", frozen: "FrozenTrial") -> "optuna.Trial":
+    """Turn a record of a trial into one that can be told of."""
+    import optuna
+
+    return optuna.Trial(study, frozen._trial_id)
+
+
+class ReportToSearch(pl.Callback):
+    """Reports the monitored metric after every validation; idle outside a search."""
+
+    def __init__(self, monitor: str):
+        """Take the metric's name."""
+        self.monitor = monitor
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Report this epoch's value."""
+        if trainer.is_global_zero and not trainer.sanity_checking:
+            report(float(trainer.callback_metrics[self.monitor]), trainer.current_epoch)

@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from esc50.errors import UserError
+from esc50.model.timm_models import timm_network
+
+pytest.importorskip("timm")
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "convnext_atto", "resnet18"])
+def test_a_backbone_takes_single_channel_pictures_of_any_size(name):
+    network = timm_network(name, 7, (64, 96)).eval()
+    with torch.no_grad():
+        assert network(torch.randn(2, 1, 64, 96)).shape == (2, 7)
+
+
+def test_weights_from_disk_see_a_grey_picture_as_the_original_does(tmp_path):
+    import timm
+
+    torch.manual_seed(0)
+    original = timm.create_model("resnet18", num_classes=4).eval()
+    torch.save(original.state_dict(), tmp_path / "weights.pth")
+    ours = timm_network("resnet18", 9, (64, 64), str(tmp_path / "weights.pth")).eval()
+    grey = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        expected = original.forward_features(grey.expand(-1, 3, -1, -1))
+        torch.testing.assert_close(ours.forward_features(grey), expected)
+
+
+def test_a_transformer_is_not_bound_to_the_size_it_was_made_for(tmp_path):
+    import timm
+
+    original = timm.create_model("vit_tiny_patch16_224", num_classes=4)
+    torch.save(original.state_dict(), tmp_path / "weights.pth")
+    ours = timm_network("vit_tiny_patch16_224", 9, (64, 64), str(tmp_path / "weights.pth"))
+    first = original.state_dict()["blocks.0.attn.qkv.weight"]
+    assert torch.equal(ours.state_dict()["blocks.0.attn.qkv.weight"], first)
+
+
+def test_what_cannot_be_made_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"model\.timm=vit_tiyn is no timm model"):
+        timm_network("vit_tiyn", 5, (64, 64))
+    with pytest.raises(UserError, match=r"absent\.pth"):
+        timm_network("resnet18", 5, (64, 64), str(tmp_path / "absent.pth"))
+    torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(UserError, match=r"other\.pth"):
+        timm_network("resnet18", 5, (64, 64), str(tmp_path / "other.pth"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # no retries
+    with pytest.raises(UserError, match=r"model\.weights=imagenet"):
+        timm_network("resnet18", 5, (64, 64), "imagenet")

@@ -1,0 +1,49 @@
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from esc50.atomic import atomic_write, atomic_write_text
+
+
+def test_a_file_is_replaced_by_what_was_written(tmp_path):
+    path = tmp_path / "a.txt"
+    atomic_write_text(path, "old")
+    atomic_write_text(path, "naïve\r\nnew\n")
+    assert path.read_bytes() == "naïve\r\nnew\n".encode()
+    with atomic_write(path, "wb") as file:
+        file.write(b"\0\xff")
+    assert path.read_bytes() == b"\0\xff"
+    assert [left.name for left in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_a_failure_in_the_middle_leaves_the_old_file_alone(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(error), atomic_write(path) as file:
+        file.write("new")
+        file.flush()
+        assert path.read_text() == "old"
+        raise error
+    assert path.read_text() == "old"
+    assert [left.name for left in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    code = (
+        "import os, pathlib, signal, sys\n"
+        "from esc50.atomic import atomic_write\n"
+        "with atomic_write(pathlib.Path(sys.argv[1])) as file:\n"
+        "    file.write('new')\n"
+        "    file.flush()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)])
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+    atomic_write_text(path, "newer")
+    assert path.read_text() == "newer"

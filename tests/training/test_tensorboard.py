@@ -1,0 +1,61 @@
+"""What people see in TensorBoard, asked of the real server with its default loader."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+
+from esc50.training.fold import run_fold
+
+EPOCHS = 3
+
+
+@contextmanager
+def served(folder):
+    """A function that asks a TensorBoard of `folder`."""
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            lines = iter(process.stderr.readline, "")
+            port = next(m[1] for line in lines if (m := re.search(r"localhost:(\d+)", line)))
+
+            def ask(path, body=None, **query):
+                url = f"http://localhost:{port}/data/{path}?{urllib.parse.urlencode(query)}"
+                data = None if body is None else json.dumps(body).encode()
+                request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+                with urllib.request.urlopen(request) as answer:
+                    return json.load(answer)
+
+            yield ask
+        finally:
+            process.terminate()
+
+
+def points(ask, run, tag, seconds=30):
+    """A curve's points, asked for until the server has read them all."""
+    deadline, found = time.monotonic() + seconds, []
+    while len(found) < EPOCHS and time.monotonic() < deadline:
+        time.sleep(0.3)
+        try:
+            found = ask("plugin/scalars/scalars", run=run, tag=tag)
+        except urllib.error.HTTPError:  # it has not read this curve yet
+            continue
+    return found
+
+
+def test_every_epoch_of_a_finished_run_is_a_point_of_its_curves(config, tmp_path):
+    run_fold(config(f"trainer.max_epochs={EPOCHS}"), tmp_path / "logs" / "run")
+    with served(tmp_path / "logs") as ask:
+        for tag in ("val/loss", "val/acc", "train/loss", "train/acc", "lr-Adam"):
+            assert len(points(ask, "run", tag)) == EPOCHS, tag
+        wanted = {"experimentName": "", "allowedStatuses": ["STATUS_SUCCESS", "STATUS_RUNNING"]}
+        wanted |= {"colParams": [], "startIndex": 0, "sliceSize": 10}
+        groups = ask("plugin/hparams/session_groups", wanted)["sessionGroups"]
+        assert len(groups) == 1 and groups[0]["hparams"]["optimizer/lr"] == 1e-3
+        metrics = {value["name"]["tag"] for value in groups[0]["metricValues"]}
+        assert {"hp/test/acc", "hp/val/loss"} <= metrics
