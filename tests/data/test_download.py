@@ -1,10 +1,10 @@
 import hashlib
-import io
+import re
 import stat
 import threading
 import time
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -13,65 +13,7 @@ from esc50.data.datasets import open_clips
 from esc50.data.download import TABLE_SHA256, fetch_esc50
 from esc50.data.table import read_table
 from esc50.errors import UserError
-
-TABLE = b"filename,fold,target,category\n1-1-A-0.wav,1,0,dog\n2-2-A-0.wav,2,0,dog\n"
-SOUND = bytes(range(256)) * 400
-
-
-def archive(top="ESC-50-33c8ce9/", extra=(), clips=("1-1-A-0.wav", "2-2-A-0.wav")) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr(f"{top}README.md", "readme")
-        file.writestr(f"{top}LICENSE", "licence")
-        file.writestr(f"{top}tests/test_x.py", "not taken")
-        file.writestr(f"{top}meta/esc50.csv", TABLE)
-        for clip in clips:
-            file.writestr(f"{top}audio/{clip}", SOUND)
-        for name, content in extra:
-            file.writestr(name, content)
-    return buffer.getvalue()
-
-
-class Server:
-    """Serves `body` on the loopback; `plan` holds what the next answers do instead."""
-
-    def __init__(self):
-        self.body, self.etag, self.type = archive(), '"one"', "application/zip"
-        self.plan: list[str] = []
-        self.seen: list[str | None] = []  # the Range of each request
-        self.ranges = True
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.answer(self)
-
-            def log_message(self, *_):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/ESC-50.zip"
-        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
-
-    def answer(self, request):
-        wanted = request.headers.get("Range")
-        self.seen.append(wanted)
-        deed = self.plan.pop(0) if self.plan else "serve"
-        if deed.isdigit():
-            return request.send_error(int(deed))
-        begin = 0
-        if wanted and self.ranges and request.headers.get("If-Range") == self.etag:
-            begin = int(wanted.removeprefix("bytes=").removesuffix("-"))
-        request.send_response(206 if begin else 200)
-        if begin:
-            whole = len(self.body)
-            request.send_header("Content-Range", f"bytes {begin}-{whole - 1}/{whole}")
-        request.send_header("Content-Type", self.type)
-        request.send_header("ETag", self.etag)
-        request.send_header("Content-Length", str(len(self.body) - begin))
-        request.end_headers()
-        part = self.body[begin:]
-        request.wfile.write(part[: len(part) // 2] if deed == "drop" else part)
+from tests.data.archive_server import ENDLESS, SOUND, TABLE, Server, archive
 
 
 @pytest.fixture
@@ -79,8 +21,7 @@ def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     server = Server()
     yield server
-    server.http.shutdown()
-    server.http.server_close()
+    server.close()
 
 
 def fetch(server, root, sha256=None):
@@ -88,10 +29,10 @@ def fetch(server, root, sha256=None):
     fetch_esc50(root, server.url, sha256, table_sha256=table, pause=0.001)
 
 
-def refuses(server, root, words, **options):
+def refuses(server, root, words, sha256=None, kept=0):
     with pytest.raises(UserError, match=words) as caught:
-        fetch(server, root, **options)
-    assert not root.exists()
+        fetch(server, root, sha256)
+    assert len([path for path in root.parent.iterdir() if path.suffix != ".lock"]) == kept
     return str(caught.value)
 
 
@@ -119,30 +60,58 @@ def test_an_archive_without_a_top_folder(server, tmp_path):
     assert len(read_table(tmp_path / "x")) == 2
 
 
-def test_a_dropped_connection_goes_on_where_it_broke(server, tmp_path):
+def test_a_dropped_connection_is_tried_again(server, tmp_path):
     server.plan = ["drop", "drop"]
     fetch(server, tmp_path / "x", sha256=hashlib.sha256(server.body).hexdigest())
-    half = len(server.body) // 2
-    assert server.seen[:2] == [None, f"bytes={half}-"] and len(server.seen) == 3
+    assert len(server.seen) == 3
 
 
-def test_a_later_run_goes_on_where_the_first_stopped(server, tmp_path):
+def test_a_later_run_starts_over(server, tmp_path):
     server.plan = ["drop"] + ["503"] * 9
-    assert "goes on" in refuses(server, tmp_path / "x", "cannot be had from 127.0.0.1 .HTTP 503")
-    server.plan, server.seen = [], []
-    fetch(server, tmp_path / "x", sha256=hashlib.sha256(server.body).hexdigest())
-    assert server.seen == [f"bytes={len(server.body) // 2}-"]
-
-
-@pytest.mark.parametrize("ranges", [True, False])
-def test_a_file_that_changed_or_a_server_without_ranges_starts_over(server, tmp_path, ranges):
-    server.plan, server.ranges = ["drop"] + ["503"] * 9, ranges
-    refuses(server, tmp_path / "x", "cannot be had")
-    server.plan = []
-    if ranges:
-        server.body, server.etag = archive(extra=[("more", b"x" * 9999)]), '"two"'
+    refuses(server, tmp_path / "x", "cannot be had from 127.0.0.1 .HTTP 503")
+    assert len(server.seen) == download.TRIES
+    server.plan, server.body = [], archive(extra=[("more", b"x" * 9999)])
     fetch(server, tmp_path / "x", sha256=hashlib.sha256(server.body).hexdigest())
     assert len(read_table(tmp_path / "x")) == 2
+
+
+@pytest.mark.parametrize("deed", [deed for deed in ENDLESS if "drip" in deed])
+def test_a_server_that_drips_is_given_up(server, tmp_path, monkeypatch, deed):
+    monkeypatch.setattr(download, "PATIENCE", 0.3)
+    monkeypatch.setattr(download, "TRIES", 2)
+    server.plan = [deed] * 9
+    begin = time.monotonic()
+    refuses(server, tmp_path / "x", "less than 10,000 bytes a second")
+    assert time.monotonic() - begin < 3 and len(server.seen) == 2
+    server.plan = []
+    fetch(server, tmp_path / "x")  # the requests that were given up do not get in the way
+
+
+def test_a_slow_server_is_waited_for(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(download, "PATIENCE", 0.4)
+    server.plan = ["slow"]
+    begin = time.monotonic()
+    fetch(server, tmp_path / "x")
+    assert time.monotonic() - begin > 2 * download.PATIENCE and len(server.seen) == 1
+    size = len(server.body) / 1000
+    assert re.search(
+        rf"100% 0:00:00 {size:.1f}/{size:.1f} kB +[\d.]+ kB/s", capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("deed", ["flood", "flood in chunks"])
+def test_a_server_that_never_ends_is_given_up(server, tmp_path, monkeypatch, deed):
+    monkeypatch.setattr(download, "ARCHIVE_MAX", 5_000_000)
+    server.plan = [deed]
+    refuses(server, tmp_path / "x", "over 5,000,000 bytes")
+    assert len(server.seen) == 1
+
+
+def test_what_comes_with_a_redirect_is_not_read(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "PATIENCE", 0.5)
+    server.plan = ["redirect"]
+    fetch(server, tmp_path / "x")
+    assert server.seen == ["/ESC-50.zip", "/b"]
 
 
 def test_a_busy_server_is_asked_again(server, tmp_path):
@@ -158,8 +127,7 @@ def test_a_server_that_says_no_is_not_asked_again(server, tmp_path):
 
 
 def test_offline_says_what_to_do_instead(server, tmp_path):
-    server.http.shutdown()
-    server.http.server_close()
+    server.close()
     message = refuses(server, tmp_path / "x", "data=demo")
     assert "data.root=/path/to/ESC-50-master" in message and server.url in message
     assert len(message.splitlines()) < 8
@@ -189,19 +157,49 @@ def test_the_official_table_has_the_digest_that_is_asked_for(esc50_table):
 
 
 def test_a_wrong_checksum_keeps_the_download(server, tmp_path):
-    message = refuses(server, tmp_path / "x", "data.sha256=null", sha256="0" * 64)
+    message = refuses(server, tmp_path / "x", "data.sha256=null", sha256="0" * 64, kept=1)
     assert hashlib.sha256(server.body).hexdigest() in message
     fetch(server, tmp_path / "x")
     assert len(server.seen) == 1
 
 
-def test_a_damaged_clip_is_noticed_and_downloaded_again(server, tmp_path):
-    whole = server.body
-    at = whole.find(SOUND) + 1000
-    server.body = whole[:at] + b"!" + whole[at + 1 :]
-    refuses(server, tmp_path / "x", "damaged .*CRC")
+def test_an_archive_that_is_kept_serves_its_own_address_alone(server, tmp_path):
+    refuses(server, tmp_path / "x", "data.sha256=null", sha256="0" * 64, kept=1)
+    server.url += "?more"
+    fetch(server, tmp_path / "x")
+    assert server.seen == ["/ESC-50.zip", "/ESC-50.zip?more"]
+
+
+NAME = b"audio/1-1-A-0.wav"
+
+
+def damaged(after: bytes, skip: int, junk: bytes, packing=zipfile.ZIP_STORED) -> bytes:
+    body = archive(packing=packing)
+    begin = body.find(after) + len(after) + skip
+    return body[:begin] + junk + body[begin + len(junk) :]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (damaged(NAME, 1000, b"!"), "damaged .Bad CRC-32"),
+        (damaged(NAME, 9, b"\xff" * 20, zipfile.ZIP_DEFLATED), "damaged .Error -3"),
+        (damaged(NAME, 9, b"\xff" * 20, zipfile.ZIP_BZIP2), "not safe to unpack.*than deflate"),
+        (damaged(NAME, 9, b"\xff" * 20, zipfile.ZIP_LZMA), "not safe to unpack.*than deflate"),
+        (damaged(b"PK\5\6", 8, b"\xff\xff\xff\x7f"), "damaged"),  # the directory's size
+        (
+            archive(extra=[("caf\u00e9", b"")]).replace("\u00e9".encode(), b"\xff\xfe"),
+            "damaged .*utf-8.*byte 0xff",
+        ),
+    ],
+    ids="crc deflate bzip2 lzma directory name".split(),
+)
+def test_a_damaged_archive_is_refused_and_downloaded_again(server, tmp_path, body, words):
+    whole, server.body = server.body, body
+    refuses(server, tmp_path / "x", f"^{server.url} is {words}")
     server.body = whole
     fetch(server, tmp_path / "x")
+    assert (tmp_path / "x" / "audio" / "1-1-A-0.wav").read_bytes() == SOUND
 
 
 @pytest.mark.parametrize(
@@ -225,9 +223,12 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(server, tmp_path, monkey
     refuses(server, tmp_path / "x", "unpacked it takes over 100,000 bytes")
 
 
-def test_addresses_other_than_http_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", None, "http://", "http://[", "http://127.0.0.1:99999/a.zip"]
+)
+def test_addresses_other_than_http_are_refused(tmp_path, url):
     with pytest.raises(UserError, match=r"data\.url"):
-        fetch_esc50(tmp_path / "x", "file:///etc/passwd", None)
+        fetch_esc50(tmp_path / "x", url, None, pause=30)
 
 
 def test_two_at_once_download_once(server, tmp_path):
@@ -256,5 +257,19 @@ def test_full_disk(server, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(download.shutil, "copyfileobj", full)
-    refuses(server, tmp_path / "x", "disk is full")
+    refuses(server, tmp_path / "x", "disk is full", kept=1)
     assert not list(tmp_path.glob(".*.part"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_full_disk_while_downloading(server, tmp_path, monkeypatch):
+    usual = Path.open
+
+    def full(path, *mode):
+        if path.suffix == ".zip" and mode == ("wb",):
+            path.symlink_to("/dev/full")
+        return usual(path, *mode)
+
+    monkeypatch.setattr(Path, "open", full)
+    refuses(server, tmp_path / "x", "disk is full")
+    assert len(server.seen) == 1
