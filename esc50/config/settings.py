@@ -1,0 +1,89 @@
+"""Typed settings: what a section of the config may hold, with one sentence for what it may not."""
+
+import difflib
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from esc50.errors import UserError
+
+
+class Settings(BaseModel):
+    """A section of the config; each room defines its own.
+
+    Every key is checked for its type and bounds, and unknown keys are refused.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+    renamed: ClassVar[Mapping[str, str]] = {}  # earlier names of keys, and what they are now
+
+    @classmethod
+    def parse(cls, section: str, values: Mapping[str, Any]) -> Self:
+        """Check a section of the config.
+
+        Args:
+            section: its name, for the message; "" for the top level.
+            values: by key; `_target_` is passed over.
+
+        Raises:
+            UserError: naming the first key that is wrong, its value, and what it may be.
+        """
+        given = {key: value for key, value in values.items() if key != "_target_"}
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise UserError(cls._sentence(section, given, error)) from None
+
+    @classmethod
+    def _sentence(cls, section: str, given: Mapping[str, Any], error: ValidationError) -> str:
+        first = error.errors(include_url=False)[0]
+        place, kind = first["loc"], first["type"]
+        key = ".".join(map(str, (section, *place[:1]) if section else place[:1]))
+        if kind == "extra_forbidden":
+            return _unknown(section, str(place[0]), list(cls.model_fields), cls.renamed)
+        if kind == "missing":
+            return f"{key} has no value: give it as {key}=..."
+        if not place:  # keys that do not go together: the validator has said it all
+            return first["msg"].removeprefix("Value error, ")
+        value = "null" if (shown := given[str(place[0])]) is None else shown
+        return f"{key}={value} is invalid: it takes {describe(cls, str(place[0]))}"
+
+
+def _unknown(section: str, name: str, known: list[str], renamed: Mapping[str, str]) -> str:
+    prefix = f"{section}." if section else ""
+    if name in renamed:
+        return f"{prefix}{name} is now called {prefix}{renamed[name]}"
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {prefix}{close[0]}?" if close else "nothing would read it"
+    return f"{prefix}{name} is not a setting: {hint}"
+
+
+def describe(settings: type[Settings], name: str) -> str:
+    """Say what a key may hold: `a whole number from 1 to 4096, or null`."""
+    return _kind(settings.model_json_schema()["properties"][name])
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    if "anyOf" in schema:
+        return ", or ".join(_kind(choice) for choice in schema["anyOf"])
+    if "const" in schema or "enum" in schema:
+        choices = schema.get("enum", [schema.get("const")])
+        return f"one of {', '.join(map(str, choices))}" if len(choices) > 1 else str(choices[0])
+    if schema.get("type") == "array":
+        return f"a list of {schema.get('minItems', 'some')}, each {_kind(schema['items'])}"
+    names = {"integer": "a whole number", "number": "a number", "string": "a text"}
+    names |= {"boolean": "true or false", "null": "null", "object": "a section"}
+    return names.get(schema.get("type", ""), "another value") + _bounds(schema)
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    low = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf))
+    high = schema.get("maximum", schema.get("exclusiveMaximum", math.inf))
+    above = "above" if "exclusiveMinimum" in schema else "of at least"
+    if math.isinf(high):
+        return "" if math.isinf(low) else f" {above} {low:g}"
+    return f" of at most {high:g}" if math.isinf(low) else f" from {low:g} to {high:g}"
