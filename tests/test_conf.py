@@ -3,7 +3,6 @@
 import contextlib
 
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf, open_dict
@@ -12,7 +11,6 @@ from esc50.config.resolvers import register_resolvers
 from esc50.config.validation import RECIPES, check
 from esc50.data.datasets import open_clips
 from esc50.errors import UserError
-from esc50.model.classifier import Classifier
 from tests.conftest import REPOSITORY
 
 register_resolvers()
@@ -72,17 +70,3 @@ def test_every_key_of_a_data_set_is_read(choice, tmp_path):
     with contextlib.suppress(UserError):
         open_clips(section)
     assert section.unread <= READ_ELSEWHERE["data"]
-
-
-@pytest.mark.parametrize("choice", [c for c in CHOICES if c.startswith("model/")])
-def test_every_key_of_a_model_is_read(choice):
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        cfg = compose("train", [f"model={choice.split('/')[1]}"])
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    model = Recording(plain["model"])
-    sections = (model, plain["optimizer"], plain["scheduler"], plain["monitor"])
-    module = Classifier(*sections, n_classes=3, size=(32, 32)).eval()
-    batch = {"x": torch.zeros(2, 1, 32, 32), "y": torch.zeros(2, dtype=torch.int64)}
-    module.log = module.log_dict = lambda *_, **__: None
-    module.training_step(batch, 0)
-    assert not model.unread

@@ -26,6 +26,9 @@ SECTIONS = (
     "trainer",
     "callbacks",
     "batch_size",
+    "label_smoothing",
+    "input_mean",
+    "input_std",
     "monitor",
 )
 # Where things lie, how many hands do the work and what is shown meanwhile change no number.
@@ -44,7 +47,7 @@ WITHOUT_EFFECT = (
     "callbacks.last",
     "callbacks.learning_rate",
     "callbacks.speed",
-    "callbacks.pictures",
+    "callbacks.images",
     "callbacks.progress",
     "callbacks.search",
 )
@@ -59,7 +62,8 @@ def signature(cfg: DictConfig) -> str:
     """
     # Section by section: Hydra's own part of the config names folders after this signature.
     sections = {key: cfg[key] for key in SECTIONS}
-    resolved = effective(OmegaConf.to_container(OmegaConf.create(sections), resolve=True))
+    plain: Any = OmegaConf.to_container(OmegaConf.create(sections), resolve=True)
+    resolved = effective(plain)
     weights = resolved["model"].get("weights")
     resolved["model"]["weights"] = weights and content(weights)
     if cfg.ckpt_path not in (None, "last"):

@@ -1,8 +1,7 @@
 """Is this config one that can run? Answered before torch loads, naming the key."""
 
 import difflib
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -12,111 +11,53 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from esc50.audio.augment_params import make_recipe
-from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
+from esc50.config.sections import OptimizerSettings, RunSettings, TrainerSettings
+from esc50.config.settings import Settings
+from esc50.config.targets import locate
 from esc50.errors import UserError
 
+GROUPS = "data split features augment model optimizer scheduler trainer callbacks logger".split()
 RECIPES = ("experiment", "sweep", "debug")  # groups that set keys of the others, and own none
 
 
-def _number(low: float, high: float = float("inf"), whole: bool = False) -> tuple[Callable, str]:
-    kind = "a whole number" if whole else "a number"
-    bounds = f"of at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
-
-    def fits(value: Any) -> bool:
-        right_type = isinstance(value, int if whole else (int, float))
-        finite = right_type and not isinstance(value, bool) and math.isfinite(value)
-        return finite and low <= value <= high
-
-    return fits, f"{kind} {bounds}"
-
-
-def _one_of(*choices: Any) -> tuple[Callable, str]:
-    # 1 == True in Python, so the type is compared as well.
-    pairs = {(type(c), c) for c in choices}
-    names = ", ".join("null" if c is None else str(c) for c in choices)
-    return lambda value: (type(value), value) in pairs, f"one of {names}"
-
-
-def _or_null(fits: Callable, words: str) -> tuple[Callable, str]:
-    return lambda value: value is None or fits(value), f"{words}, or null"
-
-
-def _text() -> tuple[Callable, str]:
-    return lambda value: isinstance(value, str) and bool(value.strip()), "a text"
-
-
-def _steps() -> tuple[Callable, str]:
-    fits, words = _number(1, 7, whole=True)
-
-    def both(value: Any) -> bool:
-        return isinstance(value, list) and len(value) == 2 and all(map(fits, value))
-
-    return both, f"a pair [rows, columns], each {words}"
-
-
-def _devices() -> tuple[Callable, str]:
-    fits, words = _number(1, whole=True)
-    return lambda value: value == "auto" or fits(value), f"auto or {words}"
-
-
-FLAG = _one_of(True, False)
-SHARE = _number(0, 1)
-RULES = {
-    "name": _text(),
-    "seed": _number(0, 2**32 - 1, whole=True),
-    "batch_size": _number(1, whole=True),
-    "monitor": _text(),
-    "rerun": FLAG,
-    "output_dir": _text(),
-    "jobs_per_gpu": _number(1, whole=True),
-    "data.name": _one_of("esc50", "esc10", "demo", "folder"),
-    "split.protocol": _one_of("official", "literature", "random", "published"),
-    "split.fold": _one_of(1, 2, 3, 4, 5, "all"),
-    "split.val": SHARE,
-    "split.test": SHARE,
-    "split.pool_val": SHARE,
-    "split.keep_sources": FLAG,
-    "optimizer.lr": _number(0),
-    "optimizer.weight_decay": _number(0),
-    "callbacks.average.decay": SHARE,
-    "model.head_width": _or_null(*_number(1, whole=True)),
-    "model.stem_stride": _or_null(*_steps()),
-    "model.input_std": _number(1e-6),
-    "model.label_smoothing": SHARE,
-    "trainer.devices": _devices(),
-    "trainer.strategy": _one_of("auto", "ddp"),
-    "trainer.max_epochs": _number(1, whole=True),
-}
-
-
 def check(cfg: DictConfig) -> None:
-    """Refuse a config with an unknown key or a value that cannot be.
+    """Refuse a config with an unknown key or an invalid value, before torch loads.
 
     Raises:
         UserError: naming the first key that is wrong and what it may be.
     """
     _check_keys(cfg)
     try:
-        values = OmegaConf.to_container(cfg, resolve=True)
+        values: Any = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(f"config: {str(error).splitlines()[0]}") from None
-    for key, (fits, words) in RULES.items():
-        value, known = _lookup(values, key)
-        if known and not fits(value):
-            raise UserError(f"{key}={_show(value)} cannot be: it takes {words}")
-    make_recipe(**values["augment"])
-    FeatureSpec(**values["features"])
-    if values["monitor"].startswith("test/"):
-        raise UserError(
-            f"monitor={values['monitor']} chooses on the test clips, which makes their result "
-            "worthless: name a val/ metric"
-        )
-    _check_devices(values["trainer"], values["batch_size"])
-    missing = next((key for key in OmegaConf.missing_keys(cfg) if key.startswith("data.")), None)
+    missing = next(iter(OmegaConf.missing_keys(cfg)), None)
     if missing:
         raise UserError(f"{missing} has no value: give it as {missing}=...")
+    run = RunSettings.parse("", {key: values[key] for key in values if key not in GROUPS})
+    for name, settings in (("trainer", TrainerSettings), ("optimizer", OptimizerSettings)):
+        settings.parse(name, values[name])
+    for name in ("data", "split", "features", "augment"):
+        _check_settings(name, values[name])
+    if run.monitor.startswith("test/"):
+        raise UserError(
+            f"monitor={run.monitor} chooses on the test clips, which makes their result "
+            "worthless: name a val/ metric"
+        )
+    _check_devices(values["trainer"], run.batch_size)
+
+
+def _check_settings(name: str, section: dict[str, Any]) -> None:
+    """Check a section by the settings that its `_target_` names; other targets are checked later.
+
+    Only targets of this package are imported here: a user's own may well load torch.
+    """
+    target = section.get("_target_")
+    if isinstance(target, str) and target.startswith("esc50."):
+        settings = locate(name, target)
+        if isinstance(settings, type) and issubclass(settings, Settings):
+            settings.parse(name, section)
 
 
 def _check_devices(trainer: dict[str, Any], batch_size: int) -> None:
@@ -149,7 +90,7 @@ def _check_keys(cfg: DictConfig) -> None:
         if not group.startswith("hydra/") and group not in RECIPES and "/" not in group
     ]
     declared = _compose(choices)
-    for key in declared:
+    for key in map(str, declared):
         if key not in cfg.keys():  # noqa: SIM118  (`in` denies keys without a value)
             raise UserError(
                 f"~{key} leaves out what every run needs: instead, set what is in it to null "
@@ -175,7 +116,7 @@ def _compose(choices: list[str]) -> DictConfig:
 
 
 def _unknown(cfg: DictConfig, declared: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in cfg:
+    for key in map(str, cfg):
         path = f"{prefix}{key}"
         node, known = (OmegaConf.select(c, key, throw_on_missing=False) for c in (cfg, declared))
         if key not in declared.keys():  # noqa: SIM118  (`in` denies keys without a value)
@@ -188,20 +129,8 @@ def _unknown(cfg: DictConfig, declared: DictConfig, prefix: str = "") -> Iterato
 
 
 def _keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in node:
+    for key in map(str, node):
         yield f"{prefix}{key}"
         child = OmegaConf.select(node, key, throw_on_missing=False)
         if isinstance(child, DictConfig):
             yield from _keys(child, f"{prefix}{key}.")
-
-
-def _lookup(values: dict, key: str) -> tuple[Any, bool]:
-    for part in key.split("."):
-        if not isinstance(values, dict) or part not in values:
-            return None, False
-        values = values[part]
-    return values, True
-
-
-def _show(value: Any) -> str:
-    return "null" if value is None else str(value)

@@ -1,5 +1,7 @@
 """Batch norm over the whole of a batch that several processes share."""
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -11,6 +13,11 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
     torch's own `SyncBatchNorm` needs GPUs; this one runs on processors, over gloo. Parameters and
     buffers are named as in `nn.BatchNorm2d`, and evaluation is the same.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise this process's share: (share, channels, height, width), like the result."""
@@ -46,7 +53,8 @@ def share_batch_norm(network: nn.Module, device: torch.device) -> nn.Module:
         The network, whose state dict is as before.
     """
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        return converted
     for parent in list(network.modules()):
         for name, norm in list(parent.named_children()):
             if type(norm) is nn.BatchNorm2d:
@@ -60,11 +68,12 @@ class _Sum(torch.autograd.Function):
     """The sum over all processes; the gradient is summed likewise, as all of them depend on it."""
 
     @staticmethod
-    def forward(ctx, here: Tensor) -> Tensor:
+    def forward(ctx: Any, here: Tensor) -> Tensor:
         total = here.clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        return _Sum.apply(gradient.contiguous())
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total: Tensor = _Sum.apply(gradient.contiguous())
+        return total

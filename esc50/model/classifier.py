@@ -1,19 +1,20 @@
 """The LightningModule: network, loss, metrics, optimiser."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import torch.distributed as dist
-from hydra.utils import instantiate
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.utilities import dim_zero_cat
 
 from esc50.model.batch_norm import share_batch_norm
-from esc50.model.resnet import lay_out, single_channel_resnet18
-from esc50.model.timm_models import timm_network
 
 Batch = dict[str, Tensor]
 FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint changes
@@ -21,6 +22,8 @@ FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint chan
 
 class CategoryAccuracy(MulticlassAccuracy):
     """Accuracy over groups of classes: right when prediction and target share a group."""
+
+    group_of_class: Tensor
 
     def __init__(self, group_of_class: Tensor):
         """Take the group of each class: int64 (classes,)."""
@@ -33,9 +36,16 @@ class CategoryAccuracy(MulticlassAccuracy):
 
 
 class MeanLoss(Metric):
-    """The mean loss of all items, however they are spread over batches and processes."""
+    """The mean loss of all items, however they are spread over batches and processes.
 
-    def __init__(self):
+    torchmetrics' MeanMetric leaves values that are not a number out of the mean, which would hide
+    that a run has diverged.
+    """
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
         """Start at nothing."""
         super().__init__()
         self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
@@ -51,56 +61,106 @@ class MeanLoss(Metric):
         return self.total / self.count
 
 
+class TestPredictions(Metric):
+    """The probabilities of each tested item, gathered from all processes, ordered by item."""
+
+    items: list[Tensor]
+    probabilities: list[Tensor]
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        super().__init__()
+        self.add_state("items", [], dist_reduce_fx="cat")
+        self.add_state("probabilities", [], dist_reduce_fx="cat")
+
+    def update(self, items: Tensor, probabilities: Tensor) -> None:
+        """Add a batch: items int64 (batch,), probabilities float32 (batch, classes)."""
+        self.items.append(items)
+        self.probabilities.append(probabilities)
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        """Return items int64 (tested,) in ascending order and probabilities (tested, classes)."""
+        items, probabilities = dim_zero_cat(self.items), dim_zero_cat(self.probabilities)
+        order = items.argsort()
+        return items[order].cpu(), probabilities[order].cpu()
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate changes.
+
+    Attributes:
+        build: makes the scheduler of an optimiser for a training of so many steps.
+        interval: "step" or "epoch", after which it is stepped.
+        monitor: the metric that a plateau scheduler looks at.
+    """
+
+    build: Callable[[Optimizer, int], LRScheduler]
+    interval: str
+    monitor: str
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the network's outputs and inputs mean to the loss.
+
+    Attributes:
+        n_classes: outputs.
+        categories: group of each class for the accuracy over super-categories, or None.
+        label_smoothing: part of each target spread evenly over all classes, 0..1.
+        input_mean: the network sees (x - input_mean) / input_std.
+        input_std: see there.
+    """
+
+    n_classes: int
+    categories: Sequence[int] | None = None
+    label_smoothing: float = 0.0
+    input_mean: float = 0.5
+    input_std: float = 0.5
+
+
 class Classifier(pl.LightningModule):
-    """A single-channel network, the ResNet-18 unless said otherwise, and how it is trained.
+    """A network on single-channel pictures, and how it is trained.
 
     Args:
-        model: the config's `model` section.
-        optimizer: the config's `optimizer` section, with `_target_`.
-        scheduler: the config's `scheduler` section, `_target_` null for none.
-        monitor: the metric that a plateau scheduler looks at.
-        n_classes: outputs.
-        size: height and width of the input.
-        categories: group of each class for the accuracy over super-categories, or None.
+        network: log-mels (batch, 1, height, width) to logits (batch, classes).
+        objective: what is learnt.
+        optimizer: makes the optimiser of the parameters it is given.
+        schedule: of the learning rate; None: it stays as it is.
         specification: what it takes to predict with a checkpoint, in plain dictionaries, lists,
             strings and numbers: classes, features, config.
     """
 
     def __init__(
         self,
-        model: dict[str, Any],
-        optimizer: dict[str, Any],
-        scheduler: dict[str, Any],
-        monitor: str,
-        n_classes: int,
-        size: tuple[int, int],
-        categories: list[int] | None = None,
-        specification: dict[str, Any] | None = None,
+        network: nn.Module,
+        objective: Objective,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        schedule: Schedule | None = None,
+        specification: Mapping[str, Any] | None = None,
     ):
-        """Build the network; weights are loaded here."""
+        """Take the network and what trains it."""
         super().__init__()
-        self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
-        self.monitor = monitor
+        self.network, self.objective = network, objective
+        self.make_optimizer, self.schedule = optimizer, schedule
         self.specification = {"format": FORMAT, **(specification or {})}
-        if "timm" in model:
-            self.network = timm_network(model["timm"], n_classes, size, model["weights"])
-        else:
-            settings = (model["weights"], model["head_width"], model["stem_stride"])
-            self.network = single_channel_resnet18(n_classes, *settings)
-        self.network = lay_out(self.network, size)
+        n_classes, categories = objective.n_classes, objective.categories
         accuracy = MulticlassAccuracy(n_classes, average="micro")
         self.train_metrics = MetricCollection({"acc": accuracy}, prefix="train/")
-        scores = {"acc": accuracy, "f1_macro": MulticlassF1Score(n_classes, average="macro")}
+        scores: dict[str, Metric | MetricCollection] = {
+            "acc": accuracy,
+            "f1_macro": MulticlassF1Score(n_classes, average="macro"),
+        }
         if categories is not None:
             scores["acc_category5"] = CategoryAccuracy(torch.tensor(categories))
         self.val_metrics = MetricCollection(scores, prefix="val/", compute_groups=False).clone()
         self.test_metrics = self.val_metrics.clone(prefix="test/")
         self.train_loss, self.val_loss, self.test_loss = MeanLoss(), MeanLoss(), MeanLoss()
-        self.tested: list[tuple[Tensor, Tensor]] = []
+        self.test_predictions = TestPredictions()
 
     def forward(self, x: Tensor) -> Tensor:
         """Log-mels (batch, 1, height, width) to logits (batch, classes)."""
-        return self.network((x - self.model["input_mean"]) / self.model["input_std"])
+        return self.network((x - self.objective.input_mean) / self.objective.input_std)
 
     def setup(self, stage: str) -> None:
         """Have batch norm see whole batches where several processes share them."""
@@ -114,7 +174,7 @@ class Classifier(pl.LightningModule):
         batch.
         """
         logits = self(batch["x"])
-        smoothing = self.model["label_smoothing"]
+        smoothing = self.objective.label_smoothing
         if "share" in batch:
             share = batch["share"]
             both = [
@@ -129,9 +189,9 @@ class Classifier(pl.LightningModule):
         self.train_loss.update(loss.detach(), size)
         # Of several processes this is the leader's: to ask the others would hold up every step.
         self.log("step/loss", loss, on_step=True, on_epoch=False)
-        whole = {"on_step": False, "on_epoch": True, "batch_size": size}
-        self.log("train/loss", self.train_loss, prog_bar=True, **whole)
-        self.log_dict(self.train_metrics, **whole)
+        by_epoch: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": size}
+        self.log("train/loss", self.train_loss, prog_bar=True, **by_epoch)
+        self.log_dict(self.train_metrics, **by_epoch)
         return loss * batch.get("weight", 1.0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -141,17 +201,7 @@ class Classifier(pl.LightningModule):
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and metrics, and each clip's probabilities for predictions.csv."""
         logits = self._evaluate(batch, "test", self.test_metrics, self.test_loss)
-        self.tested.append((batch["item"].cpu(), logits.float().softmax(1).cpu()))
-
-    def on_test_epoch_end(self) -> None:
-        """Gather what other processes tested, batch by batch in its own order."""
-        if self.trainer.world_size > 1:
-            shares = [None] * self.trainer.world_size
-            dist.all_gather_object(shares, self.tested)
-            self.tested = [
-                tuple(_in_order(column) for column in zip(*batch, strict=True))
-                for batch in zip(*shares, strict=True)
-            ]
+        self.test_predictions.update(batch["item"].to(self.device), logits.float().softmax(1))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the specification, and this epoch's metrics, under the key `esc50`."""
@@ -175,27 +225,15 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Optimiser, and scheduler where there is one."""
-        optimizer = instantiate(self.optimizer, params=self.parameters(), _convert_="all")
-        settings = dict(self.scheduler)
-        interval = settings.pop("interval")
-        if settings["_target_"] is None:
+        optimizer = self.make_optimizer(self.parameters())
+        if self.schedule is None:
             return optimizer
-        if settings.get("total_steps") == "???":
-            settings["total_steps"] = self.trainer.estimated_stepping_batches
-        scheduler = instantiate(settings, optimizer=optimizer, _convert_="all")
+        steps = int(self.trainer.estimated_stepping_batches)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {
-                "scheduler": scheduler,
-                "interval": interval,
-                "monitor": self.monitor,
+                "scheduler": self.schedule.build(optimizer, steps),
+                "interval": self.schedule.interval,
+                "monitor": self.schedule.monitor,
             },
         }
-
-
-def _in_order(shares: tuple[Tensor, ...]) -> Tensor:
-    """A batch of the shares that were dealt out of it, one row to each process in turn."""
-    batch = torch.cat(shares)
-    for rank, share in enumerate(shares):
-        batch[rank :: len(shares)] = share
-    return batch

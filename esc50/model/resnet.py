@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -9,6 +10,8 @@ from torch.nn import functional as F
 from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
 from esc50.errors import UserError
+
+Pair = tuple[int, int]
 
 
 def single_channel_resnet18(
@@ -34,8 +37,8 @@ def single_channel_resnet18(
         UserError: the weights are absent, cannot be downloaded, or are not a ResNet-18's.
     """
     network = resnet18(num_classes=n_classes)
-    stride = tuple(stem_stride or (2, 2))
-    network.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=stride, padding=3, bias=False)
+    rows, columns = stem_stride or (2, 2)
+    network.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=(rows, columns), padding=3, bias=False)
     nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
     if head_width is not None:
         features = network.fc.in_features
@@ -46,7 +49,7 @@ def single_channel_resnet18(
     return network
 
 
-def lay_out(network: nn.Module, size: tuple[int, int]) -> nn.Module:
+def optimize_memory_layout(network: nn.Module, size: tuple[int, int]) -> nn.Module:
     """Order numbers in memory as trains fastest; what is computed differs by rounding alone.
 
     Channels are interleaved, which convolutions, norms and pooling are faster with on processors
@@ -56,13 +59,24 @@ def lay_out(network: nn.Module, size: tuple[int, int]) -> nn.Module:
     those of `size`, height and width, works on them turned on their side.
     """
     network = network.to(memory_format=torch.channels_last)
-    if isinstance(network, ResNet) and not torch.cuda.is_available():
+    if isinstance(network, ResNet) and _is_plain(network) and not torch.cuda.is_available():
         network.layer4.to(memory_format=torch.contiguous_format)
         network.layer4.register_forward_pre_hook(_planar)
         rows, columns = network.conv1.stride
-        if size[0] / rows > size[1] / columns:
-            _turn(network)
+        turned = size[0] / rows > size[1] / columns
+        if turned:
+            network.register_forward_pre_hook(_on_their_side)
+        for parent in list(network.modules()):
+            for name, child in list(parent.named_children()):
+                if type(child) is nn.Conv2d:
+                    setattr(parent, name, _Conv2d.of(child, turned))
     return network
+
+
+def _is_plain(network: nn.Module) -> bool:
+    """Whether all convolutions are of one group and without dilation, as a ResNet-18's are."""
+    convs = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    return all(conv.groups == 1 and conv.dilation == (1, 1) for conv in convs)
 
 
 def _planar(_: nn.Module, pictures: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
@@ -73,24 +87,45 @@ def _on_their_side(_: nn.Module, pictures: tuple[torch.Tensor]) -> tuple[torch.T
     return (pictures[0].mT,)
 
 
-class _TurnedConv2d(nn.Conv2d):
-    """A convolution of pictures on their side. Its filters read as ever, and lie as it needs."""
+class _Conv2d(nn.Conv2d):
+    """A convolution whose pictures may lie on their side, and may be a single column.
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        stride, padding = self.stride[::-1], self.padding[::-1]
-        return F.conv2d(pictures, self.weight.mT, self.bias, stride, padding)
+    Its filters read as ever, and lie in memory as it needs them.
+    """
 
+    turned: bool
 
-def _turn(network: ResNet) -> None:
-    """Have pictures on their side from the first convolution to the pooling over all of them."""
-    network.register_forward_pre_hook(_on_their_side)
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            module.__class__ = _TurnedConv2d
-            weight = module.weight.data
+    @classmethod
+    def of(cls, conv: nn.Conv2d, turned: bool) -> "_Conv2d":
+        """Take over a convolution's filters; no random number is drawn."""
+        own = cls(
+            conv.in_channels,
+            conv.out_channels,
+            cast(Pair, conv.kernel_size),
+            cast(Pair, conv.stride),
+            cast(Pair, conv.padding),
+            bias=conv.bias is not None,
+            device="meta",
+        )
+        own.weight, own.bias, own.turned = conv.weight, conv.bias, turned
+        if turned:
+            weight = conv.weight.data
             interleaved = weight.is_contiguous(memory_format=torch.channels_last)
             order = torch.channels_last if interleaved else torch.contiguous_format
-            module.weight.data = weight.mT.contiguous(memory_format=order).mT
+            own.weight.data = weight.mT.contiguous(memory_format=order).mT
+        return own
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Convolve pictures (batch, channels, height, width), or (..., width, height) if turned."""
+        weight, stride, padding = self.weight, self.stride, cast(Pair, self.padding)
+        if self.turned:
+            weight, stride, padding = weight.mT, stride[::-1], padding[::-1]
+        columns = weight.shape[-1]
+        if pictures.shape[-1] == 1 and columns == 2 * padding[1] + 1 > 1:
+            # All but the filter's middle column lie beside the picture. oneDNN's bfloat16 leaves
+            # their gradient whatever was in that memory before, instead of nothing.
+            weight, padding = weight[..., padding[1] : padding[1] + 1], (padding[0], 0)
+        return F.conv2d(pictures, weight, self.bias, stride, padding)
 
 
 def _load(network: nn.Module, state: dict, origin: str) -> None:

@@ -28,11 +28,11 @@ def timm_network(
     try:
         import timm
     except ImportError:
-        raise UserError(f"model.timm={name} needs timm: pip install 'esc50[models]'") from None
+        raise UserError(f"model.name={name} needs timm: pip install 'esc50[models]'") from None
     if not timm.is_model(name):
         close = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:5])
         raise UserError(
-            f"model.timm={name} is no timm model" + (f": it has {close}" if close else "")
+            f"model.name={name} is no timm model" + (f": it has {close}" if close else "")
         )
     known = timm.get_pretrained_cfg(name)
     settings: dict[str, Any] = {"in_chans": 1, "num_classes": n_classes}
@@ -45,12 +45,12 @@ def timm_network(
         settings["pretrained_cfg_overlay"] = {"file": weights}
     try:
         if from_file:
-            _check_weights(name, weights)
+            _check_weights(name, str(weights))
         return timm.create_model(name, **settings)
     except (OSError, RuntimeError, AssertionError, LookupError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"model.timm={name} with model.weights={weights or 'null'} cannot be made for pictures "
+            f"model.name={name} with model.weights={weights or 'null'} cannot be made for pictures "
             f"of {size[0]} x {size[1]}: {reason}"
         ) from None
 
@@ -61,7 +61,8 @@ def _check_weights(name: str, path: str) -> None:
     from timm.models import load_state_dict
 
     state, own = load_state_dict(path, weights_only=True), create_model(name)
-    last = own.pretrained_cfg["classifier"] + "."
+    settings: Any = own.pretrained_cfg
+    last = f"{settings['classifier']}."
     wrong = [key for key in own.state_dict() if key not in state and not key.startswith(last)]
     if wrong:
         raise ValueError(f"{wrong[0]} is missing there")

@@ -92,6 +92,18 @@ def append(path: Path, row: Mapping[str, object]) -> None:
         ) from None
 
 
+def append_once(path: Path, row: Mapping[str, object]) -> None:
+    """Append a run's row unless it is there: from a process that was killed right after doing so.
+
+    Raises:
+        UserError: see `append`.
+    """
+    key = ("signature", "seed", "fold", "time")
+    rows = read(path) if path.exists() else []
+    if not any(all(there.get(name) == row[name] for name in key) for there in rows):
+        append(path, row)
+
+
 def read(path: Path) -> list[dict[str, Value]]:
     """Read the ledger's rows in the order they were appended, values in their own types.
 

@@ -1,9 +1,9 @@
-"""What a run does beside training: stops early, measures its speed, draws pictures."""
+"""What a run does beside training: keeps checkpoints, averages, stops early, measures speed."""
 
 import time
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
@@ -20,6 +20,11 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
             trainer.should_stop = True
 
 
+def model_checkpoints(trainer: pl.Trainer) -> list[pl.callbacks.ModelCheckpoint]:
+    """The callbacks of a trainer that keep checkpoints."""
+    return [c for c in trainer.checkpoint_callbacks if isinstance(c, pl.callbacks.ModelCheckpoint)]
+
+
 class DivergenceCheck(pl.Callback):
     """Ends a run whose loss or weights are no longer numbers, before they are kept or tested."""
 
@@ -27,8 +32,8 @@ class DivergenceCheck(pl.Callback):
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: dict, batch_idx: int
     ) -> None:
         """Look at the loss; on a GPU now and then, since every look waits for it."""
-        every = trainer.log_every_n_steps if pl_module.device.type == "cuda" else 1
-        if batch_idx % max(every, 1) == 0 and not outputs["loss"].isfinite():
+        every = 10 if pl_module.device.type == "cuda" else 1
+        if batch_idx % every == 0 and not outputs["loss"].isfinite():
             self._refuse(trainer, pl_module, f"the loss is {outputs['loss'].item()}")
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -46,28 +51,51 @@ class DivergenceCheck(pl.Callback):
     def _refuse(self, trainer: pl.Trainer, pl_module: Any, what: str) -> None:
         group = trainer.optimizers[0].param_groups[0]
         gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients).item()
-        kept = next((c.best_model_path for c in trainer.checkpoint_callbacks), "")
+        norm = f"{torch.nn.utils.get_total_norm(gradients).item():g}" if gradients else "unknown"
+        kept = next((keeper.best_model_path for keeper in model_checkpoints(trainer)), "")
         raise DivergenceError(
             f"training diverged in epoch {trainer.current_epoch + 1}, step {trainer.global_step}: "
-            f"{what}, the learning rate {group['lr']:g}, the gradient norm {norm:g}: lower "
+            f"{what}, the learning rate {group['lr']:g}, the gradient norm {norm}: lower "
             "optimizer.lr or set trainer.gradient_clip_val"
             + (f" (the last good checkpoint is {kept})" if kept else "")
         )
 
 
-class LastCheckpoint(pl.callbacks.ModelCheckpoint):
+class MovableCheckpoint(pl.callbacks.ModelCheckpoint):
+    """Keeps checkpoints, and knows how good they are also where the run's folder has been moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the best score so far, with the paths as they are here.
+
+        Lightning forgets the score where the folder has another name than when it was written, and
+        then puts a worse epoch in the place of the best. Here it is forgotten only if the file is
+        not there.
+        """
+
+        def here(path: str) -> str:
+            return str(Path(str(self.dirpath)) / Path(path).name) if path else path
+
+        state = {**state_dict, "dirpath": self.dirpath}
+        for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            state[key] = here(state[key])
+        state["best_k_models"] = {here(p): score for p, score in state["best_k_models"].items()}
+        if Path(state["best_model_path"]).is_file():
+            super().load_state_dict(state)
+
+
+class LastCheckpoint(MovableCheckpoint):
     """Keeps last.ckpt, from which a stopped run goes on, without slowing training down.
 
     With the optimizer's state it is three times the network: written every epoch, it would take
     longer than a small data set's epochs themselves. The first and the last are always written.
     """
 
-    def __init__(self, share: float, dirpath: str):
-        """Write as often as takes no more than `share` of the training time, into `dirpath`."""
-        always_one_name = {"filename": "last", "enable_version_counter": False}
-        super().__init__(dirpath, save_on_train_epoch_end=True, **always_one_name)
-        self.share = share
+    def __init__(self, max_time_fraction: float, dirpath: str):
+        """Write into `dirpath`, as often as takes at most that part of the training time."""
+        super().__init__(
+            dirpath, filename="last", enable_version_counter=False, save_on_train_epoch_end=True
+        )
+        self.max_time_fraction = max_time_fraction
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Start the clock."""
@@ -78,7 +106,7 @@ class LastCheckpoint(pl.callbacks.ModelCheckpoint):
         """Write, if it is time; all processes of a run do the same."""
         began = time.monotonic()
         ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
-        due = ends or self.writing <= self.share * (began - self.started)
+        due = ends or self.writing <= self.max_time_fraction * (began - self.started)
         if trainer.strategy.broadcast(due):
             super().on_train_epoch_end(trainer, pl_module)
             self.writing += time.monotonic() - began
@@ -94,21 +122,24 @@ class WeightAverage(pl.callbacks.WeightAveraging):
     """
 
     def __init__(self, decay: float):
-        """Keep the share `decay` of the average at every step."""
-        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
+        """Keep `decay`, 0..1, of the average at every step."""
+        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
 
     def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
         """Begin the average; have every checkpoint hold it."""
         super().setup(trainer, pl_module, stage)
-        for callback in trainer.checkpoint_callbacks:
-            callback.save_weights_only = False
+        for keeper in model_checkpoints(trainer):
+            keeper.save_weights_only = False
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Follow the network to its device and precision, which it has only now."""
         weight = next(pl_module.parameters())
+        assert self._average_model is not None  # made in setup
         self._average_model.to(weight.device, weight.dtype)
 
-    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict) -> None:
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]
+    ) -> None:
         """Take up the average when training goes on; a test has it in the network already."""
         if trainer.training:
             super().on_load_checkpoint(trainer, pl_module, checkpoint)
@@ -131,42 +162,8 @@ class ClipsPerSecond(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Log the rate, of all processes together."""
         if self.items:
-            rate, together = self.items / self.seconds, {"sync_dist": True, "reduce_fx": "sum"}
-            pl_module.log("clips_per_second", rate, prog_bar=True, **together)
-
-
-class Pictures(pl.Callback):
-    """Draws the network's input before and after augmentation, and the confusion matrix."""
-
-    def __init__(self, n_clips: int):
-        """Show `n_clips` training clips in the grid."""
-        self.n_clips = n_clips
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Draw some training clips as they are and as training sees them."""
-        if not self._draws(trainer) or trainer.current_epoch > 0:
-            return
-        before, after = trainer.datamodule.examples(self.n_clips)
-        pictures = [before] if after is None else [before, after]
-        grid = torch.cat([torch.cat(list(row[:, 0].flip(1)), dim=1) for row in pictures])
-        low, high = torch.quantile(grid.flatten()[::7], torch.tensor([0.005, 0.995]))
-        grid = ((grid - low) / (high - low).clamp_min(1e-6)).clamp(0, 1)
-        title = "input/clips" if after is None else "input/clips_above_augmented_below"
-        trainer.logger.experiment.add_image(title, grid, 0, dataformats="HW")
-
-    def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Draw who was taken for whom."""
-        if not self._draws(trainer) or not pl_module.tested:
-            return
-        from esc50.results.figures import confusion_figure
-
-        table = trainer.datamodule.table
-        items = torch.cat([item for item, _ in pl_module.tested]).numpy()
-        predicted = torch.cat([p for _, p in pl_module.tested]).argmax(1).numpy()
-        counts = np.zeros((len(table.classes),) * 2, dtype=int)
-        np.add.at(counts, (table.targets[items], predicted), 1)
-        figure = confusion_figure(counts, list(table.classes))
-        trainer.logger.experiment.add_figure("test/confusion", figure, trainer.current_epoch)
-
-    def _draws(self, trainer: pl.Trainer) -> bool:
-        return trainer.logger is not None and trainer.is_global_zero
+            rate, over_processes = (
+                self.items / self.seconds,
+                {"sync_dist": True, "reduce_fx": "sum"},
+            )
+            pl_module.log("clips_per_second", rate, prog_bar=True, **over_processes)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from esc50.data.split import FOLDS
 from esc50.errors import UserError
@@ -25,9 +25,11 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
         UserError: naming the folds that failed, after the summary of the others is written.
         TrialPruned: a search finds this trial hopeless after some of its folds.
     """
-    runs, failed, monitored = [], {}, []
+    runs: list[Path] = []
+    failed: dict[str, str] = {}
+    monitored: list[float | None] = []
     for fold in FOLDS:
-        one = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
+        one = cfg.copy()
         with open_dict(one):
             one.split.fold = fold
             one.callbacks.search = None  # a trial is judged by folds here, not by epochs
@@ -39,12 +41,18 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
         print_fold(results, folder / f"fold{fold}")
         runs.append(folder / f"fold{fold}")
         monitored.append(results.get(cfg.monitor))
-        if None not in monitored:
-            report(float(np.mean(monitored)), fold)
+        if (mean := _mean(monitored)) is not None:
+            report(mean, fold)
     if runs:
         show_summary(summarise(runs, expected_folds=list(FOLDS), out=folder, failed=failed), folder)
     if failed:
         name, reason = next(iter(failed.items()))
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise UserError(f"{name} failed{more}: {reason}")
-    return None if None in monitored else float(np.mean(monitored))
+    return _mean(monitored)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """The mean; None where a value is missing."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None

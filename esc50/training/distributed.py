@@ -29,7 +29,7 @@ LATE = timedelta(minutes=5)  # for a follower to find the leader
 GRACE = 20.0  # seconds for a run to notice that one of its processes is gone
 
 
-def count(trainer: Mapping[str, Any], batch_size: int) -> int:
+def resolve_world_size(trainer: Mapping[str, Any], batch_size: int) -> int:
     """How many processes a run has.
 
     Args:
@@ -57,13 +57,13 @@ def count(trainer: Mapping[str, Any], batch_size: int) -> int:
     return devices
 
 
-def is_follower() -> bool:
+def is_nonzero_rank() -> bool:
     """Whether this process was started by the one that leads its run."""
     return FOLLOWER in os.environ
 
 
 @contextmanager
-def together(cfg: DictConfig, folder: Path, checkpoint: Path | None) -> Iterator[None]:
+def process_group(cfg: DictConfig, folder: Path, checkpoint: Path | None) -> Iterator[None]:
     """Have all processes of a run train and test within the block; nothing to do for just one.
 
     Args:
@@ -74,10 +74,10 @@ def together(cfg: DictConfig, folder: Path, checkpoint: Path | None) -> Iterator
     Raises:
         UserError: one of the others ended before its time, and why.
     """
-    world = count(cfg.trainer, cfg.batch_size)
+    world = resolve_world_size(cfg.trainer, cfg.batch_size)
     if world == 1:
         yield
-    elif is_follower():
+    elif is_nonzero_rank():
         with _following(world, cfg.trainer.accelerator != "cpu"):
             yield
     else:

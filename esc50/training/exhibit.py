@@ -9,8 +9,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
 from esc50.atomic import atomic_write_text
+from esc50.config.choices import CONF
 from esc50.config.signature import folder
-from esc50.config.validation import CONF, check
+from esc50.config.validation import check
 from esc50.results.tables import Table
 from esc50.training.cross_validation import cross_validate
 from esc50.training.fold import run_fold

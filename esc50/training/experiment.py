@@ -6,8 +6,8 @@ from omegaconf import DictConfig
 
 from esc50.results.console import print_fold
 from esc50.training.cross_validation import cross_validate
-from esc50.training.distributed import is_follower
-from esc50.training.fold import follow_fold, run_fold
+from esc50.training.distributed import is_nonzero_rank
+from esc50.training.fold import FoldRun, run_fold
 
 
 def run(cfg: DictConfig, folder: Path) -> float | None:
@@ -17,8 +17,8 @@ def run(cfg: DictConfig, folder: Path) -> float | None:
         The monitored metric, which is what a sweep optimises; None under a protocol without
         validation, and in a process that but helps another one with its run.
     """
-    if is_follower():
-        follow_fold(cfg, folder)
+    if is_nonzero_rank():
+        FoldRun(cfg, folder).follow(cfg.ckpt_path and Path(cfg.ckpt_path))
         return None
     if cfg.split.fold == "all":
         return cross_validate(cfg, folder)

@@ -1,4 +1,4 @@
-"""Keeps Lightning's small talk off the console: what remains is worth reading."""
+"""Filters what Lightning logs: what remains on the console is worth reading."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ EXPECTED = (
 )
 
 
-def quiet() -> None:
+def filter_logs() -> None:
     """Let through warnings and errors, but not the expected ones."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)

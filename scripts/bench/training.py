@@ -7,7 +7,6 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.nn import functional as F
 
@@ -15,10 +14,12 @@ from bench.contest import Turns
 from esc50.config.choices import CONF
 from esc50.config.hardware import resolve_precision
 from esc50.config.resolvers import register_resolvers
+from esc50.config.targets import build
 from esc50.data.datamodule import ESC50DataModule
-from esc50.model.classifier import Classifier
-from esc50.training.log_filters import quiet
+from esc50.model.resnet import optimize_memory_layout, single_channel_resnet18
+from esc50.training.environment import setup_environment
 from esc50.training.memory import keep_freed_memory
+from esc50.training.module import build_module
 
 N_CLASSES = 50
 
@@ -48,9 +49,8 @@ def ours(
     turns: Turns, clips: str, cache_dir: str, augment: str, batch_size: int, steps: int
 ) -> None:
     """Train as train.py does: its config, data module, Classifier, precision and malloc."""
-    keep_freed_memory()
-    quiet()
     plain = _config(clips, cache_dir, augment, batch_size)
+    setup_environment(plain["seed"])
     sections = {key: plain[key] for key in ("data", "split", "features", "augment")}
     data = ESC50DataModule(**sections, batch_size=batch_size, seed=plain["seed"])
     data.setup()
@@ -61,18 +61,9 @@ def ours(
         "limit_val_batches": 0,
         "enable_progress_bar": False,
     }
-    trainer = instantiate(
-        settings, callbacks=[Clock(turns)], logger=False, enable_checkpointing=False
-    )
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    module = Classifier(
-        plain["model"],
-        plain["optimizer"],
-        plain["scheduler"],
-        plain["monitor"],
-        len(data.table.classes),
-        (data.spec.height, data.spec.width),
-    )
+    given = {"callbacks": [Clock(turns)], "logger": False, "enable_checkpointing": False}
+    trainer = build("trainer", settings, given)
+    module = build_module(plain, data.table, (data.spec.height, data.spec.width), {})
     trainer.fit(module, datamodule=data)
 
 
@@ -101,10 +92,10 @@ def limit(turns: Turns, batch_size: int, steps: int) -> None:
     """Our network's step alone, on a batch that is there: no loader, no Lightning, no metrics."""
     keep_freed_memory()
     plain = _config(".", ".", "none", batch_size)
-    sections = (plain[key] for key in ("model", "optimizer", "scheduler", "monitor"))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module = Classifier(*sections, N_CLASSES, (128, 128)).to(device)
-    optimizer = module.configure_optimizers()
+    network = single_channel_resnet18(N_CLASSES)
+    network = optimize_memory_layout(network, (128, 128)).to(device)
+    optimizer = build("optimizer", plain["optimizer"])(network.parameters())
     fast = resolve_precision(plain["trainer"]["accelerator"], "auto") == "bf16-mixed"
     x = torch.randn(batch_size, 1, 128, 128, device=device)
     y = torch.randint(N_CLASSES, (batch_size,), device=device)
@@ -112,7 +103,7 @@ def limit(turns: Turns, batch_size: int, steps: int) -> None:
     def train() -> None:
         for _ in range(steps):
             with torch.autocast(device.type, torch.bfloat16, enabled=fast):
-                loss = F.cross_entropy(module(x), y)
+                loss = F.cross_entropy(network((x - 0.5) / 0.5), y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -1,27 +1,20 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 from sklearn.metrics import accuracy_score
 from torch.nn import functional as F
 
-from esc50.model.classifier import CategoryAccuracy, Classifier
-from tests.conftest import REPOSITORY
-
-
-def section(group, name):
-    return OmegaConf.to_container(OmegaConf.load(REPOSITORY / "conf" / group / f"{name}.yaml"))
+from esc50.model.classifier import CategoryAccuracy, Classifier, Objective
+from esc50.model.resnet import single_channel_resnet18
 
 
 @pytest.fixture
 def classifier():
     torch.manual_seed(0)
-    sections = (
-        section("model", "resnet18"),
-        section("optimizer", "adam"),
-        section("scheduler", "none"),
-    )
-    module = Classifier(*sections, "val/loss", n_classes=5, size=(32, 32))
+    network = single_channel_resnet18(5)
+    module = Classifier(network, Objective(n_classes=5), partial(torch.optim.Adam, lr=1e-3))
     module.log = module.log_dict = lambda *_, **__: None  # no trainer, no logger
     return module.eval()
 

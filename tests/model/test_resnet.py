@@ -5,7 +5,7 @@ import torch
 from torchvision.models import resnet18
 
 from esc50.errors import UserError
-from esc50.model.resnet import lay_out, single_channel_resnet18
+from esc50.model.resnet import optimize_memory_layout, single_channel_resnet18
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_the_first_convolution_moves_by_the_strides_it_is_given():
 def test_the_layout_in_memory_changes_neither_outputs_nor_gradients(size, turned):
     torch.manual_seed(3)
     plain = single_channel_resnet18(7).double()
-    laid_out = deepcopy(lay_out(deepcopy(plain), size))
+    laid_out = deepcopy(optimize_memory_layout(deepcopy(plain), size))
     x = torch.randn(4, 1, *size, dtype=torch.float64)
     outputs = [network(x) for network in (plain, laid_out)]
     torch.testing.assert_close(*outputs)

@@ -38,7 +38,7 @@ def test_a_transformer_is_not_bound_to_the_size_it_was_made_for(tmp_path):
 
 
 def test_what_cannot_be_made_is_refused_in_a_sentence(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=r"model\.timm=vit_tiyn is no timm model"):
+    with pytest.raises(UserError, match=r"model\.name=vit_tiyn is no timm model"):
         timm_network("vit_tiyn", 5, (64, 64))
     with pytest.raises(UserError, match=r"absent\.pth"):
         timm_network("resnet18", 5, (64, 64), str(tmp_path / "absent.pth"))

@@ -130,7 +130,7 @@ def test_one_process_at_a_time_drives_a_search(config):
 def test_other_settings_make_another_study(config):
     folders = {
         make(config()).folder,
-        make(config("model.input_std=0.6")).folder,
+        make(config("input_std=0.6")).folder,
         make(config("seed=7")).folder,
         make(config(), space=SPACE[:1]).folder,
         make(config(), sampler=TPE).folder,

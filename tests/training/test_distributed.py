@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from esc50.errors import UserError
 from esc50.results.ledger import read
-from esc50.training.distributed import count
+from esc50.training.distributed import resolve_world_size
 from esc50.training.experiment import run
 from esc50.training.processes import outcome, start
 from tests.conftest import REPOSITORY
@@ -212,12 +212,15 @@ def test_gpus_that_are_not_there_are_refused():
     there = torch.cuda.device_count()
     if not there:
         with pytest.raises(UserError, match="needs GPUs and none is visible"):
-            count(trainer, 64)
+            resolve_world_size(trainer, 64)
     else:
-        assert count(trainer, 64) == min(there, 64) and count(trainer, 1) == 1
+        assert (
+            resolve_world_size(trainer, 64) == min(there, 64)
+            and resolve_world_size(trainer, 1) == 1
+        )
         with pytest.raises(UserError, match=f"{there} GPUs are visible"):
-            count(trainer | {"devices": there + 1}, 64)
-    assert count({"accelerator": "auto", "devices": 1}, 64) == 1
+            resolve_world_size(trainer | {"devices": there + 1}, 64)
+    assert resolve_world_size({"accelerator": "auto", "devices": 1}, 64) == 1
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,21 @@ def test_a_finished_run_is_found_and_rerun_keeps_the_old_one(config, tmp_path):
     assert len(read(tmp_path / "outputs" / "results.csv")) == 2
 
 
+def test_a_moved_run_goes_on_and_keeps_its_best_epoch(config, tmp_path):
+    # At this learning rate the epochs after the first are worse, which is what must not win.
+    settings = ["trainer.max_epochs=3", "optimizer=sgd", "optimizer.lr=0.5"]
+    settings += ["callbacks.early_stopping=null", "trainer.precision=32-true"]
+    whole = run_fold(config(*settings), tmp_path / "whole")
+    before = run_fold(config(*settings, "trainer.max_epochs=1"), tmp_path / "short")
+    last = tmp_path / "short" / "checkpoints" / "last.ckpt"
+    (tmp_path / "short").rename(tmp_path / "moved")
+    moved = tmp_path / "moved" / last.relative_to(tmp_path / "short")
+    results = run_fold(config(*settings, f"ckpt_path={moved}"), tmp_path / "longer")
+    assert before["val/loss"] >= whole["val/loss"]
+    assert results["val/loss"] == whole["val/loss"] and results["test/loss"] == whole["test/loss"]
+    assert same_weights(weights(tmp_path / "longer", "best"), weights(tmp_path / "whole", "best"))
+
+
 def test_literature_chooses_nothing(config, tmp_path):
     results = run_fold(config("split=literature"), tmp_path / "run")
     assert results["val/acc"] is None and results["n_val"] == 0 and results["n_train_clips"] == 40
@@ -305,7 +320,8 @@ def test_a_run_made_longer_is_the_one_that_was_long_from_the_start(config, tmp_p
     longer = config("trainer.max_epochs=3", f"ckpt_path={last}")
     results = run_fold(longer, tmp_path / "longer")
     run_fold(config("trainer.max_epochs=3"), tmp_path / "long")
-    assert same_weights(weights(tmp_path / "longer"), weights(tmp_path / "long"))
+    for name in ("last", "best"):
+        assert same_weights(weights(tmp_path / "longer", name), weights(tmp_path / "long", name))
     assert short["signature"] in results["origin"] and not results["leaky"]
     assert results["signature"] != signature(config("trainer.max_epochs=3"))
 

@@ -1,0 +1,68 @@
+"""Typed settings of the sections that belong to no room: the top level, trainer, optimizer."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from esc50.config.settings import Settings
+
+Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+FromOne = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0)]
+# Of a training, validation or test set: a part of it, or a number of batches.
+Limit = Annotated[float, Field(gt=0, le=1)] | FromOne | None
+PRECISIONS = Literal[
+    "auto", "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true",
+    "transformer-engine", "32", "16", "bf16", "64", 16, 32, 64,
+]  # fmt: skip
+
+
+class RunSettings(Settings):
+    """The keys of conf/train.yaml itself."""
+
+    name: Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f]+$", min_length=1, max_length=100)]
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    batch_size: FromOne
+    label_smoothing: Fraction
+    input_mean: float
+    input_std: Annotated[float, Field(ge=1e-6)]
+    monitor: Text
+    ckpt_path: Text | None
+    rerun: bool
+    output_dir: Text
+    jobs_per_gpu: FromOne
+
+
+class TrainerSettings(Settings):
+    """Arguments of Lightning's Trainer that can be checked before it is imported."""
+
+    model_config = ConfigDict(extra="allow")
+
+    max_epochs: FromOne
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu"]
+    devices: FromOne | Literal["auto"]
+    strategy: Literal["auto", "ddp"] = "auto"
+    precision: PRECISIONS
+    deterministic: bool | Literal["warn"]
+    gradient_clip_val: Annotated[float, Field(gt=0)] | None
+    accumulate_grad_batches: FromOne
+    log_every_n_steps: FromOne
+    num_sanity_val_steps: Annotated[int, Field(ge=-1)]
+    check_val_every_n_epoch: FromOne
+    limit_train_batches: Limit
+    limit_val_batches: Limit
+    limit_test_batches: Limit
+    overfit_batches: Fraction | FromOne
+    enable_progress_bar: bool
+    enable_model_summary: bool
+    profiler: Literal["simple", "advanced", "pytorch"] | None
+
+
+class OptimizerSettings(Settings):
+    """What optimisers have in common; others of their arguments are checked by their signature."""
+
+    model_config = ConfigDict(extra="allow")
+
+    lr: NotNegative | None = None
+    weight_decay: NotNegative | None = None

@@ -1,0 +1,116 @@
+"""Builds what a section of the config names by `_target_`, once its arguments are known to fit."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from esc50.errors import UserError
+
+RESERVED = ("_target_", "_partial_")
+
+
+def locate(section: str, target: object) -> Callable[..., Any]:
+    """Import the class or function that `section._target_` names.
+
+    Raises:
+        UserError: there is none, naming the key and why.
+    """
+    key = f"{section}._target_={target}"
+    if not isinstance(target, str) or "." not in target:
+        raise UserError(f"{key} is invalid: it takes the dotted name of a class or a function")
+    parts = target.split(".")
+    found: Any = None
+    for length in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:length])
+        try:
+            found = import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+                continue  # a class in a module, or no such module
+            raise UserError(f"{key} cannot be imported: {error}") from None
+        except Exception as error:  # a user's own module may fail in any way
+            raise UserError(f"{key} cannot be imported: {error}") from error
+        break
+    if found is None:
+        raise UserError(f"{key} cannot be imported: there is no module named {parts[0]}")
+    for name in parts[length:]:
+        found = getattr(found, name, None)
+    if not callable(found):
+        raise UserError(f"{key} cannot be imported: {module} has no class or function of that name")
+    return found
+
+
+def check_target(section: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse arguments that the target of a section does not take, or lacks.
+
+    Args:
+        section: its name in the config.
+        values: its keys, among them `_target_`.
+        given: arguments that the run itself adds; those the target does not take are left out.
+
+    Raises:
+        UserError: naming the key.
+    """
+    target = locate(section, values.get("_target_"))
+    parameters = _parameters(target)
+    if parameters is None:
+        return
+    named = {
+        name
+        for name, parameter in parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
+    for name in arguments(values):
+        if name not in named and not takes_any:
+            close = difflib.get_close_matches(name, named, n=1)
+            hint = f"did you mean {section}.{close[0]}?" if close else f"it has {_some(named)}"
+            what = f"{section}.{name} is not an argument of {values['_target_']}"
+            raise UserError(f"{what}: {hint}")
+    for name, parameter in parameters.items():
+        needed = name in named and parameter.default is parameter.empty
+        if needed and name not in values and name not in given:
+            raise UserError(
+                f"{section}: {values['_target_']} needs {name}: set {section}.{name}=..."
+            )
+
+
+def build(section: str, values: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Any:
+    """Build what a section names; with `_partial_: true`, a function that still takes the rest.
+
+    Args:
+        section: its name in the config.
+        values: its keys, among them `_target_`.
+        given: arguments that the run itself adds, where the target takes them.
+
+    Raises:
+        UserError: the target does not exist or does not take these arguments.
+    """
+    given = given or {}
+    if not values.get("_partial_"):  # what those still take is known where they are checked
+        check_target(section, values, given)
+    target = locate(section, values["_target_"])
+    parameters = _parameters(target)
+    own = {key: value for key, value in given.items() if parameters and key in parameters}
+    call = partial(target, **{**own, **arguments(values)})
+    return call if values.get("_partial_") else call()
+
+
+def arguments(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A section's keys but for those that say what is built and how."""
+    return {key: value for key, value in values.items() if key not in RESERVED}
+
+
+def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:
+    try:
+        return inspect.signature(target).parameters
+    except (TypeError, ValueError):  # written in C
+        return None
+
+
+def _some(names: set[str]) -> str:
+    shown = sorted(names - {"self"})
+    return ", ".join(shown[:8]) + (", ..." if len(shown) > 8 else "")

@@ -1,0 +1,78 @@
+"""Any torchvision classifier with one input channel, for comparison with the ResNet-18."""
+
+from typing import cast
+
+import torch
+from torch import nn
+from torchvision import models
+
+from esc50.errors import UserError
+
+
+def torchvision_network(
+    name: str, n_classes: int, size: tuple[int, int], weights: str | None = None
+) -> nn.Module:
+    """Build a torchvision model: input (batch, 1, height, width), output logits (batch, n_classes).
+
+    The filters of its first convolution are summed over red, green and blue, which gives what the
+    three-channel network sees of a grey picture.
+
+    Args:
+        name: torchvision's.
+        n_classes: outputs of the last layer, which is always new.
+        size: height and width of the input.
+        weights: None, or "imagenet" (torchvision's default ones).
+
+    Raises:
+        UserError: torchvision has no such model, it cannot take pictures of that size, or the
+            weights cannot be had.
+    """
+    if name not in models.list_models(module=models):
+        raise UserError(
+            f"model.name={name} is no torchvision model: it has efficientnet_b0, convnext_tiny, "
+            "mobilenet_v3_small and others, see torchvision.models.list_models()"
+        )
+    if weights not in (None, "imagenet"):
+        raise UserError(f"model.weights={weights} is invalid: it takes null or imagenet")
+    network = models.get_model(name, num_classes=n_classes)
+    try:
+        if weights is not None:
+            _load_all_but_the_last(network, models.get_model_weights(name).DEFAULT)
+        _make_single_channel(network)
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, 1, *size))
+    except (OSError, RuntimeError, ValueError, AssertionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"model.name={name} with model.weights={weights or 'null'} cannot be made for pictures "
+            f"of {size[0]} x {size[1]}: {reason}"
+        ) from None
+    return network.train()
+
+
+def _load_all_but_the_last(network: nn.Module, weights: models.WeightsEnum) -> None:
+    """Load the weights whose shapes agree: all but those of the last layer."""
+    own = network.state_dict()
+    state = weights.get_state_dict(progress=True, check_hash=True)
+    same = {key: value for key, value in state.items() if own[key].shape == value.shape}
+    network.load_state_dict(same, strict=False)
+
+
+def _make_single_channel(network: nn.Module) -> None:
+    """Replace the first convolution by one of a single input channel."""
+    for parent in network.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.Conv2d) and child.in_channels == 3:
+                single = nn.Conv2d(
+                    1,
+                    child.out_channels,
+                    cast(tuple[int, int], child.kernel_size),
+                    cast(tuple[int, int], child.stride),
+                    cast(tuple[int, int], child.padding),
+                    bias=child.bias is not None,
+                )
+                single.weight.data = child.weight.data.sum(1, keepdim=True)
+                single.bias = child.bias
+                setattr(parent, name, single)
+                return
+    raise ValueError("it has no convolution of three input channels")

@@ -1,0 +1,72 @@
+"""Builds the LightningModule that a config describes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from esc50.config.targets import build, check_target
+from esc50.data.table import ClipTable
+from esc50.model.classifier import Classifier, Objective, Schedule
+from esc50.model.resnet import optimize_memory_layout
+
+OBJECTIVE = ("label_smoothing", "input_mean", "input_std")
+
+
+def check_module(plain: Mapping[str, Any]) -> None:
+    """Refuse a network, optimiser or scheduler whose arguments do not fit, before data is read."""
+    check_target("model", plain["model"], dict.fromkeys(("n_classes", "num_classes", "size")))
+    check_target("optimizer", plain["optimizer"], {"params": None})
+    if plain["scheduler"]:
+        check_target("scheduler", _of_scheduler(plain["scheduler"]), {"optimizer": None})
+
+
+def build_module(
+    plain: Mapping[str, Any], table: ClipTable, size: tuple[int, int], about: Mapping[str, Any]
+) -> Classifier:
+    """Build the network, and what trains it, that a config describes.
+
+    A network's class or function is given `n_classes` (or `num_classes`) and `size` where it takes
+    them.
+
+    Args:
+        plain: the config in plain dictionaries.
+        table: the clips whose classes are learnt.
+        size: height and width of the input.
+        about: what a checkpoint says of the run beside classes, features and config.
+    """
+    n_classes = len(table.classes)
+    given = {"n_classes": n_classes, "num_classes": n_classes, "size": size}
+    network = optimize_memory_layout(build("model", plain["model"], given), size)
+    categories = None if table.categories5 is None else table.categories5.tolist()
+    objective = Objective(n_classes, categories, **{key: plain[key] for key in OBJECTIVE})
+    specification = {
+        **about,
+        "classes": list(table.classes),
+        "class_labels": table.class_labels.tolist(),
+        "features": plain["features"],
+        "config": plain,
+    }
+    optimizer = build("optimizer", {**plain["optimizer"], "_partial_": True})
+    return Classifier(network, objective, optimizer, _schedule(plain), specification)
+
+
+def _schedule(plain: Mapping[str, Any]) -> Schedule | None:
+    section = plain["scheduler"]
+    if not section:
+        return None
+    values = {**_of_scheduler(section), "_partial_": True}
+
+    def make(optimizer: Optimizer, steps: int) -> LRScheduler:
+        if "total_steps" in values and values["total_steps"] is None:
+            values["total_steps"] = steps
+        scheduler: LRScheduler = build("scheduler", values)(optimizer=optimizer)
+        return scheduler
+
+    return Schedule(make, section.get("interval", "epoch"), plain["monitor"])
+
+
+def _of_scheduler(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A scheduler's section without the key that is Lightning's."""
+    return {key: value for key, value in section.items() if key != "interval"}

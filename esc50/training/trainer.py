@@ -1,0 +1,83 @@
+"""Builds the Lightning Trainer that a config describes, with its callbacks and loggers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from lightning_fabric.plugins.environments import LightningEnvironment
+
+from esc50.config.targets import build, check_target
+from esc50.errors import UserError
+from esc50.training.callbacks import DivergenceCheck
+from esc50.training.checkpoints import AtomicCheckpointIO
+
+
+def check_trainer(plain: Mapping[str, Any]) -> None:
+    """Refuse trainer, callbacks or loggers whose arguments do not fit, before data is read."""
+    check_target("trainer", plain["trainer"], {})
+    for group in ("callbacks", "logger"):
+        for name, entry in plain[group].items():
+            if entry:
+                check_target(f"{group}.{name}", entry, {"dirpath": None, "save_dir": None})
+
+
+def build_trainer(
+    plain: Mapping[str, Any], folder: Path, world: int, *, validates: bool, clock: pl.Callback
+) -> tuple[pl.Trainer, pl.callbacks.ModelCheckpoint]:
+    """Build the trainer of a run.
+
+    Args:
+        plain: the config in plain dictionaries, `trainer.precision` resolved.
+        folder: the run's, for checkpoints and logs.
+        world: how many processes the run has.
+        validates: whether there are validation clips; without, nothing is chosen.
+        clock: times the training.
+
+    Returns:
+        The trainer, and the checkpoint callback whose file is tested: the best, or the last.
+    """
+    callbacks = _callbacks(plain["callbacks"], folder / "checkpoints", validates)
+    settings = plain["trainer"] | {"devices": world, "strategy": "ddp" if world > 1 else "auto"}
+    if not settings["enable_progress_bar"]:
+        callbacks.pop("progress", None)
+    bar = isinstance(callbacks.get("progress"), pl.callbacks.ProgressBar)
+    settings["enable_progress_bar"] = bar
+    given = {
+        "callbacks": [clock, DivergenceCheck(), *callbacks.values()],
+        "logger": _loggers(plain["logger"], folder) or False,
+        # A run's processes are its own affair: else a scheduler's variables would say who is who.
+        "plugins": [AtomicCheckpointIO(), LightningEnvironment()],
+        "use_distributed_sampler": False,  # the data module shares the batches out
+        "default_root_dir": str(folder),
+    }
+    trainer: pl.Trainer = build("trainer", settings, given)
+    keeper = callbacks.get("best", callbacks.get("last"))
+    if not isinstance(keeper, pl.callbacks.ModelCheckpoint):
+        raise UserError(
+            "callbacks.last=null leaves no checkpoint to test: only callbacks.best may be null"
+        )
+    return trainer, keeper
+
+
+def _callbacks(
+    section: Mapping[str, Any], checkpoints: Path, validates: bool
+) -> dict[str, pl.Callback]:
+    entries = {name: entry for name, entry in section.items() if entry}
+    if not validates:
+        # Nothing may be chosen: the last epoch is the result, and there is no metric to watch.
+        entries = {name: entry for name, entry in entries.items() if not entry.get("monitor")}
+    given = {"best": {"dirpath": str(checkpoints)}, "last": {"dirpath": str(checkpoints)}}
+    return {
+        name: build(f"callbacks.{name}", entry, given.get(name)) for name, entry in entries.items()
+    }
+
+
+def _loggers(section: Mapping[str, Any], folder: Path) -> list[pl.loggers.Logger]:
+    """Build the loggers; those that name no place of their own write into the run's folder."""
+    loggers = []
+    for name, entry in section.items():
+        if entry:
+            values = {k: v for k, v in entry.items() if not (k == "save_dir" and v is None)}
+            loggers.append(build(f"logger.{name}", values, {"save_dir": str(folder)}))
+    return loggers
