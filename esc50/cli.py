@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from esc50.config.choices import CONF, refuse_null_choices
+from esc50.config.choices import CONF, refuse_overrides
 from esc50.config.resolvers import register_resolvers
 from esc50.errors import UserError
 from esc50.sweep.plugins import register_plugins
@@ -16,7 +16,7 @@ from esc50.sweep.plugins import register_plugins
 
 def train() -> None:
     """Run the command line: one experiment, or with -m a sweep of them."""
-    refuse_null_choices(sys.argv[1:])
+    refuse_overrides(sys.argv[1:])
     register_resolvers()
     register_plugins()
     _train()

@@ -10,7 +10,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.config.choices import refuse_null_choices
+from esc50.config.choices import refuse_overrides
 from esc50.errors import UserError
 
 
@@ -57,5 +57,5 @@ def _open(cfg: DictConfig) -> tuple:
 
 
 if __name__ == "__main__":
-    refuse_null_choices(sys.argv[1:])
+    refuse_overrides(sys.argv[1:])
     main()

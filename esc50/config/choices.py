@@ -1,4 +1,4 @@
-"""The one kind of override that Hydra itself answers with a traceback."""
+"""Command-line overrides that Hydra would answer in its own words: refused here in a sentence."""
 
 import sys
 from collections.abc import Sequence
@@ -8,11 +8,40 @@ _PACKAGE = Path(__file__).parents[1]
 # Beside the package in a clone, inside it once installed.
 CONF = next(folder / "conf" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "conf").is_dir())
 
+# Keys of earlier versions, and what they are called now.
+RENAMED = {
+    "augment.colour_db": "augment.eq_db",
+    "augment.colour_prob": "augment.eq_prob",
+    "augment.kind": "augment._target_",
+    "augment.mask_height": "augment.freq_mask",
+    "augment.mask_width": "augment.time_mask",
+    "augment.noise_sigma": "augment.noise_std",
+    "augment.noise_sigma_max": "augment.noise_std_max",
+    "augment.noise_sigma_min": "augment.noise_std_min",
+    "callbacks.last.share": "callbacks.last.max_time_fraction",
+    "callbacks.pictures": "callbacks.images",
+    "data.name": "data._target_",
+    "model.input_mean": "input_mean",
+    "model.input_std": "input_std",
+    "model.label_smoothing": "label_smoothing",
+    "model.timm": "model.name",
+}
 
-def refuse_null_choices(arguments: Sequence[str]) -> None:
-    """Exit with a sentence where an argument chooses null from a config group (`logger=null`)."""
+
+def refuse_overrides(arguments: Sequence[str]) -> None:
+    """Exit with a sentence where an argument chooses null from a group, or uses an earlier key."""
     for argument in arguments:
-        group, _, choice = argument.lstrip("+").partition("=")
-        if choice.lower() == "null" and group and (folder := CONF / group).is_dir():
+        key, _, value = argument.lstrip("+~").partition("=")
+        if value.lower() == "null" and key and (folder := CONF / key).is_dir():
             names = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-            sys.exit(f"error: {argument} cannot be: choose one of {names}")
+            sys.exit(f"error: {argument} is invalid: choose one of {names}")
+        if sentence := renamed(key):
+            sys.exit(f"error: {sentence}")
+
+
+def renamed(key: str) -> str | None:
+    """Say what a key of an earlier version is called now; None for other keys."""
+    for before, now in RENAMED.items():
+        if f"{key}.".startswith(f"{before}."):
+            return f"{before} is now called {now}"
+    return None

@@ -59,6 +59,19 @@ class TrainerSettings(Settings):
     profiler: Literal["simple", "advanced", "pytorch"] | None
 
 
+class ModelSettings(Settings):
+    """What this package's own networks take; a network of one's own is checked by its signature."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Text | None = None
+    weights: Text | None = None
+    head_width: FromOne | None = None
+    stem_stride: (
+        Annotated[list[Annotated[int, Field(ge=1, le=7)]], Field(min_length=2, max_length=2)] | None
+    ) = None
+
+
 class OptimizerSettings(Settings):
     """What optimisers have in common; others of their arguments are checked by their signature."""
 

@@ -3,10 +3,11 @@
 import difflib
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from esc50.config.choices import renamed
 from esc50.errors import UserError
 
 
@@ -19,7 +20,6 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
     )
-    renamed: ClassVar[Mapping[str, str]] = {}  # earlier names of keys, and what they are now
 
     @classmethod
     def parse(cls, section: str, values: Mapping[str, Any]) -> Self:
@@ -44,7 +44,7 @@ class Settings(BaseModel):
         place, kind = first["loc"], first["type"]
         key = ".".join(map(str, (section, *place[:1]) if section else place[:1]))
         if kind == "extra_forbidden":
-            return _unknown(section, str(place[0]), list(cls.model_fields), cls.renamed)
+            return _unknown(section, str(place[0]), list(cls.model_fields))
         if kind == "missing":
             return f"{key} has no value: give it as {key}=..."
         if not place:  # keys that do not go together: the validator has said it all
@@ -53,10 +53,10 @@ class Settings(BaseModel):
         return f"{key}={value} is invalid: it takes {describe(cls, str(place[0]))}"
 
 
-def _unknown(section: str, name: str, known: list[str], renamed: Mapping[str, str]) -> str:
+def _unknown(section: str, name: str, known: list[str]) -> str:
     prefix = f"{section}." if section else ""
-    if name in renamed:
-        return f"{prefix}{name} is now called {prefix}{renamed[name]}"
+    if sentence := renamed(f"{prefix}{name}"):
+        return sentence
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {prefix}{close[0]}?" if close else "nothing would read it"
     return f"{prefix}{name} is not a setting: {hint}"

@@ -11,8 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from esc50.config.choices import CONF
-from esc50.config.sections import OptimizerSettings, RunSettings, TrainerSettings
+from esc50.config.choices import CONF, renamed
+from esc50.config.sections import ModelSettings, OptimizerSettings, RunSettings, TrainerSettings
 from esc50.config.settings import Settings
 from esc50.config.targets import locate
 from esc50.errors import UserError
@@ -38,6 +38,8 @@ def check(cfg: DictConfig) -> None:
     run = RunSettings.parse("", {key: values[key] for key in values if key not in GROUPS})
     for name, settings in (("trainer", TrainerSettings), ("optimizer", OptimizerSettings)):
         settings.parse(name, values[name])
+    if str(values["model"].get("_target_")).startswith("esc50."):
+        ModelSettings.parse("model", values["model"])
     for name in ("data", "split", "features", "augment"):
         _check_settings(name, values[name])
     if run.monitor.startswith("test/"):
@@ -97,6 +99,8 @@ def _check_keys(cfg: DictConfig) -> None:
                 "(logger.tensorboard=null) or choose another"
             )
     for key in _unknown(cfg, declared):
+        if sentence := renamed(key):
+            raise UserError(sentence)
         section = OmegaConf.select(declared, key.rpartition(".")[0]) or {}
         builds = "." in key and section.get("_target_")
         if not (builds and any(f"{key}.".startswith(f"{name}.") for name in added)):

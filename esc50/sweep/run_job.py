@@ -11,7 +11,7 @@ from esc50.errors import UserError
 from esc50.sweep import jobs
 from esc50.sweep.gpu_lease import leased
 from esc50.sweep.jobs import LOG
-from esc50.training.processes import outcome, start
+from esc50.training.processes import start_worker, wait_for_result
 
 SHARING = ("basic", "joblib")  # launchers whose jobs see all GPUs of the machine
 
@@ -36,7 +36,7 @@ def run_job(cfg: DictConfig) -> float | None:
                     "ESC50_STUDY": hydra.sweeper.study,
                     "ESC50_TRIAL": str(hydra.sweeper.trial),
                 }
-            ended = outcome(start(cfg, folder, log, env), log)
+            ended = wait_for_result(start_worker(cfg, folder, log, env), log)
     except UserError as refusal:
         ended = {"failed": str(refusal)}
     except Exception as error:  # whatever it is, the other jobs of the sweep go on

@@ -1,36 +1,37 @@
-"""The processes of one run: one a device, of which the one that was started first leads.
+"""The processes of one run, one per device: torch's launcher starts, watches and ends them.
 
-The leader alone decides what is to be done, and prints and writes it. The others are started when
-it comes to training and testing, take their share of every batch, and end with it.
+The process that the user started decides what is to be done, and waits for what rank 0 returns.
 """
 
+import logging
+import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
-from subprocess import Popen, TimeoutExpired
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-import torch.distributed as dist
-from omegaconf import DictConfig, open_dict
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from esc50.errors import UserError
-from esc50.training.processes import outcome, start
+from esc50.errors import DivergenceError, UserError
+from esc50.training.processes import why_ended
+from esc50.training.pruning import TrialPruned
 
-FOLLOWER = "ESC50_FOLLOWER"  # set in the environment of the processes started here
 HOST = "127.0.0.1"
-LATE = timedelta(minutes=5)  # for a follower to find the leader
-GRACE = 20.0  # seconds for a run to notice that one of its processes is gone
+PATIENCE = 5.0  # seconds in which a lost process is found before those that miss it report that
 
 
 def resolve_world_size(trainer: Mapping[str, Any], batch_size: int) -> int:
-    """How many processes a run has.
+    """Say how many processes a run has.
 
     Args:
         trainer: the config's section.
@@ -39,11 +40,11 @@ def resolve_world_size(trainer: Mapping[str, Any], batch_size: int) -> int:
     Raises:
         UserError: there are not so many GPUs.
     """
-    devices = trainer["devices"]
+    devices: int | str = trainer["devices"]
     if trainer.get("strategy") != "ddp":
         return 1
     if trainer["accelerator"] == "cpu":
-        return devices
+        return int(devices)
     there = torch.cuda.device_count()
     if not there:
         raise UserError(
@@ -52,165 +53,123 @@ def resolve_world_size(trainer: Mapping[str, Any], batch_size: int) -> int:
         )
     if devices == "auto":
         return min(there, batch_size)
-    if devices > there:
-        raise UserError(f"trainer.devices={devices} cannot be: {there} GPUs are visible")
-    return devices
+    if int(devices) > there:
+        raise UserError(f"trainer.devices={devices} is invalid: {there} GPUs are visible")
+    return int(devices)
 
 
-def is_nonzero_rank() -> bool:
-    """Whether this process was started by the one that leads its run."""
-    return FOLLOWER in os.environ
+def run_on_processes(world: int, folder: Path, work: Callable[..., Any], *args: Any) -> Any:
+    """Call `work(*args)` in `world` processes at once; return what rank 0 returns.
 
-
-@contextmanager
-def process_group(cfg: DictConfig, folder: Path, checkpoint: Path | None) -> Iterator[None]:
-    """Have all processes of a run train and test within the block; nothing to do for just one.
+    They know by RANK, LOCAL_RANK, ... in the environment who they are, and make a process group.
 
     Args:
-        cfg: the run's config, the same in all of them.
-        folder: the run's folder; what the others print goes to rank1.log, ... there.
-        checkpoint: what to go on from, or None.
+        world: how many processes.
+        folder: what ranks 1, 2, ... print goes to rank1.log, rank2.log, ... there.
+        work: a function of a module.
+        args: what can be pickled.
 
     Raises:
-        UserError: one of the others ended before its time, and why.
+        UserError: one of them refused, or ended before its time, and why.
+        TrialPruned: one of them raised it.
+        SystemExit: this process was sent SIGTERM, SIGINT (Ctrl-C), ...
     """
-    world = resolve_world_size(cfg.trainer, cfg.batch_size)
-    if world == 1:
-        yield
-    elif is_nonzero_rank():
-        with _following(world, cfg.trainer.accelerator != "cpu"):
-            yield
-    else:
-        with _leading(cfg, folder, checkpoint, world):
-            yield
-
-
-@contextmanager
-def _following(world: int, gpus: bool) -> Iterator[None]:
-    rank = int(os.environ["RANK"])
-    store = dist.TCPStore(HOST, int(os.environ["MASTER_PORT"]), is_master=False, timeout=LATE)
-    store.set(f"here/{rank}", "")
-    try:
-        _join(store, rank, world, gpus)
-        yield
-    except UserError:
-        raise
-    except Exception:
-        # To leave the group, or Python, would be to wait for collectives that never end.
-        traceback.print_exc()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(1)
-    dist.destroy_process_group()
-
-
-@contextmanager
-def _leading(cfg: DictConfig, folder: Path, checkpoint: Path | None, world: int) -> Iterator[None]:
-    store = dist.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
-    threads = torch.get_num_threads()
-    share = max(1, threads // world)
-    torch.set_num_threads(share)
-    lost: list[str] = []  # why the run cannot go on; the first is the cause
-    over = threading.Event()
-    followers = []
-    try:
-        for rank in range(1, world):
-            log = folder / f"rank{rank}.log"
-            env = _environment(rank, world, store.port, share)
-            followers.append(start(_for_follower(cfg, checkpoint, world), folder, log, env))
-            watch = (f"rank {rank} of {world}", followers[-1], log, lost, over)
-            threading.Thread(target=_watch, args=watch, daemon=True).start()
-        _await(store, world, lost)
-        with _created_externally():
-            _join(store, 0, world, cfg.trainer.accelerator != "cpu")
-            yield
-    except BaseException as error:
-        # A collective raises RuntimeError when a process is gone; why it went is known shortly.
-        gone = isinstance(error, RuntimeError) and _becomes_true(lambda: bool(lost), 3.0)
-        lost.append(str(error))
-        _end(followers)  # before leaving the group: that would wait for those stuck in it
-        if gone:
-            raise UserError(lost[0]) from error
-        raise
-    else:
-        over.set()
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
-        over.set()
-        _end(followers, patience=GRACE)
-        torch.set_num_threads(threads)
-
-
-def _await(store: dist.TCPStore, world: int, lost: list[str]) -> None:
-    """Wait until all followers have their data open, however long that takes."""
-    for rank in range(1, world):
-        while not store.check([f"here/{rank}"]):
-            if lost:
-                raise UserError(lost[0])
-            time.sleep(0.05)
-
-
-def _join(store: dist.TCPStore, rank: int, world: int, gpus: bool) -> None:
-    """Become a member of torch's default process group, which Lightning finds and uses."""
-    device = torch.device("cuda", rank) if gpus else None
-    backend = "nccl" if gpus else "gloo"
-    dist.init_process_group(backend, store=store, rank=rank, world_size=world, device_id=device)
-
-
-@contextmanager
-def _created_externally() -> Iterator[None]:
-    """Say to Lightning that this is a process of several, the others of which are there."""
-    mine = {"LOCAL_RANK": "0", "NODE_RANK": "0"}
-    before = {name: os.environ.get(name) for name in mine}
-    os.environ |= mine
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _environment(rank: int, world: int, port: int, threads: int) -> dict[str, str]:
-    numbers = {"RANK": rank, "LOCAL_RANK": rank, "NODE_RANK": 0, "WORLD_SIZE": world}
-    numbers |= {"MASTER_PORT": port, "OMP_NUM_THREADS": threads, FOLLOWER: 1}
-    return {"MASTER_ADDR": HOST, **{name: str(number) for name, number in numbers.items()}}
-
-
-def _for_follower(cfg: DictConfig, checkpoint: Path | None, world: int) -> DictConfig:
-    theirs = cfg.copy()
-    with open_dict(theirs):
-        theirs.ckpt_path = str(checkpoint) if checkpoint else None
-        theirs.trainer.devices = world
-        theirs.trainer.enable_progress_bar = False
-    return theirs
-
-
-def _watch(name: str, process: Popen, log: Path, lost: list[str], over: threading.Event) -> None:
-    """Note it when a follower ends before its time; end a leader that waits for it in vain."""
-    ended = outcome(process, log)
-    if "failed" not in ended or over.is_set():
-        return
-    lost.append(f"{name} of this run's processes ended: {ended['failed']} (its log is {log})")
-    if not over.wait(GRACE):
-        # Stuck in a collective, which nothing but the end of this process can interrupt.
-        print(f"error: {lost[0]}", file=sys.stderr, flush=True)
-        os._exit(1)
-
-
-def _end(followers: list[Popen], patience: float = 0.0) -> None:
-    for process in followers:
+    for name in ("torch.distributed.elastic", "torch.multiprocessing"):  # it is all said below
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
+    # One process imports everything and forks the ranks: torch and Lightning take seconds to load.
+    multiprocessing.set_forkserver_preload([work.__module__])
+    threads = max(1, torch.get_num_threads() // world)
+    with TemporaryDirectory() as reports, _handlers_kept():
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=world,
+            run_id="esc50",
+            rdzv_backend="c10d",
+            rdzv_endpoint=f"{HOST}:0",
+            local_addr=HOST,
+            max_restarts=0,
+            start_method="forkserver",
+            logs_specs=DefaultLogsSpecs(reports),
+        )
         try:
-            process.wait(patience)
-        except TimeoutExpired:
-            process.kill()
+            return elastic_launch(config, _rank)(folder, threads, work, args)[0]
+        except SignalException as told:
+            for process in multiprocessing.active_children():  # Python would wait for them
+                process.kill()
+            sys.exit(128 + told.sigval)
+        except ChildFailedError as failed:
+            raise _cause(*failed.get_first_failure(), world, folder) from None
 
 
-def _becomes_true(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
+def _rank(folder: Path, threads: int, work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """One of the processes."""
+    _end_at_once()
+    rank = int(os.environ["RANK"])
+    if rank:
+        with (folder / f"rank{rank}.log").open("ab") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+    torch.set_num_threads(threads)
+    try:
+        return work(*args)
+    except (UserError, TrialPruned):
+        raise
+    except Exception as error:
+        if isinstance(error, RuntimeError):  # as of a collective when another process is gone
+            time.sleep(PATIENCE)
+        traceback.print_exc()
+        sys.stderr.flush()
+        raise
+
+
+def _end_at_once() -> None:
+    """Have SIGTERM and SIGINT, and the launching process's death, end this one wherever it is.
+
+    Python, and Lightning, act on a signal between two operations: a collective whose other
+    processes are gone is one that never ends.
+    """
+    told, telling = os.pipe()
+    os.set_blocking(telling, False)
+    signal.set_wakeup_fd(telling)
+
+    def on_signal() -> None:
+        while (number := os.read(told, 1)[0]) not in (signal.SIGTERM, signal.SIGINT):
+            pass
+        os._exit(128 + number)
+
+    def on_orphaned() -> None:
+        launcher = multiprocessing.parent_process()
+        assert launcher is not None  # a rank is started by one
+        launcher.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    for watch in (on_signal, on_orphaned):
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _cause(rank: int, failure: ProcessFailure, world: int, folder: Path) -> Exception:
+    """What to raise for a process that failed."""
+    report = failure.error_file_data["message"]  # a string when the process could not write one
+    raised = report["message"] if isinstance(report, dict) else ""
+    kind, _, words = raised.partition(": ")
+    for known in (UserError, DivergenceError, TrialPruned):
+        if kind == known.__name__:
+            return known(words)
+    why = raised or why_ended(failure.exitcode) or f"its process ended with code {failure.exitcode}"
+    log = f" (its log is {folder / f'rank{rank}.log'})" if rank else ""
+    return UserError(f"rank {rank} of {world} of this run's processes ended: {why}{log}")
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Put back the signal handlers that torch's launcher leaves replaced."""
+    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+    replaced = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in replaced}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

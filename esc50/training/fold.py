@@ -1,6 +1,7 @@
 """The run of one fold: data, network, training, the one test, results on disk."""
 
 import math
+import os
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from esc50.results.run_folder import (
 )
 from esc50.training.checkpoints import Origin, origin, read_specification
 from esc50.training.continuation import check_checkpoint
-from esc50.training.distributed import process_group, resolve_world_size
+from esc50.training.distributed import resolve_world_size, run_on_processes
 from esc50.training.environment import setup_environment
 from esc50.training.module import build_module, check_module
 from esc50.training.tensorboard import log_hyperparameters
@@ -76,7 +77,7 @@ class FoldRun:
             if results and not self.cfg.rerun and self._is_same(results):
                 print(f"{self.folder} is already done (rerun=true repeats it)")
             else:
-                results = self._make(self.prepare())
+                results = self._make_on_all_devices(self.prepare())
                 write_results(self.folder, results)
             append_once(Path(self.cfg.output_dir) / "results.csv", results)
         return results
@@ -110,12 +111,21 @@ class FoldRun:
             shutil.copy(start.with_name("best.ckpt"), last.parent)  # may stay the best
         return start
 
+    def _make_on_all_devices(self, start: Path | None) -> dict[str, Any]:
+        if self.world == 1:
+            return self.make(start)
+        cfg = OmegaConf.to_container(self.cfg, resolve=True)
+        results: dict[str, Any] = run_on_processes(
+            self.world, self.folder, make_as_one_of_several, cfg, self.folder, start
+        )
+        return results
+
     def follow(self, start: Path | None) -> None:
-        """Train and test together with the process that leads the run, and write nothing."""
+        """Train and test together with the process that writes the run, and write nothing."""
         self._set_up()
         self.train_and_test({}, start)
 
-    def _make(self, start: Path | None) -> dict[str, Any]:
+    def make(self, start: Path | None) -> dict[str, Any]:
         """Train, choose, test once; returns the results and leaves all else in the folder."""
         atomic_write_text(self.folder / "config.yaml", OmegaConf.to_yaml(self.cfg, resolve=True))
         before = self._set_up()
@@ -123,8 +133,7 @@ class FoldRun:
         split = f"{self.cfg.split.protocol} split, fold {self.cfg.split.fold}"
         print(f"{split}: {self.data.audit.sentence}")
         print("computing in {precision}, {threads} threads, on {processor}".format(**about))
-        with process_group(self.cfg, self.folder, start):
-            trainer, module, measured = self.train_and_test(about, start)
+        trainer, module, measured = self.train_and_test(about, start)
         results = {**about, **self._counts(), **NOT_MEASURED, **measured, **self._closing(trainer)}
         self._write_predictions(module)
         log_hyperparameters(trainer, self.plain, results)
@@ -234,6 +243,18 @@ NOT_MEASURED = dict.fromkeys(
 def run_fold(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     """Train and test one fold in `folder`, or find that this has been done: see `FoldRun.run`."""
     return FoldRun(cfg, folder).run()
+
+
+def make_as_one_of_several(
+    plain: dict[str, Any], folder: Path, start: Path | None
+) -> dict[str, Any] | None:
+    """Make a run as one of several processes, of which rank 0 writes it and returns the results."""
+    run = FoldRun(OmegaConf.create(plain), folder)
+    if os.environ["RANK"] != "0":
+        run.follow(start)
+        return None
+    run.data.open_table()
+    return run.make(start)
 
 
 def _device(trainer: pl.Trainer) -> str:

@@ -20,7 +20,9 @@ STOPPED = (0, 128 + signal.SIGTERM)  # how Python and Lightning leave on SIGTERM
 LAST_LINES = 8  # of a log that are shown when its process failed
 
 
-def start(cfg: DictConfig, folder: Path, log: Path, env: Mapping[str, str]) -> subprocess.Popen:
+def start_worker(
+    cfg: DictConfig, folder: Path, log: Path, env: Mapping[str, str]
+) -> subprocess.Popen:
     """Start `run(cfg, folder)` in a new process that writes to `log`.
 
     The process ends itself when this one dies, by whatever cause.
@@ -44,11 +46,11 @@ def start(cfg: DictConfig, folder: Path, log: Path, env: Mapping[str, str]) -> s
         process.stdin.write(OmegaConf.to_yaml(cfg, resolve=True) + CONFIG_END)
         process.stdin.flush()
     except BrokenPipeError:
-        pass  # it died at once: `outcome` says of what
+        pass  # it died at once: `wait_for_result` says of what
     return process
 
 
-def outcome(process: subprocess.Popen, log: Path) -> dict[str, Any]:
+def wait_for_result(process: "subprocess.Popen[str]", log: Path) -> dict[str, Any]:
     """Wait for a started process.
 
     Returns:
@@ -67,14 +69,19 @@ def outcome(process: subprocess.Popen, log: Path) -> dict[str, Any]:
         process.stdout.close()
     if answer:
         return json.loads(answer)
+    why = why_ended(code) or "".join(last_lines(log, 1)) or f"its process ended with code {code}"
+    return {"failed": why}
+
+
+def why_ended(code: int) -> str:
+    """Say of an exit code what ended a process from without; "" when it ended of itself."""
     if code < 0:
         name = signal.Signals(-code).name
         why = ": the system was out of memory, or somebody stopped it" if code == -9 else ""
-        return {"failed": f"its process was killed by {name}{why}"}
+        return f"its process was killed by {name}{why}"
     if code in STOPPED:
-        return {"failed": "its process was stopped by SIGTERM: somebody or a scheduler ended it"}
-    lines = last_lines(log, 1)
-    return {"failed": lines[0] if lines else f"its process ended with code {code}"}
+        return "its process was stopped by SIGTERM: somebody or a scheduler ended it"
+    return ""
 
 
 def last_lines(log: Path, n: int = LAST_LINES) -> list[str]:

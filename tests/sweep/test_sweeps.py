@@ -43,7 +43,7 @@ def ledger(folder):
 @pytest.fixture
 def short(tiny_overrides):
     """Settings of a run of one epoch without pictures."""
-    return [*tiny_overrides, "trainer.max_epochs=1", "callbacks.pictures=null"]
+    return [*tiny_overrides, "trainer.max_epochs=1", "callbacks.images=null"]
 
 
 @pytest.mark.parametrize(

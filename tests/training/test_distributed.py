@@ -1,7 +1,9 @@
 """Runs of two processes on this machine's cores, against the same run in one."""
 
+import contextlib
 import csv
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -11,13 +13,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from esc50.errors import UserError
 from esc50.results.ledger import read
-from esc50.training.distributed import resolve_world_size
+from esc50.training.distributed import resolve_world_size, run_on_processes
 from esc50.training.experiment import run
-from esc50.training.processes import outcome, start
+from esc50.training.processes import last_lines, start_worker, wait_for_result
+from esc50.training.pruning import TrialPruned
 from tests.conftest import REPOSITORY
 
 # Double precision: rounding apart, which chaos would amplify, the two are to be the same.
@@ -38,11 +40,24 @@ def predictions(folder):
         return list(csv.DictReader(file))
 
 
-def followers(pid):
-    """The processes that help one with its run."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    called = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
-    return [child for child, command in called.items() if b"esc50.training.processes" in command]
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def ranks(pid):
+    """The processes of the run that one launched, rank 0 first."""
+    with contextlib.suppress(FileNotFoundError):
+        return [rank for child in children(pid) for rank in children(child)]
+    return []
+
+
+def with_mark(mark):
+    """All processes that live and have this in their environment, inherited."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            found += [path.parent.name] if mark.encode() in path.read_bytes() else []
+    return found
 
 
 def wait_for(condition, seconds=120):
@@ -88,7 +103,6 @@ def test_two_processes_do_what_one_does(config, tmp_path, capsys):
         for name in ("one", "two")
     )
     assert entries == alike | {"rank1.log"}
-    assert "LOCAL_RANK" not in os.environ and not torch.distributed.is_initialized()
     capsys.readouterr()
     assert run(cfg, tmp_path / "two") == together
     assert "is already done" in capsys.readouterr().out
@@ -124,69 +138,104 @@ def test_two_processes_mix_as_one_does(config, tmp_path):
         assert results(tmp_path / "two")[key] == pytest.approx(results(tmp_path / "one")[key], 1e-4)
 
 
-@pytest.mark.parametrize("training", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_lost_process_ends_the_run_with_a_sentence(config, tmp_path, training):
-    cfg = config("trainer=ddp_cpu", "trainer.max_epochs=500", "callbacks.early_stopping=null")
+def test_a_process_lost_at_the_start_ends_the_run_with_a_sentence(config, tmp_path):
     folder, log = tmp_path / "run", tmp_path / "console.log"
-    process = start(cfg, folder, log, {})
-    wait_for((folder / ("checkpoints/last.ckpt" if training else "rank1.log")).exists)
-    wait_for(lambda: followers(process.pid))
-    os.kill(followers(process.pid)[0], signal.SIGKILL)
-    failed = outcome(process, log)["failed"]
+    process = start_worker(config("trainer=ddp_cpu"), folder, log, {"MARK": str(tmp_path)})
+    wait_for(lambda: len(ranks(process.pid)) == 2)
+    os.kill(ranks(process.pid)[1], signal.SIGKILL)
+    failed = wait_for_result(process, log)["failed"]
     assert failed.startswith("rank 1 of 2 of this run's processes ended: its process was killed")
-    assert not (folder / "results.json").exists()
+    wait_for(lambda: not with_mark(str(tmp_path)), 20)
 
 
-@pytest.mark.slow
-def test_a_leader_that_waits_in_vain_ends_itself(config, tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "config.yaml").write_text(
-        OmegaConf.to_yaml(config("trainer=ddp_cpu"), resolve=True)
+@pytest.fixture
+def long_run(tiny_overrides, tmp_path):
+    """A long run of two processes, started as a user does, that has trained for an epoch."""
+    long = ["trainer=ddp_cpu", "trainer.max_epochs=500", "callbacks.early_stopping=null"]
+    folder = tmp_path / "run"
+    there = [f"output_dir={tmp_path}", f"hydra.run.dir={folder}"]
+    process = subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "train.py"), *tiny_overrides, *long, *there],
+        env={**os.environ, "MARK": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    script = """
-import time
-from pathlib import Path
-from omegaconf import OmegaConf
-from esc50.training import distributed as ranks
+    yield process, folder
+    process.kill()
+    process.wait()
 
-def stuck(*_):
-    print("stuck", flush=True)
-    time.sleep(600)
 
-ranks._join, ranks.GRACE = stuck, 1.0
-with ranks.together(OmegaConf.load("config.yaml"), Path("run"), None):
-    pass
-"""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    leader = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, **pipes)
-    assert leader.stdout.readline() == "stuck\n"
-    os.kill(followers(leader.pid)[0], signal.SIGKILL)
-    said = leader.stderr.read()
-    assert leader.wait(timeout=60) == 1
-    assert "error: rank 1 of 2 of this run's processes ended" in said
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
+def test_a_run_told_to_stop_ends_all_its_processes(long_run, tmp_path, number):
+    process, folder = long_run
+    wait_for((folder / "checkpoints" / "last.ckpt").exists)
+    assert len(ranks(process.pid)) == 2
+    process.send_signal(number)
+    assert process.wait(timeout=10) == 128 + number
+    wait_for(lambda: not with_mark(str(tmp_path)), 20)
+    assert "Traceback" not in process.stderr.read()
 
 
 @pytest.mark.slow
-def test_a_killed_run_ends_where_an_unbroken_one_does(config, tmp_path, capsys):
-    settings = ["trainer=ddp_cpu", "trainer.max_epochs=6", "callbacks.early_stopping=null"]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_told_to_stop_while_it_starts_does_so(long_run, tmp_path, number):
+    process, _ = long_run
+    wait_for(lambda: len(children(process.pid)) == 2)  # that imports, and that counts semaphores
+    time.sleep(1)
+    process.send_signal(number)
+    assert process.wait(timeout=10) == 128 + number
+    wait_for(lambda: not with_mark(str(tmp_path)), 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["launcher", 0, 1])
+def test_a_killed_run_ends_where_an_unbroken_one_does(config, tmp_path, capsys, victim):
+    settings = ["trainer=ddp_cpu", "trainer.max_epochs=12", "callbacks.early_stopping=null"]
     cfg = config(*settings, "augment=online")
     run(cfg, tmp_path / "unbroken")
-    broken = tmp_path / "broken"
-    process = start(cfg, broken, tmp_path / "console.log", {})
+    broken, log = tmp_path / "broken", tmp_path / "console.log"
+    process = start_worker(cfg, broken, log, {"MARK": str(tmp_path)})
     wait_for((broken / "checkpoints" / "last.ckpt").exists)
-    time.sleep(0.05)
-    (follower,) = followers(process.pid)
-    process.kill()  # the follower ends with it
-    process.wait()
-    wait_for(lambda: not Path(f"/proc/{follower}/cmdline").exists())
+    os.kill(process.pid if victim == "launcher" else ranks(process.pid)[victim], signal.SIGKILL)
+    failed = wait_for_result(process, log)["failed"]
+    if victim != "launcher":
+        assert failed.startswith(f"rank {victim} of 2 of this run's processes ended: its process")
+        assert "killed by SIGKILL" in failed and last_lines(log, 1) == [f"error: {failed}"]
+    wait_for(lambda: not with_mark(str(tmp_path)), 20)
     assert not (broken / "results.json").exists(), "it finished before it was killed"
     capsys.readouterr()
     run(cfg, broken)
     assert "going on from" in capsys.readouterr().out
-    assert results(broken)["epochs"] == 6
+    assert results(broken)["epochs"] == 12
     for name in ("last", "best"):
         expected, got = weights(tmp_path / "unbroken", name), weights(broken, name)
         assert all(torch.equal(got[key], value) for key, value in expected.items())
+
+
+def raise_in_rank_1(error):
+    """What the test below has two processes do."""
+    if os.environ["RANK"] == "1":
+        raise error
+    time.sleep(600)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "words"),
+    [
+        (UserError("this is invalid: do that"), UserError, "^this is invalid: do that$"),
+        (TrialPruned("given up"), TrialPruned, "^given up$"),
+        (KeyError("key"), UserError, "rank 1 of 2 .* ended: KeyError: 'key' .*rank1.log"),
+    ],
+)
+def test_what_one_process_raises_is_raised(tmp_path, error, raised, words):
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with pytest.raises(raised, match=words):
+        run_on_processes(2, tmp_path, raise_in_rank_1, error)
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    assert ("Traceback" in (tmp_path / "rank1.log").read_text()) == isinstance(error, KeyError)
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.slow
@@ -229,7 +278,7 @@ def test_gpus_that_are_not_there_are_refused():
         (["trainer.devices=2"], "trainer=ddp_cpu"),
         (["trainer=ddp_cpu", "trainer.devices=auto"], "counts GPUs"),
         (["trainer=ddp_cpu", "trainer.devices=9", "batch_size=8"], "more than batch_size=8"),
-        (["trainer=ddp", "trainer.devices=-1"], "auto or a whole number"),
+        (["trainer=ddp", "trainer.devices=-1"], "a whole number of at least 1, or auto"),
     ],
 )
 def test_devices_that_cannot_work_are_refused(tmp_path, overrides, words):

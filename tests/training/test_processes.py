@@ -6,9 +6,9 @@ import time
 import pytest
 from omegaconf import OmegaConf
 
-from esc50.training.processes import last_lines, outcome, start
+from esc50.training.processes import last_lines, start_worker, wait_for_result
 
-LONG = ["trainer.max_epochs=500", "callbacks.early_stopping=null", "callbacks.pictures=null"]
+LONG = ["trainer.max_epochs=500", "callbacks.early_stopping=null", "callbacks.images=null"]
 
 
 def wait_for(condition):
@@ -27,17 +27,17 @@ def wait_for(condition):
 )
 def test_a_stopped_process_is_said_to_be_one(config, tmp_path, number, words):
     log = tmp_path / "console.log"
-    process = start(config(*LONG), tmp_path / "run", log, {})
+    process = start_worker(config(*LONG), tmp_path / "run", log, {})
     wait_for((tmp_path / "run" / "checkpoints" / "last.ckpt").exists)
     process.send_signal(number)
-    assert words in outcome(process, log)["failed"]
+    assert words in wait_for_result(process, log)["failed"]
     assert not (tmp_path / "run" / "results.json").exists()
 
 
 def test_a_refusal_comes_back_as_its_sentence(config, tmp_path):
     log = tmp_path / "console.log"
-    process = start(config(f"data.root={tmp_path}"), tmp_path / "run", log, {})
-    failed = outcome(process, log)["failed"]
+    process = start_worker(config(f"data.root={tmp_path}"), tmp_path / "run", log, {})
+    failed = wait_for_result(process, log)["failed"]
     assert "meta/esc50.csv" in failed
     assert last_lines(log) == [f"error: {failed}"]
 
@@ -47,8 +47,8 @@ def test_a_process_ends_with_the_one_that_started_it(config, tmp_path):
     cfg.write_text(OmegaConf.to_yaml(config(*LONG), resolve=True))
     parent = (
         "import time; from pathlib import Path; from omegaconf import OmegaConf\n"
-        "from esc50.training.processes import start\n"
-        f"process = start(OmegaConf.load({str(cfg)!r}), Path({str(tmp_path / 'run')!r}), "
+        "from esc50.training.processes import start_worker\n"
+        f"process = start_worker(OmegaConf.load({str(cfg)!r}), Path({str(tmp_path / 'run')!r}), "
         f"Path({str(log)!r}), {{}})\n"
         "print(process.pid, flush=True); time.sleep(600)"
     )

@@ -1,0 +1,82 @@
+"""The house: which room imports from which, and how large what is in them may grow."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+# Data flows one way: a room imports only from rooms before it.
+ROOMS = "errors atomic config audio data model results training sweep cli".split()
+PACKAGE = REPOSITORY / "esc50"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of this package that a file imports, also inside its functions."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    modules = {module_name(file) for file in FILES}
+    parents = {name.rpartition(".")[0] for name in names}
+    return {name for name in names | parents if name in modules and "." in name}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room(name: str) -> int:
+    return ROOMS.index(name.split(".")[1])
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_a_room_imports_only_from_rooms_before_it(path):
+    name = module_name(path)
+    if name == "esc50":
+        return
+    for imported in imports(path):
+        assert room(imported) <= room(name), f"{name} imports {imported}"
+
+
+def test_no_two_modules_import_each_other_in_a_circle():
+    graph = {module_name(path): imports(path) for path in FILES}
+    while leaves := {name for name, needs in graph.items() if not needs & graph.keys() - {name}}:
+        graph = {name: needs for name, needs in graph.items() if name not in leaves}
+    assert not graph, f"in or behind a circle: {sorted(graph)}"
+
+
+def test_plugins_are_imported_by_nothing():
+    for path in FILES:
+        assert "hydra_plugins" not in {
+            name.split(".")[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom)
+            for name in [node.module or ""]
+        }, path
+
+
+def test_files_fit_a_head_and_functions_a_screen():
+    for path in FILES:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 300, f"{path} is longer than 300 lines"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                body = [child for child in node.body if not _is_docstring(child)]
+                first = body[0].lineno if body else node.lineno
+                lines = (node.end_lineno or first) - first + 1
+                assert lines <= 50, f"{path}: {node.name} has {lines} lines"
+
+
+def test_the_rooms_of_the_test_are_those_of_the_package():
+    there = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert set(ROOMS) == {name for name in there if not name.startswith("_")} - {"py"}
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
