@@ -106,7 +106,7 @@ def read_choice(path: Path, prefix: str) -> Choice:
             last = Line(name, match["value"] or "", match["note"] or "")
             settings.append(last)
         elif line.strip():
-            raise PluginError(f"{path}: this line is neither key, default nor comment: {line}")
+            raise PluginError(f"{path}: neither a key, a default nor a comment: {line.strip()}")
     settings = [line for line in settings if line.value]
     _compare(path, yaml.safe_load(text), settings)
     for line in settings:
@@ -117,11 +117,15 @@ def read_choice(path: Path, prefix: str) -> Choice:
 def _compare(path: Path, content: dict[str, Any], settings: list[Line]) -> None:
     """Stops the build where the lines were not understood as YAML understands them."""
     content.pop("defaults", None)
-    ours = {line.key: yaml.safe_load(line.value) for line in settings}
+    rule = "write a value on its key's line, a list as [a, b], and no # within it"
+    try:
+        ours = {line.key: yaml.safe_load(line.value) for line in settings}
+    except yaml.YAMLError:
+        raise PluginError(f"{path} cannot be read for the reference: {rule}") from None
     theirs = dict(_leaves(content))
     if ours != theirs:
         wrong = sorted(key for key in ours | theirs if ours.get(key) != theirs.get(key))
-        raise PluginError(f"{path}: the comments' reader misunderstands {', '.join(wrong)}")
+        raise PluginError(f"{path}: {', '.join(wrong)} cannot be read: {rule}")
 
 
 def _leaves(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
