@@ -51,7 +51,7 @@ def _open(cfg: DictConfig) -> tuple:
     data = OmegaConf.to_container(cfg.data)
     table = open_clips(data)
     digests = clip_digests(table.paths, Path(data["cache_dir"]))
-    spec = FeatureSpec(**cfg.features)
+    spec = FeatureSpec.parse("features", OmegaConf.to_container(cfg.features))
     features = clip_features(table, spec, digests, Path(data["cache_dir"]), data["workers"])
     return table, digests, features["logmel"]
 

@@ -17,6 +17,7 @@ from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
 from esc50.errors import UserError
 
+TYPED = ("features", "augment")
 RECIPES = ("experiment", "sweep", "debug")  # groups that set keys of the others, and own none
 
 
@@ -106,8 +107,8 @@ def check(cfg: DictConfig) -> None:
         value, known = _lookup(values, key)
         if known and not fits(value):
             raise UserError(f"{key}={_show(value)} cannot be: it takes {words}")
-    make_recipe(**values["augment"])
-    FeatureSpec(**values["features"])
+    make_recipe(values["augment"])
+    FeatureSpec.parse("features", values["features"])
     if values["monitor"].startswith("test/"):
         raise UserError(
             f"monitor={values['monitor']} chooses on the test clips, which makes their result "
@@ -156,6 +157,8 @@ def _check_keys(cfg: DictConfig) -> None:
                 "(logger.tensorboard=null) or choose another"
             )
     for key in _unknown(cfg, declared):
+        if key.partition(".")[0] in TYPED:  # what reads the section knows its keys
+            continue
         section = OmegaConf.select(declared, key.rpartition(".")[0]) or {}
         builds = "." in key and section.get("_target_")
         if not (builds and any(f"{key}.".startswith(f"{name}.") for name in added)):

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from esc50.audio.augment import Augment
-from esc50.audio.augment_params import Draws
+from esc50.audio.augment_params import AugmentParams, make_recipe
 from esc50.audio.spec import FeatureSpec
 from esc50.data.audit import Audit, Seen, audit_split
 from esc50.data.batches import Batch, DistributedBatchSampler, EpochShuffle, FeatureDataset, rows
@@ -31,7 +30,7 @@ class ESC50DataModule(pl.LightningDataModule):
     """Clips of any data set in ESC-50 layout as batches of log-mels.
 
     Batches are dictionaries: x float32 (batch, 1, height, width), y int64 (batch,), item int64
-    (batch,); with mixing also y_mix int64 (batch,) and share float32 (batch,), that of y.
+    (batch,); with mixing also y_mix int64 (batch,) and mix_weight float32 (batch,), that of y.
     Validation and test read clean features only. Of the processes that a trainer runs on, each
     gets its share of every batch, with `weight`, a float, by which its mean loss is to be
     multiplied for the mean over the processes to be that over the batch; what training sees is the
@@ -44,8 +43,8 @@ class ESC50DataModule(pl.LightningDataModule):
         """Take the config's sections as plain dictionaries."""
         super().__init__()
         self.data, self.split_config, self.batch_size, self.seed = data, split, batch_size, seed
-        self.spec = FeatureSpec(**features)
-        self.augment_config = augment
+        self.spec = FeatureSpec.parse("features", features)
+        self.recipe = make_recipe(augment)
         self.table: ClipTable | None = None
         self.digests: list[str] = []
         self.split: Split | None = None
@@ -82,23 +81,27 @@ class ESC50DataModule(pl.LightningDataModule):
         self.open_table()
         cache_dir, n = Path(self.data["cache_dir"]), len(self.table)
         arrays = clip_features(self.table, self.spec, self.digests, cache_dir, self.data["workers"])
-        self.augment = Augment(self.spec, **self.augment_config)
+        self.augment = Augment(self.spec, self.recipe)
         rng = np.random.default_rng([self.seed, DRAW_COPIES])
-        clip_of_copy, draws = self.augment.draw_copies(n, rng)
+        clip_of_copy, params = self.augment.sample_copies(n, rng)
         settings = {"seed": self.seed, **self.split_config}
         split = draw_split(self.table, clip_of_copy=clip_of_copy, **settings)
         self.split, used = split.without_unused_copies(n)
         self.copies = None
         if used.size:
-            parts = {"seed": self.seed, "augment": self.augment_config, "copies": used.tolist()}
-            parts |= {"features": asdict(self.spec), "digests": self.digests}
+            parts = {
+                "seed": self.seed,
+                "augment": [type(self.recipe).__name__, self.recipe.model_dump()],
+                "copies": used.tolist(),
+            }
+            parts |= {"features": self.spec.model_dump(), "digests": self.digests}
             rendered = copy_features(
-                arrays, self.augment, draws[used], clip_of_copy[used], parts, cache_dir
+                arrays, self.augment, params[used], clip_of_copy[used], parts, cache_dir
             )
             self.copies = torch.from_numpy(rendered)
         self.clips = {name: torch.from_numpy(array) for name, array in arrays.items()}
         self.targets = torch.from_numpy(self.table.targets[self.split.clip_of])
-        self._draws = (-1, None)
+        self._sampled = (-1, None)
         self.audit = audit_split(
             self.table, self.split, self.digests, arrays["logmel"], self.seen_before
         )
@@ -132,7 +135,7 @@ class ESC50DataModule(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Augment a training batch on its own device; others pass as they are."""
         if "magnitude" in batch:
-            batch = self._augmented(batch, self._epoch_draws())
+            batch = self._augmented(batch, self._epoch_params())
             # Of clips rotated at random, the same columns of all are a random part of each.
             batch["x"] = batch["x"][..., : self.augment.columns]
         return batch
@@ -152,36 +155,36 @@ class ESC50DataModule(pl.LightningDataModule):
             items = FeatureDataset(clips, self.clips, None, self.targets)
             rng = np.random.default_rng([self.seed, 0, DRAW_EPOCH])
             batch = items.gather(range(len(clips)))
-            return before, self._augmented(batch, self.augment.draw(n_clips, rng))["x"]
+            return before, self._augmented(batch, self.augment.sample_params(n_clips, rng))["x"]
         if self.copies is None:
             return before, None
         source = self.split.clip_of[n_clips:]
         copies = [int(np.argmax(source == clip)) for clip in clips]
         return before, rows(self.copies, torch.tensor(copies))
 
-    def _epoch_draws(self) -> Draws:
+    def _epoch_params(self) -> AugmentParams:
         """What to do to each clip: one draw a clip and epoch, whatever the batches and devices."""
         epoch = self.trainer.current_epoch
-        if self._draws[0] != epoch:
+        if self._sampled[0] != epoch:
             rng = np.random.default_rng([self.seed, epoch, DRAW_EPOCH])
             done = epoch / self.trainer.max_epochs
-            self._draws = (epoch, self.augment.draw(len(self.table), rng, done))
-        return self._draws[1]
+            self._sampled = (epoch, self.augment.sample_params(len(self.table), rng, done))
+        return self._sampled[1]
 
     def _partners(self, positions: np.ndarray) -> np.ndarray:
         """Row of a training batch of what each of its clips is mixed with, or its own."""
-        draws = self._epoch_draws()[self.split.train[positions]]
-        return np.where(draws.share != 1, draws.partners, np.arange(len(draws)))
+        params = self._epoch_params()[self.split.train[positions]]
+        return np.where(params.mix_weight != 1, params.partners, np.arange(len(params)))
 
-    def _augmented(self, batch: Batch, draws: Draws) -> Batch:
+    def _augmented(self, batch: Batch, params: AugmentParams) -> Batch:
         augment = self.augment.to(batch["x"].device)
-        own, partner = draws[batch["item"].cpu().numpy()], None
+        own, partner = params[batch["item"].cpu().numpy()], None
         n = len(own)
         if "partner" in batch:
             n = len(batch["partner"])
-            own.share[n:] = 1  # guests are there to be mixed in as they are
+            own.mix_weight[n:] = 1  # guests are there to be mixed in as they are
             partner = np.pad(batch["partner"].cpu().numpy(), (0, len(own) - n))
-        x, partner, share = augment.render_mixed(
+        x, partner, weight = augment.apply_params(
             batch["magnitude"], batch["peak"], batch["x"], own, partner
         )
         kept = {"item": batch["item"][:n], "x": x[:n], "y": batch["y"][:n]}
@@ -189,7 +192,7 @@ class ESC50DataModule(pl.LightningDataModule):
             kept["weight"] = batch["weight"]
         if partner is None:
             return kept
-        return kept | {"y_mix": batch["y"][partner][:n], "share": share[:n]}
+        return kept | {"y_mix": batch["y"][partner][:n], "mix_weight": weight[:n]}
 
     def _loader(
         self,

@@ -100,7 +100,7 @@ def test_mixing_ends_with_its_share_of_the_epochs_and_leaves_the_rest_as_it_was(
         got = batches(until, until.train_dataloader(), epoch)
         plain = batches(never, never.train_dataloader(), epoch)
         for batch, unmixed in zip(got, plain, strict=True):
-            assert ("share" in batch) == mixed
+            assert ("mix_weight" in batch) == mixed
             assert torch.equal(batch["x"], unmixed["x"]) != mixed
 
 
@@ -143,12 +143,12 @@ def test_processes_together_train_on_the_batches_of_one(make, augment, world, si
         torch.testing.assert_close(dealt(parts, "x"), batch["x"], rtol=1e-5, atol=1e-5)
         means = [part["x"].mean(dim=0) * part["weight"] for part in parts]
         torch.testing.assert_close(sum(means) / world, batch["x"].mean(dim=0))
-        if "share" in batch:
-            torch.testing.assert_close(dealt(parts, "share"), batch["share"])
-            mixed = batch["share"] != 1
+        if "mix_weight" in batch:
+            torch.testing.assert_close(dealt(parts, "mix_weight"), batch["mix_weight"])
+            mixed = batch["mix_weight"] != 1
             assert mixed.any()
             assert torch.equal(dealt(parts, "y_mix")[mixed], batch["y_mix"][mixed])
-    assert any("share" in batch for batch in whole) == (augment == "online")
+    assert any("mix_weight" in batch for batch in whole) == (augment == "online")
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 11])
