@@ -10,7 +10,7 @@ from omegaconf import OmegaConf, open_dict
 
 from esc50.config.resolvers import register_resolvers
 from esc50.config.validation import RECIPES, check
-from esc50.data.datasets import open_clips
+from esc50.data.datasets import DataSettings, make_dataset
 from esc50.errors import UserError
 from esc50.model.classifier import Classifier
 from tests.conftest import REPOSITORY
@@ -55,23 +55,27 @@ class Recording(dict):
         return super().get(key, default)
 
 
-READ_ELSEWHERE = {"data": {"cache_dir", "workers"}}  # by the data module, once clips are there
-
-
 @pytest.mark.parametrize("choice", [c for c in CHOICES if c.startswith("data/")])
 def test_every_key_of_a_data_set_is_read(choice, tmp_path):
     """Opened where nothing is and nothing can be fetched; the keys are read before that shows."""
     overrides = [f"data={choice.split('/')[1]}", f"data.root={tmp_path / 'none'}"]
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         cfg = compose("train", overrides)
-    section = Recording(OmegaConf.to_container(cfg.data, resolve=True))
+    section = OmegaConf.to_container(cfg.data, resolve=True)
     if "url" in section:
-        dict.__setitem__(section, "url", "http://127.0.0.1:9/none.zip")
+        section["url"] = "http://127.0.0.1:9/none.zip"
     if "clips_per_fold" in section:
-        dict.__setitem__(section, "clips_per_fold", 10)
+        section["clips_per_fold"] = 10
+    made, read = make_dataset(section), set()
+
+    class Recorded(type(made)):
+        def __getattribute__(self, name):
+            read.add(name)
+            return super().__getattribute__(name)
+
     with contextlib.suppress(UserError):
-        open_clips(section)
-    assert section.unread <= READ_ELSEWHERE["data"]
+        Recorded(**dict(made)).open()
+    assert set(section) - {"_target_", *DataSettings.model_fields} <= read
 
 
 @pytest.mark.parametrize("choice", [c for c in CHOICES if c.startswith("model/")])

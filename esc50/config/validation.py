@@ -15,9 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 from esc50.audio.augment_params import make_recipe
 from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
+from esc50.data.datasets import DataSettings, make_dataset
+from esc50.data.split import SplitSettings
 from esc50.errors import UserError
 
-TYPED = ("features", "augment")
+TYPED = ("data", "split", "features", "augment")
 RECIPES = ("experiment", "sweep", "debug")  # groups that set keys of the others, and own none
 
 
@@ -72,13 +74,6 @@ RULES = {
     "rerun": FLAG,
     "output_dir": _text(),
     "jobs_per_gpu": _number(1, whole=True),
-    "data.name": _one_of("esc50", "esc10", "demo", "folder"),
-    "split.protocol": _one_of("official", "literature", "random", "published"),
-    "split.fold": _one_of(1, 2, 3, 4, 5, "all"),
-    "split.val": SHARE,
-    "split.test": SHARE,
-    "split.pool_val": SHARE,
-    "split.keep_sources": FLAG,
     "optimizer.lr": _number(0),
     "optimizer.weight_decay": _number(0),
     "callbacks.average.decay": SHARE,
@@ -107,6 +102,9 @@ def check(cfg: DictConfig) -> None:
         value, known = _lookup(values, key)
         if known and not fits(value):
             raise UserError(f"{key}={_show(value)} cannot be: it takes {words}")
+    DataSettings.of(values["data"])
+    make_dataset(values["data"])
+    SplitSettings.parse("split", values["split"])
     make_recipe(values["augment"])
     FeatureSpec.parse("features", values["features"])
     if values["monitor"].startswith("test/"):
@@ -115,9 +113,6 @@ def check(cfg: DictConfig) -> None:
             "worthless: name a val/ metric"
         )
     _check_devices(values["trainer"], values["batch_size"])
-    missing = next((key for key in OmegaConf.missing_keys(cfg) if key.startswith("data.")), None)
-    if missing:
-        raise UserError(f"{missing} has no value: give it as {missing}=...")
 
 
 def _check_devices(trainer: dict[str, Any], batch_size: int) -> None:

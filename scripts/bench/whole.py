@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from bench.published import Files, Training, change, load, picture
 from esc50.audio.augment_params import make_recipe
 from esc50.data.datamodule import DRAW_COPIES
-from esc50.data.split import draw_split
+from esc50.data.split import SplitSettings, draw_split
 from esc50.data.table import read_table
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -31,9 +31,8 @@ def main(clips: str, folder: str, epochs: str) -> None:
     recipe = make_recipe(OmegaConf.load(CONF / "augment" / "published.yaml"))
     rng = np.random.default_rng([config.seed, DRAW_COPIES])
     clip_of_copy, params = recipe.sample_copies(len(table), rng)
-    split = draw_split(
-        table, protocol="official", fold=1, seed=config.seed, clip_of_copy=clip_of_copy
-    )
+    settings = SplitSettings(protocol="official", fold=1)
+    split = draw_split(table, settings, config.seed, clip_of_copy)
     used = split.train[split.train >= len(table)]
 
     paths = [folder / f"{item}.npy" for item in range(len(split.clip_of))]

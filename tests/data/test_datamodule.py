@@ -175,3 +175,20 @@ def test_overfitting_sees_the_same_batch_in_every_epoch(make):
         batches(module, module.train_dataloader(), epoch)[0]["item"].tolist() for epoch in (0, 1)
     )
     assert first == again == module.split.train[:16].tolist()
+
+
+@pytest.mark.parametrize("augment", ["none", "published", "online"])
+def test_without_a_trainer_it_hands_out_the_first_epochs_batches(config, make, augment):
+    cfg = OmegaConf.to_container(config(f"augment={augment}"), resolve=True)
+    sections = {key: cfg[key] for key in ("data", "split", "features", "augment")}
+    alone = ESC50DataModule(**sections, batch_size=16, seed=cfg["seed"])
+    got = next(iter(alone.train_dataloader()))
+    plain = got["x"].clone()
+    mine = alone.on_after_batch_transfer(got)
+    trained = make(f"augment={augment}")
+    theirs = batches(trained, trained.train_dataloader())[0]
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(torch.as_tensor(mine[k]), torch.as_tensor(theirs[k])) for k in mine)
+    assert torch.equal(mine["x"], plain) == (augment != "online")
+    assert sum(len(batch["y"]) for batch in alone.val_dataloader()) == 10
+    assert sum(len(batch["y"]) for batch in alone.test_dataloader()) == 10
