@@ -18,17 +18,16 @@ from esc50.errors import UserError
 def main(cfg: DictConfig) -> None:
     """Print every crossing of every fold asked for."""
     from esc50.data.audit import audit_split, describe
-    from esc50.data.split import draw_split
+    from esc50.data.split import FOLDS, SplitSettings, draw_split
 
     try:
         table, digests, logmels = _open(cfg)
-        settings = OmegaConf.to_container(cfg.split)
-        fold = settings.pop("fold")
+        settings = SplitSettings.parse("split", OmegaConf.to_container(cfg.split))
         leaky = False
-        for one in range(1, 6) if fold == "all" else [fold]:
-            split = draw_split(table, fold=one, seed=cfg.seed, **settings)
+        for fold in FOLDS if settings.fold == "all" else [settings.fold]:
+            split = draw_split(table, settings.model_copy(update={"fold": fold}), cfg.seed)
             audit = audit_split(table, split, digests, logmels)
-            print(f"{cfg.split.protocol} split, fold {one}: {audit.sentence}")
+            print(f"{cfg.split.protocol} split, fold {fold}: {audit.sentence}")
             print(*describe(audit), sep="\n", end="\n" if audit.crossings else "")
             leaky |= audit.leaky
     except UserError as refusal:
@@ -45,14 +44,16 @@ def _open(cfg: DictConfig) -> tuple:
         return read_table(table.parent, check_files=False, table=table), None, None
     from esc50.audio.spec import FeatureSpec
     from esc50.data.cache import clip_digests
-    from esc50.data.datasets import open_clips
+    from esc50.data.datasets import DataSettings, open_clips
     from esc50.data.features import clip_features
 
     data = OmegaConf.to_container(cfg.data)
     table = open_clips(data)
-    digests = clip_digests(table.paths, Path(data["cache_dir"]))
-    spec = FeatureSpec(**cfg.features)
-    features = clip_features(table, spec, digests, Path(data["cache_dir"]), data["workers"])
+    settings = DataSettings.of(data)
+    cache_dir = Path(settings.cache_dir)
+    digests = clip_digests(table.paths, cache_dir)
+    spec = FeatureSpec.parse("features", OmegaConf.to_container(cfg.features))
+    features = clip_features(table, spec, digests, cache_dir, settings.workers)
     return table, digests, features["logmel"]
 
 

@@ -8,8 +8,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf, open_dict
 
 from esc50.config.resolvers import register_resolvers
+from esc50.config.sections import DataSettings
 from esc50.config.validation import RECIPES, check
-from esc50.data.datasets import open_clips
+from esc50.data.datasets import make_dataset
 from esc50.errors import UserError
 from tests.conftest import REPOSITORY
 
@@ -37,36 +38,24 @@ def test_every_choice_is_accepted(choice):
         assert cfg.name == name
 
 
-class Recording(dict):
-    """A section of the config that notes which of its keys are read."""
-
-    def __init__(self, section):
-        super().__init__(section)
-        self.unread = set(section)
-
-    def __getitem__(self, key):
-        self.unread.discard(key)
-        return super().__getitem__(key)
-
-    def get(self, key, default=None):
-        self.unread.discard(key)
-        return super().get(key, default)
-
-
-READ_ELSEWHERE = {"data": {"cache_dir", "workers"}}  # by the data module, once clips are there
-
-
 @pytest.mark.parametrize("choice", [c for c in CHOICES if c.startswith("data/")])
 def test_every_key_of_a_data_set_is_read(choice, tmp_path):
     """Opened where nothing is and nothing can be fetched; the keys are read before that shows."""
     overrides = [f"data={choice.split('/')[1]}", f"data.root={tmp_path / 'none'}"]
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         cfg = compose("train", overrides)
-    section = Recording(OmegaConf.to_container(cfg.data, resolve=True))
+    section = OmegaConf.to_container(cfg.data, resolve=True)
     if "url" in section:
-        dict.__setitem__(section, "url", "http://127.0.0.1:9/none.zip")
+        section["url"] = "http://127.0.0.1:9/none.zip"
     if "clips_per_fold" in section:
-        dict.__setitem__(section, "clips_per_fold", 10)
+        section["clips_per_fold"] = 10
+    made, read = make_dataset(section), set()
+
+    class Recorded(type(made)):
+        def __getattribute__(self, name):
+            read.add(name)
+            return super().__getattribute__(name)
+
     with contextlib.suppress(UserError):
-        open_clips(section)
-    assert section.unread <= READ_ELSEWHERE["data"]
+        Recorded(**dict(made)).open()
+    assert set(section) - {"_target_", *DataSettings.model_fields} <= read

@@ -1,13 +1,11 @@
 """Augmentation on the banded spectrum: no waveform, no phase, no second Fourier transform."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from esc50.audio.augment_params import Draws, make_recipe
+from esc50.audio.augment_params import AugmentParams, Recipe
 from esc50.audio.logmel import LogMel
 from esc50.audio.noise import NoiseBank
 from esc50.audio.spec import FeatureSpec
@@ -22,36 +20,38 @@ _AT_ONCE = 16
 
 
 class Augment(torch.nn.Module):
-    """Draws what to do to each clip and renders it, a batch at a time, on the batch's device.
+    """Changes batches of clips as sampled parameters say, on the batch's device.
 
-    Offline copies (`draw_copies`, `render`) and training's fresh changes (`draw`, `render_mixed`)
-    are rendered by the same code. Sound is changed in this order: rotated in time, pitch shifted,
-    coloured, stretched (then cut or padded with silence), noise added, mixed, masked.
+    Offline copies and training's fresh changes come from the same code. Sound is changed in this
+    order: rotated in time, pitch shifted, equalised, stretched (then cut or padded with silence),
+    noise added, mixed, masked.
     """
 
-    def __init__(self, spec: FeatureSpec, kind: str, **options: object) -> None:
-        """Take the keys of conf/augment/<kind>.yaml. Raises UserError for impossible ones."""
+    pitch_index: Tensor
+    pitch_weight: Tensor
+    eq_curves: Tensor
+
+    def __init__(self, spec: FeatureSpec, recipe: Recipe) -> None:
+        """Precompute what the recipe's changes need; see `make_recipe`."""
         super().__init__()
-        self.recipe = make_recipe(kind, **options)
-        self.spec = spec
-        if kind == "none":
+        self.recipe, self.spec = recipe, spec
+        if not (recipe.makes_copies or recipe.online):
             return
-        minmax = getattr(self.recipe, "copy_scaling", "") == "minmax"
-        finished = replace(spec, standardise="minmax") if minmax else spec
+        finished = spec.model_copy(update={"standardise": "minmax"}) if recipe.minmax else spec
         self.front_end = LogMel(finished)
-        self.same_scale = not minmax
+        self.same_scale = not recipe.minmax
         self.squeezed = None
-        if getattr(self.recipe, "squeeze_stretch", False):
-            self.squeezed = LogMel(replace(finished, frames=spec.n_frames))
+        if recipe.squeezes:
+            self.squeezed = LogMel(finished.model_copy(update={"frames": spec.n_frames}))
         self.noise = NoiseBank(spec, self.front_end)
-        index, weight = _pitch_taps(spec, self.recipe.grid)
-        knots = np.linspace(0, 1, Draws.neutral(1).colour_db.shape[1])
+        index, weight = _pitch_taps(spec, recipe.grid)
+        knots = np.linspace(0, 1, AugmentParams.neutral(1).eq_db.shape[1])
         along = np.stack(
             [np.interp(np.linspace(0, 1, spec.n_mels), knots, e) for e in np.eye(len(knots))]
         )
         self.register_buffer("pitch_index", torch.from_numpy(index), persistent=False)
         self.register_buffer("pitch_weight", torch.from_numpy(weight), persistent=False)
-        self.register_buffer("colours", torch.from_numpy(along).float(), persistent=False)
+        self.register_buffer("eq_curves", torch.from_numpy(along).float(), persistent=False)
 
     @property
     def online(self) -> bool:
@@ -61,91 +61,97 @@ class Augment(torch.nn.Module):
     @property
     def columns(self) -> int:
         """How many columns of a picture training sees, counted from the left."""
-        return max(1, round(getattr(self.recipe, "crop", 1.0) * self.spec.width))
+        return max(1, round(self.recipe.visible * self.spec.width))
 
-    def draw_copies(self, n_clips: int, rng: np.random.Generator) -> tuple[np.ndarray, Draws]:
+    def sample_copies(
+        self, n_clips: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, AugmentParams]:
         """Clip of each offline copy, int64 (m,), and what makes it; none unless published."""
-        if not self.recipe.copies:
-            return np.zeros(0, np.int64), Draws.neutral(0)
-        return self.recipe.draw(n_clips, rng)
+        return self.recipe.sample_copies(n_clips, rng)
 
-    def draw(self, n_items: int, rng: np.random.Generator, done: float = 0.0) -> Draws:
-        """Draw what to do to each of `n_items` items in one epoch; nothing unless online.
+    def sample_params(
+        self, n_items: int, rng: np.random.Generator, done: float = 0.0
+    ) -> AugmentParams:
+        """Sample what to do to each of `n_items` items in one epoch; nothing unless online.
 
-        `done` is the share of the run, 0..1, that is over when the epoch begins.
+        `done` is the part of the run, 0..1, that is over when the epoch begins.
         """
-        return self.recipe.draw(n_items, rng, done) if self.online else Draws.neutral(n_items)
+        return self.recipe.sample_params(n_items, rng, done)
 
-    def render(self, magnitude: Tensor, peak: Tensor, clean: Tensor, draws: Draws) -> Tensor:
-        """Pictures of the changed clips; see `render_mixed`."""
-        return self.render_mixed(magnitude, peak, clean, draws)[0]
+    def render(
+        self, magnitude: Tensor, peak: Tensor, clean: Tensor, params: AugmentParams
+    ) -> Tensor:
+        """Pictures of the changed clips; see `apply_params`."""
+        return self.apply_params(magnitude, peak, clean, params)[0]
 
     @torch.no_grad()
-    def render_mixed(
+    def apply_params(
         self,
         magnitude: Tensor,
         peak: Tensor,
         clean: Tensor,
-        draws: Draws,
+        params: AugmentParams,
         partner: np.ndarray | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Change a batch of clips as drawn.
+        """Change a batch of clips as their parameters say.
 
         Args:
-            magnitude: (batch, n_bands, T) float16 from `LogMel.analyse`.
+            magnitude: (batch, n_bands, T) float16 from `LogMel.forward`.
             peak: (batch,) its scale.
             clean: (batch, 1, height, width) the clips' own pictures, returned bit for bit where
-                nothing is drawn.
-            draws: one row a clip.
-            partner: int64 (batch,), the row of what each clip is mixed with; None: as drawn.
+                nothing is changed.
+            params: one row a clip.
+            partner: int64 (batch,), the row of what each clip is mixed with; None: as sampled.
 
         Returns:
             Pictures like `clean`; and, if any clip is mixed with another of the batch, that one's
-            row, int64 (batch,), and the clip's own share of the target, float32 (batch,).
+            row, int64 (batch,), and the clip's own weight in the target, float32 (batch,).
         """
-        device, n, dtype = peak.device, len(draws), clean.dtype
+        device, n, dtype = peak.device, len(params), clean.dtype
         peak, clean = peak.float(), clean.float()  # whatever precision the network is trained in
-        draw = {key: torch.from_numpy(column).to(device) for key, column in vars(draws).items()}
-        size = _AT_ONCE if device.type == "cpu" else n
-        parts = [slice(start, start + size) for start in range(0, n, size)]
+        columns = {key: torch.from_numpy(column).to(device) for key, column in vars(params).items()}
+        size = _AT_ONCE if device.type == "cpu" else max(n, 1)
+        parts = [slice(start, start + size) for start in range(0, max(n, 1), size)]
         mel = torch.empty(n, self.spec.n_frames, self.spec.n_mels, device=device)
         for part in parts:
-            own = {key: column[part] for key, column in draw.items()}
-            mel[part] = self._changed(magnitude[part], peak[part], own, draws[part])
-        row = share = None
-        if n > 1 and (draws.share != 1).any():
-            mixed = torch.from_numpy(np.flatnonzero(draws.share != 1)).to(device)
-            row = torch.from_numpy(draws.partners if partner is None else partner).to(device)
-            mel, share = _mix(mel, mixed, draw["share"], row, peak > 0)
-        x = torch.cat([self._pictures(mel[part].transpose(1, 2), draws[part]) for part in parts])
-        if self.same_scale and draws.untouched.any():
-            untouched = torch.from_numpy(draws.untouched).to(x.device)
+            own = {key: column[part] for key, column in columns.items()}
+            mel[part] = self._changed(magnitude[part], peak[part], own, params[part])
+        row = weight = None
+        if n > 1 and (params.mix_weight != 1).any():
+            mixed = torch.from_numpy(np.flatnonzero(params.mix_weight != 1)).to(device)
+            row = torch.from_numpy(params.partners if partner is None else partner).to(device)
+            mel, weight = _mix(mel, mixed, columns["mix_weight"], row, peak > 0)
+        x = torch.cat([self._pictures(mel[part].transpose(1, 2), params[part]) for part in parts])
+        if self.same_scale and params.untouched.any():
+            untouched = torch.from_numpy(params.untouched).to(x.device)
             x = torch.where(untouched[:, None, None, None], clean, x)
-        if draws.mask_height.any():
-            x = x * _kept(draw["mask_height"], draw["mask_row"], self.spec.height)[:, None, :, None]
-        if draws.mask_width.any():
-            x = x * _kept(draw["mask_width"], draw["mask_column"], self.spec.width)[:, None, None]
-        return x.to(dtype), row, share
+        if params.freq_mask.any():
+            rows = _kept(columns["freq_mask"], columns["freq_mask_at"], self.spec.height)
+            x = x * rows[:, None, :, None]
+        if params.time_mask.any():
+            across = _kept(columns["time_mask"], columns["time_mask_at"], self.spec.width)
+            x = x * across[:, None, None]
+        return x.to(dtype), row, weight
 
     def _changed(
-        self, magnitude: Tensor, peak: Tensor, draw: dict[str, Tensor], draws: Draws
+        self, magnitude: Tensor, peak: Tensor, columns: dict[str, Tensor], params: AugmentParams
     ) -> Tensor:
         """Mel power (batch, T, n_mels) after all that concerns one clip alone."""
-        mel = self._mel(magnitude, peak, draw)
-        mel = self._in_time(mel, draw, torch.from_numpy(draws.warped).to(mel.device))
-        if draws.sigma.any():
-            noisy = torch.from_numpy(np.flatnonzero(draws.sigma)).to(mel.device)
-            louder = self.noise.add(mel[noisy], draw["sigma"][noisy], draw["noise_at"][noisy])
-            mel.index_copy_(0, noisy, louder)
+        mel = self._mel(magnitude, peak, columns)
+        mel = self._in_time(mel, columns, torch.from_numpy(params.warped).to(mel.device))
+        if params.noise_std.any():
+            noisy = torch.from_numpy(np.flatnonzero(params.noise_std)).to(mel.device)
+            std, place = columns["noise_std"][noisy], columns["noise_at"][noisy]
+            mel.index_copy_(0, noisy, self.noise.add(mel[noisy], std, place))
         return mel
 
-    def _mel(self, magnitude: Tensor, peak: Tensor, draw: dict[str, Tensor]) -> Tensor:
-        """Mel power (batch, T, n_mels) of the pitch-shifted, coloured, amplified sound."""
+    def _mel(self, magnitude: Tensor, peak: Tensor, columns: dict[str, Tensor]) -> Tensor:
+        """Mel power (batch, T, n_mels) of the pitch-shifted, equalised, amplified sound."""
         batch, n_bands, n_frames = magnitude.shape
         power = magnitude.float().square_()
         row = torch.arange(batch, device=power.device)[:, None, None] * n_bands
-        step = draw["pitch"] + len(self.pitch_index) // 2
-        decibels = draw["gain_db"][:, None] + draw["colour_db"] @ self.colours
+        step = columns["pitch"] + len(self.pitch_index) // 2
+        decibels = columns["gain_db"][:, None] + columns["eq_db"] @ self.eq_curves
         gain = peak.square()[:, None] * 10 ** (decibels / 10)
         mel = F.embedding_bag(
             (self.pitch_index[step] + row).flatten(0, 1),
@@ -153,16 +159,16 @@ class Augment(torch.nn.Module):
             mode="sum",
             per_sample_weights=(self.pitch_weight[step] * gain[..., None]).flatten(0, 1),
         )
-        return mel.view(batch, -1, n_frames).transpose(1, 2).contiguous()
+        return mel.view(batch, self.spec.n_mels, n_frames).transpose(1, 2).contiguous()
 
-    def _in_time(self, mel: Tensor, draw: dict[str, Tensor], warped: Tensor) -> Tensor:
+    def _in_time(self, mel: Tensor, columns: dict[str, Tensor], warped: Tensor) -> Tensor:
         """Mel power (batch, T, n_mels) read at the times t * rate, silent beyond the clip's end."""
         batch, n_frames, n_mels = mel.shape
         # Squeezed back into the picture, the stretch itself is gone and its smear remains.
-        rate = draw["rate"] if self.squeezed is None else torch.ones_like(draw["rate"])
+        rate = columns["rate"] if self.squeezed is None else torch.ones_like(columns["rate"])
         time = torch.arange(n_frames, device=mel.device) * rate[:, None]
         inside = time <= n_frames - 1
-        time = (time + draw["shift"][:, None] * n_frames) % n_frames
+        time = (time + columns["shift"][:, None] * n_frames) % n_frames
         reach = torch.where(warped, _SMEAR, 1.0)[:, None, None]
         frame = (time - _SMEAR).ceil()[..., None] + torch.arange(3, device=mel.device)
         weight = (reach - (frame - time[..., None]).abs()).clamp_min(0)
@@ -174,43 +180,43 @@ class Augment(torch.nn.Module):
         read = F.embedding_bag(frame.flatten(0, 1), table, mode="sum", per_sample_weights=weight)
         return read.view_as(mel)
 
-    def _pictures(self, mel: Tensor, draws: Draws) -> Tensor:
+    def _pictures(self, mel: Tensor, params: AugmentParams) -> Tensor:
         """Pictures (batch, 1, height, width) of mel power (batch, n_mels, T)."""
-        decibels = self.front_end.decibels(mel)
-        x = self.front_end.finish(decibels)
+        decibels = self.front_end.power_to_db(mel)
+        x = self.front_end.normalize_and_resize(decibels)
         if self.squeezed is not None:
-            stretched = torch.from_numpy(draws.rate != 1).to(x.device)
-            x[stretched] = self.squeezed.finish(decibels[stretched])
+            stretched = torch.from_numpy(params.rate != 1).to(x.device)
+            x[stretched] = self.squeezed.normalize_and_resize(decibels[stretched])
         return x
 
 
 def _pitch_taps(spec: FeatureSpec, semitones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mel filters of the bands for each pitch shift: bands and weights (steps, n_mels, taps)."""
-    filters = [
+    by_step = [
         np.add.reduceat(spec.mel_filters(2 ** (step / 12)), spec.edges[:-1], axis=1)
         for step in semitones
     ]
-    filters = np.stack(filters).astype(np.float32)
+    filters = np.stack(by_step).astype(np.float32)
     taps = (filters > 0).sum(axis=-1).max()
     index = np.argsort(filters <= 0, axis=-1, kind="stable")[..., :taps]
     return index, np.take_along_axis(filters, index, axis=-1)
 
 
 def _mix(
-    mel: Tensor, mixed: Tensor, share: Tensor, partner: Tensor, audible: Tensor
+    mel: Tensor, mixed: Tensor, weight: Tensor, partner: Tensor, audible: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Mix the rows `mixed` with their partners': mel power, the clips' own shares.
+    """Mix the rows `mixed` with their partners': mel power, the clips' own weights.
 
     Between-class learning (Tokozume et al., 2018): levels, of the loudest frame, are equalised,
-    then amplitudes added as share : 1 - share; of sounds without common phase, powers add. A silent
-    clip is not mixed, since nothing could make it heard.
+    then amplitudes added as weight : 1 - weight; of sounds without common phase, powers add. A
+    silent clip is not mixed, since nothing could make it heard.
     """
     level = mel.sum(2).amax(1) * audible
-    share = torch.where((level > 0) & (level[partner] > 0), share, 1.0)
-    other = (1 - share).square() / (share.square() + (1 - share).square())
+    weight = torch.where((level > 0) & (level[partner] > 0), weight, 1.0)
+    other = (1 - weight).square() / (weight.square() + (1 - weight).square())
     scale = other * level / level[partner].clamp_min(1e-30)
     foreign = mel[partner[mixed]].mul_(scale[mixed, None, None])
-    return mel.mul_((1 - other)[:, None, None]).index_add_(0, mixed, foreign), share
+    return mel.mul_((1 - other)[:, None, None]).index_add_(0, mixed, foreign), weight
 
 
 def _kept(size: Tensor, place: Tensor, n: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from esc50.audio.filters import area_weights
-from esc50.audio.sparse import RowSums
+from esc50.audio.sparse import SparseMatmul
 from esc50.audio.spec import FeatureSpec
 
 # power_to_db's floor under the logarithm
@@ -22,6 +22,8 @@ _FIXED_MEAN_DB, _FIXED_STD_DB = -55.0, 21.0
 class LogMel(torch.nn.Module):
     """Waveforms to standardised log-mel pictures, on the device it was moved to."""
 
+    window: torch.Tensor
+
     def __init__(self, spec: FeatureSpec) -> None:
         """Precompute the window and the sparse operators of `spec`."""
         super().__init__()
@@ -32,14 +34,14 @@ class LogMel(torch.nn.Module):
         across[:, :kept] = area_weights(spec.frames, spec.width)[:, :kept]
         bins = np.arange(len(spec.bin_hz))[None]
         inside = (spec.edges[:-1, None] <= bins) & (bins < spec.edges[1:, None])
-        self._mel = RowSums(spec.mel_filters())
-        self._bands = RowSums(inside / inside.sum(axis=1, keepdims=True))
-        self._across = RowSums(across)
-        self._down = RowSums(area_weights(spec.n_mels, spec.height))
+        self._mel = SparseMatmul(spec.mel_filters())
+        self._bands = SparseMatmul(inside / inside.sum(axis=1, keepdims=True))
+        self._across = SparseMatmul(across)
+        self._down = SparseMatmul(area_weights(spec.n_mels, spec.height))
         window = torch.hann_window(spec.n_fft, periodic=True, dtype=torch.float64).float()
         self.register_buffer("window", window, persistent=False)
 
-    def spectrum(self, waveform: torch.Tensor) -> torch.Tensor:
+    def stft(self, waveform: torch.Tensor) -> torch.Tensor:
         """Short-time Fourier transform of float32 (..., n_samples): complex64 (..., T, bins)."""
         half = self.spec.n_fft // 2
         padded = F.pad(waveform, (half, half))
@@ -52,14 +54,14 @@ class LogMel(torch.nn.Module):
         Frames are centred, the clip's ends padded with zeros (librosa's `pad_mode="constant"`).
         """
         # Squared in place and summed straight into the transposed layout: the fewest passes.
-        re, im = torch.view_as_real(self.spectrum(waveform)).square_().transpose(-3, -2).unbind(-1)
+        re, im = torch.view_as_real(self.stft(waveform)).square_().transpose(-3, -2).unbind(-1)
         return torch.add(re, im, out=torch.empty(re.shape, device=re.device))
 
     def mel(self, power: torch.Tensor) -> torch.Tensor:
         """Mel power spectrogram (..., n_mels, T) of a power spectrogram."""
         return self._mel(power)
 
-    def decibels(self, mel: torch.Tensor) -> torch.Tensor:
+    def power_to_db(self, mel: torch.Tensor) -> torch.Tensor:
         """`librosa.power_to_db(mel, ref=np.max, top_db=top_db)` of each clip: 0 dB at the most.
 
         Silence is 0 dB throughout, as with librosa.
@@ -70,7 +72,7 @@ class LogMel(torch.nn.Module):
         # The base-2 logarithm is the fastest.
         return mel.clamp(min=floor).div_(loudest).log2_().mul_(10 * math.log10(2))
 
-    def finish(self, db: torch.Tensor) -> torch.Tensor:
+    def normalize_and_resize(self, db: torch.Tensor) -> torch.Tensor:
         """Standardise, pad or cut to `frames`, area-interpolate (..., n_mels, T) decibels.
 
         Returns float32 (..., 1, height, width). Unless the scale is fixed, a constant clip
@@ -105,10 +107,10 @@ class LogMel(torch.nn.Module):
     @torch.no_grad()
     def features(self, waveform: torch.Tensor) -> torch.Tensor:
         """Picture (..., 1, height, width) float32 of float32 (..., n_samples)."""
-        return self.finish(self.decibels(self.mel(self.power(waveform))))
+        return self.normalize_and_resize(self.power_to_db(self.mel(self.power(waveform))))
 
     @torch.no_grad()
-    def analyse(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Picture, banded magnitude and its scale, from one Fourier transform: for the cache."""
         power = self.power(waveform)
-        return self.finish(self.decibels(self.mel(power))), *self.bands(power)
+        return self.normalize_and_resize(self.power_to_db(self.mel(power))), *self.bands(power)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from esc50.audio.logmel import LogMel
-from esc50.audio.sparse import RowSums
+from esc50.audio.sparse import SparseMatmul
 from esc50.audio.spec import FeatureSpec
 
 _BANK_SECONDS = 20.0
@@ -26,13 +26,16 @@ class NoiseBank(torch.nn.Module):
     noise, it is correlated from frame to frame and from filter to filter as it should be.
     """
 
+    power: Tensor
+    cross: Tensor
+
     def __init__(self, spec: FeatureSpec, front_end: LogMel) -> None:
         """Analyse the bank's noise, the same at every start."""
         super().__init__()
         generator = torch.Generator().manual_seed(_SEED)
         n_frames = math.ceil(_BANK_SECONDS * spec.sample_rate / spec.hop_length)
         n_samples = spec.n_fft + n_frames * spec.hop_length
-        spectrum = front_end.spectrum(torch.randn(n_samples, generator=generator))
+        spectrum = front_end.stft(torch.randn(n_samples, generator=generator))
         skipped = spec.n_fft // spec.hop_length + 1  # frames that reach into the padding
         spectrum = spectrum[skipped:-skipped]
         frames, bins = (torch.arange(size, dtype=torch.float64) for size in spectrum.shape)
@@ -40,24 +43,24 @@ class NoiseBank(torch.nn.Module):
         turns = bins * (frames[:, None] * spec.hop_length / spec.n_fft + 0.5)
         tone = torch.polar(torch.ones_like(turns), 2 * math.pi * (turns % 1)).to(torch.complex64)
         in_phase = (spectrum * tone.conj()).real.T.contiguous()
-        filters = RowSums(spec.mel_filters())
+        filters = SparseMatmul(spec.mel_filters())
         weight = filters(torch.ones(len(bins), 1)).clamp_min(1e-12)
         power = filters(spectrum.abs().square().T.contiguous()).T.contiguous()
         cross = (2 * filters(in_phase) / weight.sqrt()).T.contiguous()
         self.register_buffer("power", power, persistent=False)
         self.register_buffer("cross", cross, persistent=False)
 
-    def add(self, mel: Tensor, sigma: Tensor, at: Tensor) -> Tensor:
+    def add(self, mel: Tensor, std: Tensor, at: Tensor) -> Tensor:
         """Mel power (batch, T, n_mels) with noise.
 
         Args:
             mel: mel power (batch, T, n_mels) of sound with full scale 1.
-            sigma: (batch,) standard deviation of the noise's samples.
+            std: (batch,) standard deviation of the noise's samples.
             at: (batch,) place in the bank, 0..1.
         """
         first = (at * len(self.power)).long()
         rows = (first[:, None] + torch.arange(mel.shape[1], device=mel.device)) % len(self.power)
-        sigma = sigma[:, None, None]
+        std = std[:, None, None]
         change = F.embedding(rows, self.cross).mul_(mel.sqrt())
-        change.addcmul_(F.embedding(rows, self.power), sigma)
-        return change.mul_(sigma).add_(mel)
+        change.addcmul_(F.embedding(rows, self.power), std)
+        return change.mul_(std).add_(mel)

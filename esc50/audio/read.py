@@ -3,7 +3,7 @@
 import hashlib
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 
@@ -137,7 +137,7 @@ def _check_complete(path: Path, file: BinaryIO) -> None:
         raise UserError(f"{path} is truncated: the file ends before its sound does.")
 
 
-def _chunk_fits(file: BinaryIO, size: int, name: bytes, order: str) -> bool:
+def _chunk_fits(file: BinaryIO, size: int, name: bytes, order: Literal["little", "big"]) -> bool:
     """Whether the chunk that holds the samples ends within the file."""
     position = 12
     while position + 8 <= size:

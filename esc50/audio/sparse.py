@@ -5,12 +5,16 @@ import torch
 from torch.nn import functional as F
 
 
-class RowSums(torch.nn.Module):
+class SparseMatmul(torch.nn.Module):
     """A sparse matrix applied from the left: each output row is a weighted sum of input rows.
 
     It runs as one `embedding_bag`, which for the handful of entries a row of these operators has
     is some twenty times faster than the dense product, on the processor as on a GPU.
     """
+
+    index: torch.Tensor
+    offset: torch.Tensor
+    weight: torch.Tensor
 
     def __init__(self, matrix: np.ndarray) -> None:
         """Take the dense (rows_out, rows_in) `matrix`; its zeros are dropped."""
@@ -29,7 +33,7 @@ class RowSums(torch.nn.Module):
         batch, table = x.shape[:-2], x.reshape(-1, x.shape[-1])
         copies = table.shape[0] // self.rows_in
         index, offset, weight = self.index, self.offset, self.weight
-        if copies > 1:
+        if copies != 1:  # none, of an empty batch
             copy = torch.arange(copies, device=x.device)[:, None]
             index = (index + copy * self.rows_in).view(-1)
             offset = (offset + copy * len(self.index)).view(-1)

@@ -1,78 +1,60 @@
 """What the features are: rate, window, filters, size. Known before torch is needed."""
 
-import math
-from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from esc50.audio.bounds import check_bounds
 from esc50.audio.filters import band_edges, mel_filters, mel_points
-from esc50.errors import UserError
+from esc50.config.settings import Settings
+
+Size = Annotated[int, Field(ge=1)]
 
 
-@dataclass(frozen=True)
-class FeatureSpec:
-    """What shapes the network's input: the keys of conf/features/, nothing else.
+class FeatureSpec(Settings):
+    """What shapes the network's input: the keys of conf/features/, nothing else."""
 
-    Raises UserError where a number is out of its bounds or the numbers do not go together.
-    """
+    sample_rate: Annotated[int, Field(ge=1000, le=768_000)] = 44100
+    seconds: Annotated[float, Field(ge=0.05, le=3600)] = 5.0
+    n_fft: Annotated[int, Field(ge=16, le=2**17)] = 2048
+    hop_length: Annotated[int, Field(ge=1, le=2**17)] = 512
+    n_mels: Annotated[int, Field(ge=1, le=4096)] = 128
+    fmin: Annotated[float, Field(ge=0)] = 0.0
+    fmax: Annotated[float, Field(ge=0)] | None = None
+    top_db: Annotated[float, Field(ge=1e-3)] = 80.0
+    frames: Size = 500
+    height: Size = 128
+    width: Size = 128
+    standardise: Literal["clip", "fixed", "minmax"] = "clip"
+    bands_per_mel: Size = 2
+    repeat_below: Annotated[float, Field(ge=1)] | None = None
 
-    sample_rate: int = 44100
-    seconds: float = 5.0
-    n_fft: int = 2048
-    hop_length: int = 512
-    n_mels: int = 128
-    fmin: float = 0.0
-    fmax: float | None = None
-    top_db: float = 80.0
-    frames: int = 500
-    height: int = 128
-    width: int = 128
-    standardise: str = "clip"
-    bands_per_mel: int = 2
-    repeat_below: float | None = None
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_numbers(cls, values: dict[str, Any]) -> dict[str, Any]:
+        # NumPy's numbers are numbers, whatever pydantic's strictness makes of them.
+        return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
 
-    def __post_init__(self) -> None:
-        """Refuse what would give no or wrong numbers."""
-        check_bounds(
-            "features",
-            self,
-            sample_rate=(1000, 768_000),
-            seconds=(0.05, 3600),
-            n_fft=(16, 2**17),
-            hop_length=(1, 2**17),
-            n_mels=(1, 4096),
-            fmin=(0, math.inf),
-            top_db=(1e-3, math.inf),
-            frames=(1, math.inf),
-            height=(1, math.inf),
-            width=(1, math.inf),
-            bands_per_mel=(1, math.inf),
-        )
-        if self.fmax is not None:
-            check_bounds("features", self, fmax=(0, math.inf))
-        if self.repeat_below is not None:
-            check_bounds("features", self, repeat_below=(1, math.inf))
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
         if self.hop_length > self.n_fft:
-            raise UserError(
+            raise ValueError(
                 f"features.hop_length={self.hop_length} skips samples between windows of"
                 f" features.n_fft={self.n_fft}: choose a hop of at most n_fft"
             )
         if not self.fmin < self.fmax_hz <= self.sample_rate / 2:
-            raise UserError(
-                f"features.fmin={self.fmin} and features.fmax={self.fmax} Hz must satisfy"
+            fmax = "null" if self.fmax is None else self.fmax
+            raise ValueError(
+                f"features.fmin={self.fmin} and features.fmax={fmax} Hz must satisfy"
                 f" fmin < fmax <= sample_rate / 2 = {self.sample_rate / 2:g} Hz"
             )
         if self.width > self.frames or self.height > self.n_mels:
-            raise UserError(
+            raise ValueError(
                 f"features.height={self.height} and features.width={self.width} must not exceed"
                 f" features.n_mels={self.n_mels} and features.frames={self.frames}:"
                 " area interpolation only makes a picture smaller"
             )
-        if self.standardise not in ("clip", "fixed", "minmax"):
-            raise UserError(
-                f"features.standardise must be clip, fixed or minmax, not {self.standardise}"
-            )
+        return self
 
     @property
     def fmax_hz(self) -> float:

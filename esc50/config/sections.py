@@ -1,8 +1,10 @@
 """Typed settings of the sections that belong to no room: the top level, trainer, optimizer."""
 
-from typing import Annotated, Literal
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from esc50.config.settings import Settings
 
@@ -57,6 +59,31 @@ class TrainerSettings(Settings):
     enable_progress_bar: bool
     enable_model_summary: bool
     profiler: Literal["simple", "advanced", "pytorch"] | None
+
+
+def _as_text(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+FolderPath = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
+
+
+class DataSettings(Settings):
+    """The keys of every `data` section that are not the data set's own."""
+
+    cache_dir: FolderPath
+    workers: FromOne | None = None
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> Self:
+        """Pick them out of a section. Raises UserError where one is wrong."""
+        return cls.parse("data", {key: section[key] for key in cls.model_fields if key in section})
+
+    @classmethod
+    def without(cls, section: Mapping[str, Any]) -> dict[str, Any]:
+        """Pick the others: what the data set itself is made of."""
+        # ??? stands for a value that must be given.
+        return {k: v for k, v in section.items() if k not in cls.model_fields and v != "???"}
 
 
 class ModelSettings(Settings):

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from esc50.errors import UserError
 
@@ -18,29 +18,28 @@ def locate(section: str, target: object) -> Callable[..., Any]:
     Raises:
         UserError: there is none, naming the key and why.
     """
-    key = f"{section}._target_={target}"
-    if not isinstance(target, str) or "." not in target:
-        raise UserError(f"{key} is invalid: it takes the dotted name of a class or a function")
+    key = f"{section}._target_={'null' if target is None else target}"
+    if not isinstance(target, str) or "." not in target.strip("."):
+        raise UserError(f"{key} is invalid: it takes a class or a function, as package.module.Name")
     parts = target.split(".")
-    found: Any = None
     for length in range(len(parts) - 1, 0, -1):
-        module = ".".join(parts[:length])
         try:
-            found = import_module(module)
+            found: Any = import_module(".".join(parts[:length]))
         except ModuleNotFoundError as error:
-            if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-                continue  # a class in a module, or no such module
-            raise UserError(f"{key} cannot be imported: {error}") from None
+            missing = str(error.name)
+            if length > 1 and ".".join(parts[:length]).startswith(missing):
+                continue  # a class within a module, perhaps
+            raise UserError(f"{key} is invalid: {error}") from None
         except Exception as error:  # a user's own module may fail in any way
-            raise UserError(f"{key} cannot be imported: {error}") from error
+            raise UserError(f"{key} cannot be imported: {type(error).__name__}: {error}") from error
         break
-    if found is None:
-        raise UserError(f"{key} cannot be imported: there is no module named {parts[0]}")
     for name in parts[length:]:
-        found = getattr(found, name, None)
+        if not hasattr(found, name):
+            raise UserError(f"{key} is invalid: {found.__name__} has no attribute {name!r}")
+        found = getattr(found, name)
     if not callable(found):
-        raise UserError(f"{key} cannot be imported: {module} has no class or function of that name")
-    return found
+        raise UserError(f"{key} is invalid: it names something else than a class or a function")
+    return cast(Callable[..., Any], found)
 
 
 def check_target(section: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:

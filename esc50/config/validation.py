@@ -12,12 +12,19 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from esc50.config.choices import CONF, renamed
-from esc50.config.sections import ModelSettings, OptimizerSettings, RunSettings, TrainerSettings
+from esc50.config.sections import (
+    DataSettings,
+    ModelSettings,
+    OptimizerSettings,
+    RunSettings,
+    TrainerSettings,
+)
 from esc50.config.settings import Settings
 from esc50.config.targets import locate
 from esc50.errors import UserError
 
 GROUPS = "data split features augment model optimizer scheduler trainer callbacks logger".split()
+TYPED = ("data", "split", "features", "augment")
 RECIPES = ("experiment", "sweep", "debug")  # groups that set keys of the others, and own none
 
 
@@ -32,15 +39,14 @@ def check(cfg: DictConfig) -> None:
         values: Any = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(f"config: {str(error).splitlines()[0]}") from None
-    missing = next(iter(OmegaConf.missing_keys(cfg)), None)
-    if missing:
-        raise UserError(f"{missing} has no value: give it as {missing}=...")
     run = RunSettings.parse("", {key: values[key] for key in values if key not in GROUPS})
     for name, settings in (("trainer", TrainerSettings), ("optimizer", OptimizerSettings)):
         settings.parse(name, values[name])
     if str(values["model"].get("_target_")).startswith("esc50."):
         ModelSettings.parse("model", values["model"])
-    for name in ("data", "split", "features", "augment"):
+    DataSettings.of(values["data"])
+    _check_settings("data", DataSettings.without(values["data"]))
+    for name in ("split", "features", "augment"):
         _check_settings(name, values[name])
     if run.monitor.startswith("test/"):
         raise UserError(
@@ -101,6 +107,8 @@ def _check_keys(cfg: DictConfig) -> None:
     for key in _unknown(cfg, declared):
         if sentence := renamed(key):
             raise UserError(sentence)
+        if key.partition(".")[0] in TYPED:  # what reads the section knows its keys
+            continue
         section = OmegaConf.select(declared, key.rpartition(".")[0]) or {}
         builds = "." in key and section.get("_target_")
         if not (builds and any(f"{key}.".startswith(f"{name}.") for name in added)):

@@ -144,19 +144,19 @@ def audit_split(
     for one, other in SIDES:
         items = (getattr(split, one), getattr(split, other))
         crossings += _shared_clips(table, split, (one, other), items)
-        clips = tuple(np.unique(split.clip_of[side]) for side in items)
+        clips = (np.unique(split.clip_of[items[0]]), np.unique(split.clip_of[items[1]]))
         crossings += _shared_names("source", table, table.sources, (one, other), clips)
         if digests is not None:
             names = np.asarray(digests)
             crossings += _shared_names("duplicate", table, names, (one, other), clips)
         if logmels is not None:
             crossings += _near(table, logmels, (one, other), clips)
-    if seen is not None:
+    if seen is not None and digests is not None:
         crossings += _seen_before(table, split, digests, seen)
     checked = ["clips", "copies", "sources"]
     checked += ["exact duplicates"] if digests is not None else []
     checked += ["near-duplicates"] if logmels is not None else []
-    checked += [WEIGHTS] if seen is not None else []
+    checked += [WEIGHTS] if seen is not None and digests is not None else []
     return Audit(tuple(crossings), len(split.test), tuple(checked))
 
 

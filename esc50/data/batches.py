@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch.utils.data import Dataset, Sampler
 
 DRAW_ORDER = 13  # keeps this stream of random numbers apart from the data module's
 
-Batch = dict[str, Tensor]
+Batch = dict[str, Any]  # tensors, and of several processes the float `weight`
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class DistributedBatchSampler(Sampler[RankBatch]):
 
     def __init__(
         self,
-        order: Sequence[int] | Sampler[int],
+        order: "Sequence[int] | EpochShuffle",
         batch_size: int,
         rank: int = 0,
         world: int = 1,
@@ -101,7 +102,7 @@ class EpochShuffle(Sampler[int]):
         yield from rng.permutation(self.n).tolist()
 
 
-class FeatureDataset(Dataset):
+class FeatureDataset(Dataset[Batch]):
     """One side of the split; hands out whole batches, gathered without Python a clip.
 
     The arrays may lie in a memory map or on a GPU; a batch is made where they are.
@@ -125,7 +126,7 @@ class FeatureDataset(Dataset):
             batch["partner"] = torch.from_numpy(share.partner)
         return batch
 
-    def gather(self, positions: Sequence[int]) -> Batch:
+    def gather(self, positions: Sequence[int] | np.ndarray) -> Batch:
         """Gather a batch: item (batch,), y (batch,), x (batch, 1, height, width), and spectra."""
         items = self.items[torch.as_tensor(positions)]
         n_clips = len(self.clips["logmel"])
@@ -133,7 +134,7 @@ class FeatureDataset(Dataset):
         clips = items.where(~of_copy, 0)
         batch = {name: rows(array, clips) for name, array in self.clips.items()}
         batch["x"] = batch.pop("logmel")
-        if of_copy.any():
+        if self.copies is not None and of_copy.any():
             batch["x"][of_copy.to(batch["x"].device)] = rows(self.copies, items[of_copy] - n_clips)
         return batch | {"item": items, "y": rows(self.targets, items)}
 

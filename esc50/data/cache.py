@@ -14,7 +14,9 @@ import sys
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import AcquireReturnProxy, FileLock, Timeout
@@ -38,7 +40,9 @@ class RowWriter:
 
     def __init__(self, folder: Path, arrays: Shapes):
         """Create one file an array, at its full size, so that a full disk shows at once."""
-        self._files, self._starts, self._shapes = {}, {}, arrays
+        self._shapes = arrays
+        self._files: dict[str, FileIO] = {}
+        self._starts: dict[str, int] = {}
         for name, (shape, dtype) in arrays.items():
             file = (folder / f"{name}.npy").open("wb", buffering=0)
             header = {"descr": dtype, "fortran_order": False, "shape": shape}
@@ -53,7 +57,7 @@ class RowWriter:
         for name, value in values.items():
             shape, dtype = self._shapes[name]
             stride = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
-            data = memoryview(np.ascontiguousarray(value, dtype=dtype)).cast("B")
+            data = np.ascontiguousarray(value, dtype=dtype).data.cast("B")
             at = self._starts[name] + row * stride
             while data:  # a nearly full disk may take part of it
                 written = os.pwrite(self._files[name].fileno(), data, at)
@@ -109,7 +113,8 @@ def open_or_build(
 def clip_digests(paths: list[Path], cache_dir: Path) -> list[str]:
     """Digest each file's bytes; files with unchanged size and time are not read again."""
     memo_path = Path(cache_dir) / "digests" / f"{_hash(str(paths[0].parent.resolve()))}.json"
-    memo = _read_json(memo_path) or {}
+    memo = _read_json(memo_path)
+    memo = memo if isinstance(memo, dict) else {}
     stamps = {path: _stamp(path) for path in paths}
     digests = {
         path: entry[1]
@@ -217,7 +222,7 @@ def _hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _read_json(path: Path) -> object | None:
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

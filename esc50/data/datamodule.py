@@ -1,29 +1,30 @@
 """The LightningDataModule: table -> split -> cached features -> batches -> augmentation."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from esc50.audio.augment import Augment
-from esc50.audio.augment_params import Draws
+from esc50.audio.augment_params import AugmentParams, make_recipe
 from esc50.audio.spec import FeatureSpec
 from esc50.data.audit import Audit, Seen, audit_split
 from esc50.data.batches import Batch, DistributedBatchSampler, EpochShuffle, FeatureDataset, rows
 from esc50.data.cache import clip_digests
-from esc50.data.datasets import open_clips
+from esc50.data.datasets import DataSettings, make_dataset, open_clips
 from esc50.data.features import clip_features, copy_features
-from esc50.data.split import Split, draw_split
+from esc50.data.prepared import Prepared
+from esc50.data.split import Split, SplitSettings, draw_split
 from esc50.data.table import ClipTable
 from esc50.errors import UserError
 
-RESIDENT_SHARE = 0.25  # of a GPU's free memory that the features may fill; the rest is training's
 DRAW_COPIES, DRAW_EPOCH = 11, 12  # keep the streams of random numbers apart
 
 
@@ -31,39 +32,111 @@ class ESC50DataModule(pl.LightningDataModule):
     """Clips of any data set in ESC-50 layout as batches of log-mels.
 
     Batches are dictionaries: x float32 (batch, 1, height, width), y int64 (batch,), item int64
-    (batch,); with mixing also y_mix int64 (batch,) and share float32 (batch,), that of y.
+    (batch,); with mixing also y_mix int64 (batch,) and mix_weight float32 (batch,), that of y.
     Validation and test read clean features only. Of the processes that a trainer runs on, each
     gets its share of every batch, with `weight`, a float, by which its mean loss is to be
     multiplied for the mean over the processes to be that over the batch; what training sees is the
     same on any number of processes.
+
+    A trainer augments each training batch by the hook `on_after_batch_transfer`. Without one there
+    is one process, the epoch is the first, and the hook is yours to call:
+
+        for batch in data.train_dataloader():
+            batch = data.on_after_batch_transfer(batch)
     """
 
     def __init__(
-        self, data: dict, split: dict, features: dict, augment: dict, batch_size: int, seed: int
+        self,
+        data: Mapping[str, Any],
+        split: Mapping[str, Any],
+        features: Mapping[str, Any],
+        augment: Mapping[str, Any],
+        batch_size: int,
+        seed: int,
     ):
-        """Take the config's sections as plain dictionaries."""
+        """Take the config's sections as plain dictionaries. Raises UserError for wrong keys."""
         super().__init__()
-        self.data, self.split_config, self.batch_size, self.seed = data, split, batch_size, seed
-        self.spec = FeatureSpec(**features)
-        self.augment_config = augment
-        self.table: ClipTable | None = None
-        self.digests: list[str] = []
-        self.split: Split | None = None
-        self.audit: Audit | None = None
+        self.dataset, self.storage = make_dataset(data), DataSettings.of(data)
+        self.split_settings = SplitSettings.parse("split", split)
+        self.spec = FeatureSpec.parse("features", features)
+        self.recipe = make_recipe(augment)
+        self.batch_size, self.seed = batch_size, seed
         self.seen_before: Seen | None = None  # by the weights that training starts from
+        self._sampled: tuple[int, AugmentParams] | None = None  # of the latest epoch
 
-    def open_table(self) -> None:
-        """Fetch or make the clips, read their table, digest their audio. Needs no features."""
-        if self.table is None:
-            self.table = open_clips(self.data)
-            self.digests = clip_digests(self.table.paths, Path(self.data["cache_dir"]))
+    @cached_property
+    def table(self) -> ClipTable:
+        """The clips, fetched or made when they are first asked for."""
+        return open_clips(self.dataset)
+
+    @cached_property
+    def digests(self) -> list[str]:
+        """Digest of each clip's audio."""
+        return clip_digests(self.table.paths, Path(self.storage.cache_dir))
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """Features, split, copies and audit, made when they are first asked for."""
+        cache_dir, workers = Path(self.storage.cache_dir), self.storage.workers
+        arrays = clip_features(self.table, self.spec, self.digests, cache_dir, workers)
+        n, augment = len(self.table), Augment(self.spec, self.recipe)
+        rng = np.random.default_rng([self.seed, DRAW_COPIES])
+        clip_of_copy, params = self.recipe.sample_copies(n, rng)
+        drawn = draw_split(self.table, self.split_settings, self.seed, clip_of_copy)
+        split, used = drawn.without_unused_copies(n)
+        copies = None
+        if used.size:
+            copies = self._render_copies(arrays, augment, params[used], clip_of_copy[used], used)
+        return Prepared(
+            split,
+            audit_split(self.table, split, self.digests, arrays["logmel"], self.seen_before),
+            {name: torch.from_numpy(array) for name, array in arrays.items()},
+            copies,
+            torch.from_numpy(self.table.targets[split.clip_of]),
+            augment,
+        )
+
+    def _render_copies(
+        self,
+        arrays: dict[str, np.ndarray],
+        augment: Augment,
+        params: AugmentParams,
+        clip_of_copy: np.ndarray,
+        used: np.ndarray,
+    ) -> Tensor:
+        parts = {
+            "seed": self.seed,
+            "augment": [type(self.recipe).__name__, self.recipe.model_dump()],
+            "copies": used.tolist(),
+            "features": self.spec.model_dump(),
+            "digests": self.digests,
+        }
+        cache_dir = Path(self.storage.cache_dir)
+        return torch.from_numpy(
+            copy_features(arrays, augment, params, clip_of_copy, parts, cache_dir)
+        )
+
+    @property
+    def split(self) -> Split:
+        """Items on each side."""
+        return self.prepared.split
+
+    @property
+    def audit(self) -> Audit:
+        """What lies on both sides of the split."""
+        return self.prepared.audit
+
+    @property
+    def clips(self) -> dict[str, Tensor]:
+        """Arrays of the clips: logmel, magnitude, peak."""
+        return self.prepared.clips
 
     @property
     def digest(self) -> str:
         """Identify the clips, their names, classes and folds: 16 hexadecimal digits."""
         table = self.table
-        rows = zip(table.filenames, self.digests, table.labels, table.folds, strict=True)
-        text = "\n".join(" ".join(map(str, row)) for row in rows)
+        lines = zip(table.filenames, self.digests, table.labels, table.folds, strict=True)
+        text = "\n".join(" ".join(map(str, line)) for line in lines)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property
@@ -71,70 +144,54 @@ class ESC50DataModule(pl.LightningDataModule):
         """What weights trained on these data have seen, with all that they had seen before."""
         return Seen.by(self.split, self.digests) | (self.seen_before or Seen())
 
+    def open_table(self) -> None:
+        """Fetch or make the clips, read their table, digest their audio. Needs no features."""
+        _ = self.digests
+
     def prepare_data(self) -> None:
         """Fill the cache, on one process a machine, before the others open it."""
         self.setup()
 
     def setup(self, stage: str | None = None) -> None:
         """Open features, draw copies and split, audit; the second call finds all done."""
-        if self.audit is not None:
-            return
-        self.open_table()
-        cache_dir, n = Path(self.data["cache_dir"]), len(self.table)
-        arrays = clip_features(self.table, self.spec, self.digests, cache_dir, self.data["workers"])
-        self.augment = Augment(self.spec, **self.augment_config)
-        rng = np.random.default_rng([self.seed, DRAW_COPIES])
-        clip_of_copy, draws = self.augment.draw_copies(n, rng)
-        settings = {"seed": self.seed, **self.split_config}
-        split = draw_split(self.table, clip_of_copy=clip_of_copy, **settings)
-        self.split, used = split.without_unused_copies(n)
-        self.copies = None
-        if used.size:
-            parts = {"seed": self.seed, "augment": self.augment_config, "copies": used.tolist()}
-            parts |= {"features": asdict(self.spec), "digests": self.digests}
-            rendered = copy_features(
-                arrays, self.augment, draws[used], clip_of_copy[used], parts, cache_dir
-            )
-            self.copies = torch.from_numpy(rendered)
-        self.clips = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        self.targets = torch.from_numpy(self.table.targets[self.split.clip_of])
-        self._draws = (-1, None)
-        self.audit = audit_split(
-            self.table, self.split, self.digests, arrays["logmel"], self.seen_before
-        )
+        _ = self.prepared
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> DataLoader[Batch]:
         """Training items, in a new order every epoch.
 
         On several processes, a last batch of fewer items than processes is left out: batch norm
         can do nothing with an empty share.
         """
-        n, world = len(self.split.train), self.trainer.world_size
+        n, world = len(self.split.train), self._world_size
         if n < world:
             raise UserError(
                 f"{n} training items are too few for {world} processes: set a lower trainer.devices"
             )
-        order = EpochShuffle(n, self.seed, lambda: self.trainer.current_epoch)
-        if self.trainer.overfit_batches:
+        order: Sequence[int] | EpochShuffle = EpochShuffle(n, self.seed, lambda: self._epoch)
+        if getattr(self.trainer, "overfit_batches", 0):
             order = range(n)
-        partners = self._partners if self.augment.online and world > 1 else None
-        return self._loader(self.split.train, order, self.augment.online, world, partners)
+        online = self.recipe.online
+        partners = self._partners if online and world > 1 else None
+        return self._loader(self.split.train, order, online, world, partners)
 
-    def val_dataloader(self) -> DataLoader | list:
+    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
         """Validation items; none under `literature`."""
         n = len(self.split.val)
         return self._loader(self.split.val, range(n)) if n else []
 
-    def test_dataloader(self) -> DataLoader:
+    def test_dataloader(self) -> DataLoader[Batch]:
         """Test clips."""
         return self._loader(self.split.test, range(len(self.split.test)))
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Augment a training batch on its own device; others pass as they are."""
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int = 0) -> Batch:
+        """Augment a training batch on its own device; others pass as they are.
+
+        Lightning calls this hook; without a trainer, call it on each batch yourself.
+        """
         if "magnitude" in batch:
-            batch = self._augmented(batch, self._epoch_draws())
+            batch = self._augmented(batch, self._epoch_params())
             # Of clips rotated at random, the same columns of all are a random part of each.
-            batch["x"] = batch["x"][..., : self.augment.columns]
+            batch["x"] = batch["x"][..., : self.prepared.augment.columns]
         return batch
 
     def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
@@ -142,54 +199,62 @@ class ESC50DataModule(pl.LightningDataModule):
 
         The second is None where nothing is augmented.
         """
-        train, n_clips = self.split.train, len(self.table)
-        clips = train[train < n_clips]
-        if self.copies is not None:
-            clips = clips[np.isin(clips, self.split.clip_of[n_clips:])]
+        split, copies, n_clips = self.split, self.prepared.copies, len(self.table)
+        clips = split.train[split.train < n_clips]
+        if copies is not None:
+            clips = clips[np.isin(clips, split.clip_of[n_clips:])]
         clips = clips[:: max(1, len(clips) // n)][:n]
         before = rows(self.clips["logmel"], torch.from_numpy(clips))
-        if self.augment.online:
-            items = FeatureDataset(clips, self.clips, None, self.targets)
+        if self.recipe.online:
+            items = FeatureDataset(clips, self.clips, None, self.prepared.targets)
             rng = np.random.default_rng([self.seed, 0, DRAW_EPOCH])
             batch = items.gather(range(len(clips)))
-            return before, self._augmented(batch, self.augment.draw(n_clips, rng))["x"]
-        if self.copies is None:
+            return before, self._augmented(batch, self.recipe.sample_params(n_clips, rng))["x"]
+        if copies is None:
             return before, None
-        source = self.split.clip_of[n_clips:]
-        copies = [int(np.argmax(source == clip)) for clip in clips]
-        return before, rows(self.copies, torch.tensor(copies))
+        source = split.clip_of[n_clips:]
+        first = [int(np.argmax(source == clip)) for clip in clips]
+        return before, rows(copies, torch.tensor(first))
 
-    def _epoch_draws(self) -> Draws:
-        """What to do to each clip: one draw a clip and epoch, whatever the batches and devices."""
-        epoch = self.trainer.current_epoch
-        if self._draws[0] != epoch:
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
+
+    @property
+    def _epoch(self) -> int:
+        return self.trainer.current_epoch if self.trainer else 0
+
+    def _epoch_params(self) -> AugmentParams:
+        """What to do to each clip: one row a clip and epoch, whatever the batches and devices."""
+        epoch, epochs = self._epoch, self.trainer and self.trainer.max_epochs
+        if self._sampled is None or self._sampled[0] != epoch:
             rng = np.random.default_rng([self.seed, epoch, DRAW_EPOCH])
-            done = epoch / self.trainer.max_epochs
-            self._draws = (epoch, self.augment.draw(len(self.table), rng, done))
-        return self._draws[1]
+            done = epoch / (epochs or 1)
+            self._sampled = (epoch, self.recipe.sample_params(len(self.table), rng, done))
+        return self._sampled[1]
 
     def _partners(self, positions: np.ndarray) -> np.ndarray:
         """Row of a training batch of what each of its clips is mixed with, or its own."""
-        draws = self._epoch_draws()[self.split.train[positions]]
-        return np.where(draws.share != 1, draws.partners, np.arange(len(draws)))
+        params = self._epoch_params()[self.split.train[positions]]
+        return np.where(params.mix_weight != 1, params.partners, np.arange(len(params)))
 
-    def _augmented(self, batch: Batch, draws: Draws) -> Batch:
-        augment = self.augment.to(batch["x"].device)
-        own, partner = draws[batch["item"].cpu().numpy()], None
+    def _augmented(self, batch: Batch, params: AugmentParams) -> Batch:
+        augment = self.prepared.augment.to(batch["x"].device)
+        own, rows_here = params[batch["item"].cpu().numpy()], None
         n = len(own)
         if "partner" in batch:
             n = len(batch["partner"])
-            own.share[n:] = 1  # guests are there to be mixed in as they are
-            partner = np.pad(batch["partner"].cpu().numpy(), (0, len(own) - n))
-        x, partner, share = augment.render_mixed(
-            batch["magnitude"], batch["peak"], batch["x"], own, partner
+            own.mix_weight[n:] = 1  # guests are there to be mixed in as they are
+            rows_here = np.pad(batch["partner"].cpu().numpy(), (0, len(own) - n))
+        x, partner, weight = augment.apply_params(
+            batch["magnitude"], batch["peak"], batch["x"], own, rows_here
         )
         kept = {"item": batch["item"][:n], "x": x[:n], "y": batch["y"][:n]}
         if "weight" in batch:
             kept["weight"] = batch["weight"]
-        if partner is None:
+        if partner is None or weight is None:
             return kept
-        return kept | {"y_mix": batch["y"][partner][:n], "share": share[:n]}
+        return kept | {"y_mix": batch["y"][partner][:n], "mix_weight": weight[:n]}
 
     def _loader(
         self,
@@ -198,22 +263,18 @@ class ESC50DataModule(pl.LightningDataModule):
         spectra: bool = False,
         least: int = 1,
         partners: Callable[[np.ndarray], np.ndarray] | None = None,
-    ) -> DataLoader:
-        rank, world = self.trainer.global_rank, self.trainer.world_size
-        clips = self.clips if spectra else {"logmel": self.clips["logmel"]}
-        copies, targets = self.copies, self.targets
-        device = self.trainer.strategy.root_device
-        streamed = device.type == "cuda"
-        if streamed and _bytes(*clips.values(), copies) < RESIDENT_SHARE * _free(device):
-            clips = {name: array.to(device) for name, array in clips.items()}
-            copies, targets = copies if copies is None else copies.to(device), targets.to(device)
-            streamed = False
+    ) -> DataLoader[Batch]:
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        dataset = self.prepared.dataset(items, spectra, device)
+        streamed = device.type == "cuda" and not dataset.targets.is_cuda
+        rank = self.trainer.global_rank if self.trainer else 0
+        batches: Sampler[Any] = DistributedBatchSampler(
+            order, self.batch_size, rank, self._world_size, least, partners
+        )
         # On a CPU a gather takes a hundredth of the step: workers would cost more than they save.
         return DataLoader(
-            FeatureDataset(items, clips, copies, targets),
-            batch_sampler=DistributedBatchSampler(
-                order, self.batch_size, rank, world, least, partners
-            ),
+            dataset,
+            batch_sampler=batches,
             collate_fn=_as_it_is,
             num_workers=2 if streamed else 0,
             persistent_workers=streamed,
@@ -221,13 +282,5 @@ class ESC50DataModule(pl.LightningDataModule):
         )
 
 
-def _bytes(*arrays: Tensor | None) -> int:
-    return sum(array.nbytes for array in arrays if array is not None)
-
-
-def _free(device: torch.device) -> int:
-    return torch.cuda.mem_get_info(device)[0]
-
-
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: Any) -> Any:
     return batch

@@ -1,56 +1,119 @@
-"""The one door to clips: from the `data` section of the configuration to a checked table."""
+"""The data sets: each a class that a `data` section names by its `_target_`."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Protocol
 
 import numpy as np
+from pydantic import Field
 
+from esc50.config.sections import DataSettings, FolderPath
+from esc50.config.settings import Settings
+from esc50.config.targets import arguments, check_target, locate
 from esc50.data.table import ESC10_LABELS, ClipTable, read_table
 from esc50.errors import UserError
 
 
-def open_clips(data: Mapping[str, Any]) -> ClipTable:
-    """Open the data set that a `conf/data/*.yaml` describes; download or make it when needed.
+class DataSet(Protocol):
+    """What a data set is: made of its keys at no cost, it does its work when opened.
 
-    Args:
-        data: the section, a mapping or an OmegaConf config. `name` decides which keys are read:
-            esc50, esc10: root, url, sha256; demo: root, seed, clips_per_fold; folder: root, takes.
-
-    Raises:
-        UserError: an unknown name, or whatever the source refuses.
+    Any class will do, one's own too; its module is named in the section: `_target_: package.Class`.
     """
-    name = data["name"]
-    if name == "folder":
-        from esc50.data.folder import read_folder
 
-        root = data.get("root")
-        if not root:
+    def open(self) -> ClipTable:
+        """Fetch or make the clips if need be, and read their table."""
+
+
+class ESC50(Settings):
+    """ESC-50, or any data set in its layout; downloaded where `root` is not there."""
+
+    root: FolderPath
+    url: str
+    sha256: str | None
+
+    def open(self) -> ClipTable:
+        """Read the table; raises UserError where clips or table are missing or damaged."""
+        root = Path(self.root)
+        if not root.is_dir() or not any(root.iterdir()):
+            from esc50.data.download import fetch_esc50
+
+            fetch_esc50(root, self.url, self.sha256)
+        return read_table(root)
+
+
+class ESC10(ESC50):
+    """The ten classes of ESC-10, out of all of ESC-50 or of a folder of ESC-10 alone."""
+
+    def open(self) -> ClipTable:
+        """Read the table; raises UserError where it does not hold the ten classes."""
+        table = super().open()
+        missing = np.setdiff1d(ESC10_LABELS, table.class_labels)
+        if missing.size or table.categories5 is None:
             raise UserError(
-                "data=folder needs data.root=/path/to/folder, one sub-folder per class."
+                f"{table.root} does not hold the ten classes of ESC-10: use data=esc50."
             )
-        return read_folder(root, takes=data["takes"])
-    root = Path(data["root"])
-    if name == "demo":
+        return table.select(np.isin(table.labels, ESC10_LABELS))
+
+
+class Demo(Settings):
+    """Synthesised sound, a folder below `root` for each seed and size."""
+
+    root: FolderPath
+    seed: Annotated[int, Field(ge=0)]
+    clips_per_fold: Annotated[int, Field(ge=1)]
+
+    def open(self) -> ClipTable:
+        """Make the clips unless they are there, and read their table."""
         from esc50.data.demo import VERSION, make_demo
 
-        seed, clips_per_fold = data["seed"], data["clips_per_fold"]
-        root = root / f"v{VERSION}-seed{seed}-{clips_per_fold}clips"
-        make_demo(root, seed, clips_per_fold)
+        root = Path(self.root) / f"v{VERSION}-seed{self.seed}-{self.clips_per_fold}clips"
+        make_demo(root, self.seed, self.clips_per_fold)
         return read_table(root)
-    if name not in ("esc50", "esc10"):
-        raise UserError(f"data.name is {name!r}: it is one of esc50, esc10, demo, folder.")
-    if not root.is_dir() or not any(root.iterdir()):
-        from esc50.data.download import fetch_esc50
-
-        fetch_esc50(root, data["url"], data["sha256"])
-    table = read_table(root)
-    return _esc10(table) if name == "esc10" else table
 
 
-def _esc10(table: ClipTable) -> ClipTable:
-    """The clips of ESC-10's classes, from all of ESC-50 or from a folder of ESC-10 alone."""
-    missing = np.setdiff1d(ESC10_LABELS, table.class_labels)
-    if missing.size or table.categories5 is None:
-        raise UserError(f"{table.root} does not hold the ten classes of ESC-10: use data=esc50.")
-    return table.select(np.isin(table.labels, ESC10_LABELS))
+class Folder(Settings):
+    """Own clips, one sub-folder a class; see `read_folder`."""
+
+    root: FolderPath
+    takes: bool
+
+    def open(self) -> ClipTable:
+        """List the clips and give them folds; raises UserError where there are too few."""
+        from esc50.data.folder import read_folder
+
+        return read_folder(self.root, takes=self.takes)
+
+
+def make_dataset(section: Mapping[str, Any]) -> DataSet:
+    """Build the data set that a `data` section names by its `_target_`, without opening it.
+
+    Its constructor gets the section's other keys, but for those of `DataSettings`.
+
+    Raises:
+        UserError: there is no such class, or a key is wrong.
+    """
+    target = section.get("_target_")
+    made: Any = locate("data", target)
+    if not callable(getattr(made, "open", None)):
+        raise UserError(f"data._target_={target} is invalid: it has no open() to get a table by")
+    own = DataSettings.without(section)
+    if issubclass(made, Settings):
+        return made.parse("data", own)
+    check_target("data", own, {})
+    return made(**arguments(own))
+
+
+def open_clips(dataset: DataSet | Mapping[str, Any]) -> ClipTable:
+    """Open a data set, or the one that a `data` section describes; download or make it if needed.
+
+    Raises:
+        UserError: a wrong key, or whatever the data set refuses.
+    """
+    opened = make_dataset(dataset) if isinstance(dataset, Mapping) else dataset
+    table = opened.open()
+    if not isinstance(table, ClipTable):
+        raise UserError(
+            f"data._target_={type(opened).__module__}.{type(opened).__name__} is invalid: its "
+            f"open() returns {type(table).__name__}, not a ClipTable"
+        )
+    return table

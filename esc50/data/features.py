@@ -1,16 +1,16 @@
 """Features of a whole table by way of the cache: log-mels, and the spectra behind them."""
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from esc50.audio.augment import Augment
-from esc50.audio.augment_params import Draws
+from esc50.audio.augment_params import AugmentParams
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.silence import repeat_sound
@@ -42,7 +42,7 @@ def clip_features(
         "magnitude": ((n, spec.n_bands, spec.n_frames), "<f2"),
         "peak": ((n,), "<f4"),
     }
-    key = entry_key("clips", features=asdict(spec), digests=digests)
+    key = entry_key("clips", features=spec.model_dump(), digests=digests)
 
     def fill(writer: RowWriter) -> None:
         front_end = LogMel(spec)
@@ -52,7 +52,7 @@ def clip_features(
             if spec.repeat_below is not None:
                 clip = repeat_sound(clip, spec.sample_rate, spec.repeat_below)
             with torch.inference_mode():
-                logmel, magnitude, peak = front_end.analyse(torch.from_numpy(clip))
+                logmel, magnitude, peak = front_end(torch.from_numpy(clip))
             writer.write(row, logmel=logmel.numpy(), magnitude=magnitude.numpy(), peak=peak.numpy())
 
         # Decoding, FFTs and products release the lock, so threads do; each keeps to its own core.
@@ -76,9 +76,9 @@ def clip_features(
 def copy_features(
     features: dict[str, np.ndarray],
     augment: Augment,
-    draws: Draws,
+    params: AugmentParams,
     clip_of_copy: np.ndarray,
-    parts: dict,
+    parts: dict[str, object],
     cache_dir: Path,
 ) -> np.ndarray:
     """Log-mels of augmented copies, float32 (copies, 1, height, width), from the cache or rendered.
@@ -86,7 +86,7 @@ def copy_features(
     Args:
         features: of the clips, see `clip_features`.
         augment: renders them.
-        draws: one row a copy.
+        params: one row a copy.
         clip_of_copy: int64 (copies,), the clip each is made of.
         parts: all that shapes the copies, for the entry's name.
         cache_dir: the cache.
@@ -101,7 +101,7 @@ def copy_features(
                 clips = clip_of_copy[rows]
                 batch = {name: torch.from_numpy(array[clips]) for name, array in features.items()}
                 rendered = augment.render(
-                    batch["magnitude"], batch["peak"], batch["logmel"], draws[rows]
+                    batch["magnitude"], batch["peak"], batch["logmel"], params[rows]
                 )
                 writer.write(start, logmel=rendered.numpy())
                 advance(len(clips))
@@ -112,7 +112,7 @@ def copy_features(
 
 
 @contextmanager
-def single_threaded():
+def single_threaded() -> Iterator[None]:
     """Keep torch to one thread an operation, so that worker threads do not fight over cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from esc50.data.table import MARKER, ClipTable, name_fault, read_table, source_and_take
+from esc50.data.table import FOLDS, MARKER, ClipTable, name_fault, read_table, source_and_take
 from esc50.errors import UserError
 
 SUFFIXES = frozenset(
@@ -15,7 +15,6 @@ SUFFIXES = frozenset(
     | {".w64", ".rf64"}
 )  # what libsndfile reads and people have
 TAKE_SUFFIX = re.compile(r"(?:[ _-]+(?:take|part|seg|segment|chunk)?[ _-]*\d+|\s*\(\d+\))$", re.I)
-FOLDS = 5
 
 
 def read_folder(folder: Path | str, takes: bool = True) -> ClipTable:
@@ -47,7 +46,7 @@ def read_folder(folder: Path | str, takes: bool = True) -> ClipTable:
         return read_table(folder)
     by_class = _list_clips(folder)
     filenames, folds, labels, sources, parts = [], [], [], [], []
-    totals = np.zeros(FOLDS, dtype=np.int64)  # clips in each fold, all classes
+    totals = np.zeros(len(FOLDS), dtype=np.int64)  # clips in each fold, all classes
     for label, (category, names) in enumerate(by_class.items()):
         source_of = {name: _source(name, takes) for name in names}
         fold_of = _assign_folds(folder / category, list(source_of.values()), totals)
@@ -112,19 +111,19 @@ def _source(name: str, takes: bool) -> str:
 def _assign_folds(folder: Path, sources: list[str], totals: np.ndarray) -> dict[str, int]:
     """The fold of each source of one class; adds to `totals`, which breaks ties."""
     names, clips = np.unique(sources, return_counts=True)
-    if len(names) < FOLDS:
+    if len(names) < len(FOLDS):
         raise UserError(
-            f"{folder} holds {len(sources)} clips of {len(names)} sources, and {FOLDS} are needed, "
-            "one a fold: names that differ only in a number at their end count as one source "
-            "unless data.takes=false."
+            f"{folder} holds {len(sources)} clips of {len(names)} sources, and {len(FOLDS)} are "
+            "needed, one a fold: names that differ only in a number at their end count as one "
+            "source unless data.takes=false."
         )
     count_of = dict(zip(names.tolist(), clips.tolist(), strict=True))
     order = sorted(count_of, key=lambda name: (-count_of[name], blake2b(name.encode()).digest()))
-    counts = np.zeros(FOLDS, dtype=np.int64)
+    counts = np.zeros(len(FOLDS), dtype=np.int64)
     fold_of = {}
     for name in order:
-        fold = min(range(FOLDS), key=lambda k: (counts[k], totals[k]))
-        counts[fold] += count_of[name]
-        totals[fold] += count_of[name]
-        fold_of[name] = fold + 1
+        least = min(range(len(FOLDS)), key=lambda k: (counts[k], totals[k]))
+        counts[least] += count_of[name]
+        totals[least] += count_of[name]
+        fold_of[name] = FOLDS[least]
     return fold_of

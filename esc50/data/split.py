@@ -4,15 +4,50 @@ Items are what a loader hands out: the clips 0..n-1 first, then augmented copies
 protocol but `published`, copies are made of training clips only and all of them are trained on.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated, Literal, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
+from esc50.config.settings import Settings
+from esc50.data.table import FOLDS as FOLDS
 from esc50.data.table import ClipTable
 from esc50.errors import UserError
 
-FOLDS = (1, 2, 3, 4, 5)
-PROTOCOLS = ("official", "literature", "random", "published")
+Part = Annotated[float, Field(ge=0, le=1)]
+
+
+class SplitSettings(Settings):
+    """The keys of conf/split/.
+
+    Attributes:
+        protocol: official: test fold k, validate on the next one, train on the rest.
+            literature: test fold k, train on the rest, no validation. random: a draw stratified by
+            class. published: the published notebooks' draw, which leaks.
+        fold: k; for random and published, which of as many draws as there are folds.
+        val: part of the clips for validation, in drawn protocols.
+        test: part of the clips for test, in drawn protocols.
+        pool_val: part of the pooled clips and copies for validation, in `published`.
+        keep_sources: keep the takes of one source on one side, in `random`.
+    """
+
+    protocol: Literal["official", "literature", "random", "published"]
+    fold: Annotated[int, Field(ge=1)] | Literal["all"]
+    val: Part = 0.255
+    test: Part = 0.15
+    pool_val: Part = 0.15
+    keep_sources: bool = True
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if self.val + self.test >= 1:
+            raise ValueError(
+                f"split.val={self.val} and split.test={self.test} leave nothing to train on: "
+                "together they must be below 1"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -35,49 +70,34 @@ class Split:
         number = np.arange(len(self.clip_of))
         number[kept] = n_clips + np.arange(len(kept))
         clip_of = self.clip_of[np.concatenate([np.arange(n_clips), kept])]
-        return Split(*(number[side] for side in sides), clip_of), kept - n_clips
+        train, val, test = (number[side] for side in sides)
+        return Split(train, val, test, clip_of), kept - n_clips
 
 
 def draw_split(
-    table: ClipTable,
-    *,
-    protocol: str,
-    fold: int,
-    seed: int,
-    clip_of_copy: np.ndarray | None = None,
-    val: float = 0.255,
-    test: float = 0.15,
-    keep_sources: bool = True,
-    pool_val: float = 0.15,
+    table: ClipTable, settings: SplitSettings, seed: int, clip_of_copy: np.ndarray | None = None
 ) -> Split:
     """Split a table's clips, and the copies made of them, as a protocol says.
 
     Args:
         table: the clips.
-        protocol: official: test fold k, validation fold k % 5 + 1, train on the other three.
-            literature: test fold k, train on the other four, no validation. random: a draw
-            stratified by class. published: the published notebooks' draw, which leaks.
-        fold: 1..5; for random and published, which of five draws.
+        settings: the protocol and its fold, one at a time.
         seed: of the draws.
         clip_of_copy: int64 (copies,), the clip each augmented copy is made of; copies of clips
             outside training are left out, but for `published`.
-        val: share of the clips for validation, in drawn protocols.
-        test: share of the clips for test, in drawn protocols.
-        keep_sources: keep the takes of one source on one side, in `random`.
-        pool_val: share of the pooled clips and copies for validation, in `published`.
 
     Raises:
-        UserError: a side that the protocol needs would be empty.
+        UserError: there is no such fold, or a side that the protocol needs would be empty.
     """
-    n = len(table)
+    fold = _check_fold(table, settings)
+    n, protocol = len(table), settings.protocol
     copies = np.zeros(0, np.int64) if clip_of_copy is None else clip_of_copy
     clip_of = np.concatenate([np.arange(n), copies])
     if protocol == "published":
-        sides = _published(n, clip_of, np.random.default_rng([seed, fold, 3]), val, test, pool_val)
+        sides = _published(n, clip_of, np.random.default_rng([seed, fold, 3]), settings)
     else:
         if protocol == "random":
-            rng = np.random.default_rng([seed, fold, 2])
-            side = _stratified(table, rng, np.array([1 - val - test, val, test]), keep_sources)
+            side = _stratified(table, np.random.default_rng([seed, fold, 2]), settings)
         else:
             side = _by_fold(table, fold, with_validation=protocol == "official")
         train, validation, tested = (np.flatnonzero(side == s) for s in range(3))
@@ -85,55 +105,65 @@ def draw_split(
         sides = np.concatenate([train, of_training]), validation, tested
     for name, items in zip(("training", "validation", "test"), sides, strict=True):
         if items.size == 0 and not (name == "validation" and protocol == "literature"):
-            present = ", ".join(map(str, np.unique(table.folds)))
             raise UserError(
                 f"split.protocol={protocol} with split.fold={fold} leaves no {name} clips of the "
-                f"{n} in {table.root} (folds there: {present})"
+                f"{n} in {table.root} (folds there: {_named(table.folds)})"
             )
     return Split(*sides, clip_of)
+
+
+def _check_fold(table: ClipTable, settings: SplitSettings) -> int:
+    """The fold, if there is such a one in the table, or such a draw."""
+    drawn = settings.protocol in ("random", "published")
+    there = FOLDS if drawn else np.unique(table.folds).tolist()
+    if settings.fold == "all":
+        raise UserError("split.fold=all is every fold in turn, and a split is of one: name it")
+    if settings.fold not in there:
+        what = f"one of {len(FOLDS)} draws" if drawn else f"a fold of {table.root}"
+        raise UserError(f"split.fold={settings.fold} is not {what}: choose one of {_named(there)}")
+    return settings.fold
+
+
+def _named(folds: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(set(folds))))
 
 
 def _by_fold(table: ClipTable, fold: int, with_validation: bool) -> np.ndarray:
     """Side of each clip: 0 train, 1 validation, 2 test."""
     side = np.zeros(len(table), np.int64)
-    side[table.folds == fold] = 2
     if with_validation:
-        side[table.folds == fold % 5 + 1] = 1
+        there = np.unique(table.folds)
+        side[table.folds == there[(np.searchsorted(there, fold) + 1) % len(there)]] = 1
+    side[table.folds == fold] = 2
     return side
 
 
-def _stratified(
-    table: ClipTable, rng: np.random.Generator, shares: np.ndarray, keep_sources: bool
-) -> np.ndarray:
+def _stratified(table: ClipTable, rng: np.random.Generator, settings: SplitSettings) -> np.ndarray:
     """Side of each clip, classes in proportion; greedy over groups, the largest first.
 
-    A group (a source, or a single clip) goes where its classes are furthest from their share,
+    A group (a source, or a single clip) goes where its classes are furthest from their part,
     so a side is off by less than a group. Sources are placed whole, also those under two classes.
     """
-    groups = table.sources if keep_sources else np.arange(len(table))
+    parts = np.array([1 - settings.val - settings.test, settings.val, settings.test])
+    groups = table.sources if settings.keep_sources else np.arange(len(table))
     names, group_of = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(names), len(table.classes)))
     np.add.at(counts, (group_of, table.targets), 1)
-    wanted = shares[:, None] * counts.sum(0)  # (sides, classes)
+    wanted = parts[:, None] * counts.sum(0)  # (sides, classes)
     order = rng.permutation(len(names))
     order = order[np.argsort(-counts[order].sum(1), kind="stable")]
     side_of_group = np.zeros(len(names), np.int64)
     for group in order:
         own = counts[group] > 0
-        lacking = (wanted[:, own] / shares[:, None].clip(1e-9)).sum(1)
-        side = int(np.argmax(np.where(shares > 0, lacking, -np.inf)))
+        lacking = (wanted[:, own] / parts[:, None].clip(1e-9)).sum(1)
+        side = int(np.argmax(np.where(parts > 0, lacking, -np.inf)))
         side_of_group[group] = side
         wanted[side] -= counts[group]
     return side_of_group[group_of]
 
 
 def _published(
-    n: int,
-    clip_of: np.ndarray,
-    rng: np.random.Generator,
-    val: float,
-    test: float,
-    pool_val: float,
+    n: int, clip_of: np.ndarray, rng: np.random.Generator, settings: SplitSettings
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The published notebooks' draws, in their order of execution.
 
@@ -141,12 +171,12 @@ def _published(
     copies: the test clips of a *second* draw are left out, every other clip and copy is pooled
     and split 85/15, and the test runs on the loader that was built from the *first* draw.
     """
-    n_test, n_val = round(n * test), round(n * val)
+    n_test, n_val = round(n * settings.test), round(n * settings.val)
     first = rng.permutation(n)
     stale_test = np.sort(first[:n_test])
     if len(clip_of) == n:
         return np.sort(first[n_test + n_val :]), np.sort(first[n_test : n_test + n_val]), stale_test
     left_out = rng.permutation(n)[:n_test]
     pool = rng.permutation(np.flatnonzero(~np.isin(clip_of, left_out)))
-    n_pool_val = round(len(pool) * pool_val)
+    n_pool_val = round(len(pool) * settings.pool_val)
     return np.sort(pool[n_pool_val:]), np.sort(pool[:n_pool_val]), stale_test

@@ -10,6 +10,7 @@ import numpy as np
 
 from esc50.errors import UserError
 
+FOLDS = (1, 2, 3, 4, 5)
 SUPER_CATEGORIES = (
     "animals",
     "natural soundscapes & water",
@@ -50,7 +51,7 @@ class ClipTable:
     root: Path
     audio_root: Path  # `filenames` are relative to this
     filenames: tuple[str, ...]
-    folds: np.ndarray  # int64 (n,), 1..5
+    folds: np.ndarray  # int64 (n,), of FOLDS
     labels: np.ndarray  # int64 (n,)
     sources: np.ndarray  # str (n,)
     takes: np.ndarray  # str (n,)
@@ -125,10 +126,12 @@ def read_table(
     path = root / "meta" / "esc50.csv" if table is None else Path(table)
     columns, lines = _read_columns(path)
     folds = _integers(path, "fold", columns["fold"], lines)
-    outside = np.flatnonzero((folds < 1) | (folds > 5))
+    outside = np.flatnonzero(~np.isin(folds, FOLDS))
     if outside.size:
         at = outside[0]
-        raise UserError(f"{path} line {lines[at]}: fold {folds[at]} is outside 1 to 5.")
+        raise UserError(
+            f"{path} line {lines[at]}: fold {folds[at]} is outside {FOLDS[0]} to {FOLDS[-1]}."
+        )
     labels = _integers(path, "target", columns["target"], lines)
     _check_names(path, columns["filename"], lines)
     class_labels, classes = _classes(path, labels, columns["category"], lines)

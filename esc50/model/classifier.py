@@ -168,20 +168,20 @@ class Classifier(pl.LightningModule):
             share_batch_norm(self.network, self.trainer.strategy.root_device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Cross-entropy; of a mixture, the mean over both targets by their shares.
+        """Cross-entropy; of a mixture, the mean over both targets by their weights.
 
         Of a share of a batch it is weighted, so that the mean over all processes is that over the
         batch.
         """
         logits = self(batch["x"])
         smoothing = self.objective.label_smoothing
-        if "share" in batch:
-            share = batch["share"]
+        if "mix_weight" in batch:
+            weight = batch["mix_weight"]
             both = [
                 F.cross_entropy(logits, batch[y], reduction="none", label_smoothing=smoothing)
                 for y in ("y", "y_mix")
             ]
-            loss = (share * both[0] + (1 - share) * both[1]).mean()
+            loss = (weight * both[0] + (1 - weight) * both[1]).mean()
         else:
             loss = F.cross_entropy(logits, batch["y"], label_smoothing=smoothing)
         self.train_metrics.update(logits, batch["y"])

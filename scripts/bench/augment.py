@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from bench.contest import Turns
 from esc50.audio.augment import Augment
+from esc50.audio.augment_params import make_recipe
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
@@ -21,7 +22,7 @@ from esc50.data.table import read_table
 
 BATCH = 64
 TORCH_BATCH = 16  # what the batched waveform library is handed at a time
-RATES, SEMITONES, SIGMA = (0.8, 1.25), 2, 0.005
+RATES, SEMITONES, NOISE_STD = (0.8, 1.25), 2, 0.005
 ONLINE = Path(__file__).parents[2] / "conf" / "augment" / "online.yaml"
 
 
@@ -32,15 +33,16 @@ def ours(turns: Turns, clips: str, batches: int) -> None:
     options |= {key: 0.0 for key in options if key.endswith("_prob") or key == "gain_db"}
     options |= {"stretch_prob": 1.0, "pitch_prob": 1.0, "noise_prob": 1.0}
     options |= {"rate_min": RATES[0], "rate_max": RATES[1], "pitch_max": SEMITONES}
-    options |= {"noise_sigma_min": SIGMA, "noise_sigma_max": SIGMA}
-    augment, front_end, rng = Augment(spec, **options), LogMel(spec), np.random.default_rng(0)
-    analysed = [front_end.analyse(torch.from_numpy(clip)) for clip in _waveforms(clips, BATCH)]
+    options |= {"noise_std_min": NOISE_STD, "noise_std_max": NOISE_STD}
+    augment, front_end = Augment(spec, make_recipe(options)), LogMel(spec)
+    rng = np.random.default_rng(0)
+    analysed = [front_end(torch.from_numpy(clip)) for clip in _waveforms(clips, BATCH)]
     filled = itertools.islice(itertools.cycle(analysed), BATCH)
     clean, magnitude, peak = map(torch.stack, zip(*filled, strict=True))
 
     def render() -> None:
         for _ in range(batches):
-            augment.render_mixed(magnitude, peak, clean, augment.draw(BATCH, rng))
+            augment.apply_params(magnitude, peak, clean, augment.sample_params(BATCH, rng))
 
     _take_turns(turns, render, batches * BATCH)
 
@@ -69,7 +71,7 @@ def librosa_offline(turns: Turns, clips: str, examples: int) -> None:
     def render() -> None:
         for y in waveforms:
             rate, steps = rng.uniform(*RATES), rng.choice((-2, -1, 1, 2))
-            picture(change(y, sr, rate, steps, SIGMA), sr)
+            picture(change(y, sr, rate, steps, NOISE_STD), sr)
 
     _take_turns(turns, render, len(waveforms))
 
@@ -84,7 +86,7 @@ def audiomentations_offline(turns: Turns, clips: str, examples: int) -> None:
         [
             TimeStretch(*RATES, p=1.0),
             PitchShift(-SEMITONES, SEMITONES, p=1.0),
-            AddGaussianNoise(SIGMA, SIGMA, p=1.0),
+            AddGaussianNoise(NOISE_STD, NOISE_STD, p=1.0),
         ]
     )
     waveforms, sr = _waveforms(clips, examples), FeatureSpec().sample_rate
@@ -113,7 +115,7 @@ def torchaudio_offline(turns: Turns, clips: str, examples: int) -> None:
         for y in waveforms:
             y = inverse(stretch(stft(y), rng.uniform(*RATES)))
             y = shifts[rng.integers(len(shifts))](y)
-            mel(y + SIGMA * torch.randn_like(y))
+            mel(y + NOISE_STD * torch.randn_like(y))
 
     with torch.inference_mode():
         for shift in shifts:

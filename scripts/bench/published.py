@@ -29,14 +29,14 @@ def picture(y: np.ndarray, sr: int) -> np.ndarray:
     return cv2.resize(padded, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
 
-def change(y: np.ndarray, sr: int, rate: float, semitones: float, sigma: float) -> np.ndarray:
+def change(y: np.ndarray, sr: int, rate: float, semitones: float, noise_std: float) -> np.ndarray:
     """Stretch, shift and add noise to a waveform, each where it is asked for."""
     if rate != 1:
         y = librosa.effects.time_stretch(y, rate=rate)
     if semitones != 0:
         y = librosa.effects.pitch_shift(y, sr=sr, n_steps=semitones)
-    if sigma:
-        y = y + np.random.default_rng().normal(0, sigma, len(y)).astype(np.float32)
+    if noise_std:
+        y = y + np.random.default_rng().normal(0, noise_std, len(y)).astype(np.float32)
     return y
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from bench.published import Files, Training, change, load, picture
 from esc50.audio.augment_params import make_recipe
 from esc50.data.datamodule import DRAW_COPIES
-from esc50.data.split import draw_split
+from esc50.data.split import SplitSettings, draw_split
 from esc50.data.table import read_table
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -28,12 +28,11 @@ def main(clips: str, folder: str, epochs: str) -> None:
     table, folder = read_table(Path(clips)), Path(folder)
     folder.mkdir(parents=True)
     config = OmegaConf.load(CONF / "train.yaml")
-    recipe = make_recipe(**OmegaConf.load(CONF / "augment" / "published.yaml"))
+    recipe = make_recipe(OmegaConf.load(CONF / "augment" / "published.yaml"))
     rng = np.random.default_rng([config.seed, DRAW_COPIES])
-    clip_of_copy, draws = recipe.draw(len(table), rng)
-    split = draw_split(
-        table, protocol="official", fold=1, seed=config.seed, clip_of_copy=clip_of_copy
-    )
+    clip_of_copy, params = recipe.sample_copies(len(table), rng)
+    settings = SplitSettings(protocol="official", fold=1)
+    split = draw_split(table, settings, config.seed, clip_of_copy)
     used = split.train[split.train >= len(table)]
 
     paths = [folder / f"{item}.npy" for item in range(len(split.clip_of))]
@@ -43,7 +42,8 @@ def main(clips: str, folder: str, epochs: str) -> None:
     for item in used:
         y, sr = load(sounds[split.clip_of[item]])
         row = item - len(table)
-        y = change(y, sr, float(draws.rate[row]), int(draws.pitch[row]), float(draws.sigma[row]))
+        done = (params.rate[row], params.pitch[row], params.noise_std[row])
+        y = change(y, sr, *(number.item() for number in done))
         np.save(paths[item], picture(y, sr))
 
     def loader(items: np.ndarray, shuffle: bool = False) -> DataLoader:

@@ -1,4 +1,4 @@
-from dataclasses import replace
+import itertools
 from pathlib import Path
 
 import librosa
@@ -8,11 +8,10 @@ import torch
 from omegaconf import OmegaConf
 
 from esc50.audio.augment import Augment
-from esc50.audio.augment_params import Draws
+from esc50.audio.augment_params import AugmentParams, make_recipe
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
-from esc50.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf" / "augment"
 # The decibels themselves, one cell a cell, but for a fixed scale.
@@ -27,20 +26,21 @@ CHANGES = {
 
 def make(config, spec=WHOLE, **changes):
     return Augment(
-        spec, **(OmegaConf.to_container(OmegaConf.load(CONF / f"{config}.yaml")) | changes)
+        spec,
+        make_recipe(OmegaConf.to_container(OmegaConf.load(CONF / f"{config}.yaml")) | changes),
     )
 
 
-def drawn(n, **columns):
-    draws = Draws.neutral(n)
+def sampled(n, **columns):
+    params = AugmentParams.neutral(n)
     for name, value in columns.items():
-        getattr(draws, name)[:] = value
-    return draws
+        getattr(params, name)[:] = value
+    return params
 
 
 def analysed(waveforms, spec=WHOLE):
     front_end = LogMel(spec)
-    picture, magnitude, peak = zip(*map(front_end.analyse, waveforms), strict=True)
+    picture, magnitude, peak = zip(*map(front_end, waveforms), strict=True)
     return torch.stack(magnitude), torch.stack(peak), torch.stack(picture)
 
 
@@ -71,7 +71,7 @@ def correlations(change, waveforms):
         LogMel(WHOLE).features(torch.from_numpy(librosa.util.fix_length(y, size=220500)))
         for y in by_librosa
     ]
-    ours = make("published").render(*analysed(waveforms), drawn(len(waveforms), **columns))
+    ours = make("published").render(*analysed(waveforms), sampled(len(waveforms), **columns))
     pairs = zip(ours, theirs, strict=True)
     return np.array([np.corrcoef(a.flatten(), b.flatten())[0, 1] for a, b in pairs])
 
@@ -95,16 +95,16 @@ def test_stretch_and_pitch_are_librosas_on_sixty_clips(change, esc10):
     assert_close_to_librosa(change, correlations(change, read(esc10, 60)))
 
 
-@pytest.mark.parametrize("sigma", [0.005, 0.02])
-def test_noise_has_the_waveforms_mean_and_spread_by_band(sigma, clips):
+@pytest.mark.parametrize("noise_std", [0.005, 0.02])
+def test_noise_has_the_waveforms_mean_and_spread_by_band(noise_std, clips):
     n, generator = len(clips), torch.Generator().manual_seed(0)
-    noisy = [y + sigma * torch.randn(len(y), generator=generator) for y in clips]
+    noisy = [y + noise_std * torch.randn(len(y), generator=generator) for y in clips]
     theirs = 21 * torch.stack([LogMel(WHOLE).features(y) for y in noisy])  # in dB
-    draws = drawn(n, sigma=sigma, noise_at=np.linspace(0, 1, n, endpoint=False))
-    ours = 21 * make("published").render(*analysed(clips), draws)
+    params = sampled(n, noise_std=noise_std, noise_at=np.linspace(0, 1, n, endpoint=False))
+    ours = 21 * make("published").render(*analysed(clips), params)
     mean = (ours.mean((0, 1, 3)) - theirs.mean((0, 1, 3))).abs().max()
     spread = (ours.std(3).mean((0, 1)) - theirs.std(3).mean((0, 1))).abs().max()
-    print(f"sigma {sigma}: by mel band at most {mean:.2f} dB in mean, {spread:.2f} dB in spread")
+    print(f"{noise_std}: by mel band at most {mean:.2f} dB in mean, {spread:.2f} dB in spread")
     assert mean < 0.5 and spread < 0.5
 
 
@@ -112,8 +112,8 @@ def test_noise_is_correlated_in_time_and_frequency_like_noise():
     generator = torch.Generator().manual_seed(5)
     real = LogMel(WHOLE).features(torch.randn(4, 220500, generator=generator))[..., 3:-3]
     silence = analysed(list(torch.zeros(4, 220500)))
-    draws = drawn(4, sigma=1.0, noise_at=np.arange(4) / 4)
-    ours = make("published").render(*silence, draws)[..., 3:-3]
+    params = sampled(4, noise_std=1.0, noise_at=np.arange(4) / 4)
+    ours = make("published").render(*silence, params)[..., 3:-3]
     for axis in (2, 3):
         near = []
         for x in (real, ours):
@@ -126,23 +126,24 @@ def test_noise_is_correlated_in_time_and_frequency_like_noise():
 def test_neutral_draws_change_nothing(noise_clips):
     inputs = analysed(noise_clips, FeatureSpec())
     for kind in ("published", "online"):
-        assert torch.equal(make(kind, FeatureSpec()).render(*inputs, Draws.neutral(8)), inputs[2])
+        pictures = make(kind, FeatureSpec()).render(*inputs, AugmentParams.neutral(8))
+        assert torch.equal(pictures, inputs[2])
 
 
-def test_an_almost_neutral_draw_changes_almost_nothing(noise_clips):
+def test_almost_neutral_params_changes_almost_nothing(noise_clips):
     inputs = analysed(noise_clips)
-    changed = make("published").render(*inputs, drawn(8, gain_db=1e-3))
+    changed = make("published").render(*inputs, sampled(8, gain_db=1e-3))
     assert not torch.equal(changed, inputs[2])
     assert 21 * (changed - inputs[2]).square().mean().sqrt() < 0.5  # dB
 
 
 def test_a_faster_clip_ends_in_silence_and_a_slower_one_is_cut(noise_clips):
     inputs = analysed(noise_clips)
-    faster = make("published").render(*inputs, drawn(8, rate=1.25))
+    faster = make("published").render(*inputs, sampled(8, rate=1.25))
     end = int(430 / 1.25) + 1
     assert (faster[..., end:] == faster.amin((1, 2, 3), keepdim=True)).all()
     assert (faster[..., end - 5 : end].mean((1, 2, 3)) > faster.amin((1, 2, 3)) + 0.5).all()
-    slower = make("published").render(*inputs, drawn(8, rate=0.8))
+    slower = make("published").render(*inputs, sampled(8, rate=0.8))
     assert (slower[..., -5:].mean((1, 2, 3)) > slower.amin((1, 2, 3)) + 0.5).all()
 
 
@@ -150,7 +151,7 @@ def test_squeezed_stretch_fills_the_picture_whatever_the_rate(noise_clips):
     spec = FeatureSpec()
     inputs = analysed(noise_clips, spec)
     squeeze = make("published", spec, squeeze_stretch=True)
-    faster, slower = (squeeze.render(*inputs, drawn(8, rate=rate)) for rate in (1.2, 0.8))
+    faster, slower = (squeeze.render(*inputs, sampled(8, rate=rate)) for rate in (1.2, 0.8))
     assert torch.equal(faster, slower)
     assert faster[..., -1].std() > 0.5 and not inputs[2][..., -1].any()
 
@@ -158,36 +159,37 @@ def test_squeezed_stretch_fills_the_picture_whatever_the_rate(noise_clips):
 def test_shift_rotates(noise_clips):
     inputs = analysed(noise_clips)
     online = make("online")
-    turned = online.render(*inputs, drawn(8, shift=100 / 431))
-    still = online.render(*inputs, drawn(8, gain_db=1e-3))
+    turned = online.render(*inputs, sampled(8, shift=100 / 431))
+    still = online.render(*inputs, sampled(8, gain_db=1e-3))
     torch.testing.assert_close(turned.roll(100, -1)[..., 1:], still[..., 1:], atol=1e-3, rtol=0)
 
 
 def test_gain_is_heard_against_noise_only(noise_clips):
     inputs = analysed(noise_clips)
     online = make("online")
-    levels = [online.render(*inputs, drawn(8, gain_db=gain)) for gain in (-6.0, 6.0)]
+    levels = [online.render(*inputs, sampled(8, gain_db=gain)) for gain in (-6.0, 6.0)]
     torch.testing.assert_close(levels[0], levels[1], atol=1e-3, rtol=0)
-    levels = [online.render(*inputs, drawn(8, gain_db=gain, sigma=0.01)) for gain in (-6.0, 6.0)]
+    noisy = [sampled(8, gain_db=gain, noise_std=0.01) for gain in (-6.0, 6.0)]
+    levels = [online.render(*inputs, params) for params in noisy]
     assert (levels[0].mean((1, 2, 3)) > levels[1].mean((1, 2, 3))).all()
 
 
-def test_colour_is_a_gain_by_mel_row(noise_clips):
+def test_eq_is_a_gain_by_mel_row(noise_clips):
     inputs = analysed(noise_clips[:4])
     knots = np.array([-6.0, 0, 6, 0, -6], np.float32)
     online = make("online")
-    flat = online.render(*inputs, drawn(4, gain_db=1e-3))
-    coloured = online.render(*inputs, drawn(4, colour_db=knots))
+    flat = online.render(*inputs, sampled(4, gain_db=1e-3))
+    equalised = online.render(*inputs, sampled(4, eq_db=knots))
     expected = np.interp(np.linspace(0, 4, 128), np.arange(5), knots)
-    found = 21 * (coloured - flat).median(-1).values.mean((0, 1))
+    found = 21 * (equalised - flat).median(-1).values.mean((0, 1))
     found += expected[64] - found[64]  # pictures are relative to their loudest cell
     np.testing.assert_allclose(found, expected, atol=0.05)
 
 
 def test_masks_hide_rows_and_columns_and_nothing_else(noise_clips):
     inputs = analysed(noise_clips, FeatureSpec())
-    draws = drawn(8, mask_height=0.25, mask_row=0.0, mask_width=0.125, mask_column=1.0)
-    masked = make("online", FeatureSpec()).render(*inputs, draws)
+    params = sampled(8, freq_mask=0.25, freq_mask_at=0.0, time_mask=0.125, time_mask_at=1.0)
+    masked = make("online", FeatureSpec()).render(*inputs, params)
     assert not masked[:, :, :32].any() and not masked[..., -16:].any()
     assert torch.equal(masked[:, :, 32:, :-16], inputs[2][:, :, 32:, :-16])
 
@@ -195,10 +197,10 @@ def test_masks_hide_rows_and_columns_and_nothing_else(noise_clips):
 @pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16])
 def test_pictures_come_in_the_precision_that_the_network_is_trained_in(noise_clips, precision):
     inputs, augment = analysed(noise_clips, FeatureSpec()), make("online", FeatureSpec())
-    draws = augment.draw(8, np.random.default_rng(0))
+    params = augment.sample_params(8, np.random.default_rng(0))
     inputs = [part.to(precision) for part in inputs]
-    usual = augment.render_mixed(*(part.float() for part in inputs), draws)[0]
-    other = augment.render_mixed(*inputs, draws)[0]
+    usual = augment.apply_params(*(part.float() for part in inputs), params)[0]
+    other = augment.apply_params(*inputs, params)[0]
     assert other.dtype == precision
     torch.testing.assert_close(other, usual.to(precision), rtol=1e-6, atol=1e-6)
 
@@ -210,8 +212,8 @@ def test_mixing_adds_amplitudes_after_equal_levels():
     first[22050:88200] = 0.5 * tone[:66150]
     second[132300:198450] = 0.002 * tone[:66150]
     share = 0.7
-    draws = drawn(2, share=np.array([share, 1.0], np.float32))
-    x, partner, shares = make("online").render_mixed(*analysed([first, second]), draws)
+    params = sampled(2, mix_weight=np.array([share, 1.0], np.float32))
+    x, partner, shares = make("online").apply_params(*analysed([first, second]), params)
     assert partner.tolist() == [1, 0]
     np.testing.assert_allclose(shares, [share, 1.0])
     loudest = 21 * x[0, 0].amax(0)
@@ -222,18 +224,18 @@ def test_mixing_adds_amplitudes_after_equal_levels():
 def test_silence_is_neither_mixed_nor_made_nan():
     waveforms = [torch.zeros(220500), 0.1 * torch.randn(220500)]
     for kind in ("clip", "minmax", "fixed"):
-        spec = replace(WHOLE, standardise=kind)
-        draws = make("online").draw(2, np.random.default_rng(1))
-        draws.share[:], draws.rate[:] = 0.5, 1.1
-        x, _, shares = make("online", spec).render_mixed(*analysed(waveforms, spec), draws)
+        spec = WHOLE.model_copy(update={"standardise": kind})
+        params = make("online").sample_params(2, np.random.default_rng(1))
+        params.mix_weight[:], params.rate[:] = 0.5, 1.1
+        x, _, shares = make("online", spec).apply_params(*analysed(waveforms, spec), params)
         assert torch.isfinite(x).all()
         assert shares.tolist() == [1, 1]
 
 
 def test_minmax_copies_lie_between_0_and_1(noise_clips):
     spec = FeatureSpec()
-    draws = drawn(8, pitch=np.arange(8) % 5 - 2)
-    x = make("published", spec, copy_scaling="minmax").render(*analysed(noise_clips, spec), draws)
+    params = sampled(8, pitch=np.arange(8) % 5 - 2)
+    x = make("published", spec, copy_scaling="minmax").render(*analysed(noise_clips, spec), params)
     assert x.min() >= 0 and x.max() <= 1 and (x.amax((1, 2, 3)) > 0.7).all()
 
 
@@ -241,56 +243,57 @@ def test_a_clips_picture_does_not_depend_on_its_batch(noise_clips):
     spec = FeatureSpec()
     online = make("online", spec, mix_prob=0.0)
     inputs = analysed(noise_clips, spec)
-    draws = online.draw(8, np.random.default_rng(0))
-    together = online.render(*inputs, draws)
+    params = online.sample_params(8, np.random.default_rng(0))
+    together = online.render(*inputs, params)
     order = np.array([5, 2, 7])
-    some = online.render(*(part[order] for part in inputs), draws[order])
+    some = online.render(*(part[order] for part in inputs), params[order])
     torch.testing.assert_close(together[order], some, atol=1e-5, rtol=0)
     for _ in range(2):
-        assert torch.equal(online.render(*inputs, draws), together)
+        assert torch.equal(online.render(*inputs, params), together)
 
 
-def test_draws_repeat_and_switching_one_off_leaves_the_others():
-    draws = [make("online").draw(100, np.random.default_rng(4)) for _ in range(2)]
-    other = make("online", noise_prob=0.0).draw(100, np.random.default_rng(4))
-    for name, column in vars(draws[0]).items():
-        assert np.array_equal(column, getattr(draws[1], name))
-        assert np.array_equal(column, getattr(other, name)) == (name != "sigma")
-    assert not other.sigma.any()
+CHANGED = {  # each transform by itself: columns of the parameters where it is applied
+    "stretch": {"rate": 1.1},
+    "pitch": {"pitch": 1},
+    "shift": {"shift": 0.3},
+    "gain": {"gain_db": 3.0},
+    "eq": {"eq_db": [3.0, 0, -3, 0, 3]},
+    "noise": {"noise_std": 0.01, "noise_at": 0.5},
+    "freq_mask": {"freq_mask": 0.25, "freq_mask_at": 0.5},
+    "time_mask": {"time_mask": 0.25, "time_mask_at": 0.5},
+    "mix": {"mix_weight": 0.6, "partner": 0.3},
+}
+SMALL = FeatureSpec(
+    sample_rate=8000, seconds=0.5, n_fft=256, hop_length=64, n_mels=32, frames=64, height=32,
+    width=32,
+)  # fmt: skip
 
 
-def test_published_copies_have_one_change_each():
-    clip_of_copy, draws = make("published").draw_copies(3000, np.random.default_rng(0))
-    counts = np.bincount(clip_of_copy, minlength=3000)
-    assert set(counts) == {1, 2, 3, 4, 5} and abs(counts.mean() - 3) < 0.1
-    changes = (draws.sigma != 0) * 1 + (draws.rate != 1) + (draws.pitch != 0)
-    assert set(changes) == {0, 1}  # a pitch shift by 0 semitones is a copy without change
-    assert abs((draws.sigma != 0).mean() - 1 / 3) < 0.02
-    assert set(draws.sigma) == {0, np.float32(0.005)}
-    assert set(draws.pitch) == {-2, -1, 0, 1, 2}
-    stretched = draws.rate[draws.rate != 1]
-    assert 0.8 <= stretched.min() < 0.81 and 1.19 < stretched.max() <= 1.2
+@pytest.mark.parametrize("change", CHANGED)
+@pytest.mark.parametrize("scaling", [{}, {"squeeze_stretch": True, "copy_scaling": "minmax"}])
+def test_a_transform_changes_the_rows_it_is_applied_to_and_no_other(change, scaling):
+    """Over every subset of a batch, the empty one and all of it among them."""
+    augment = make("published", SMALL, **scaling)
+    inputs = analysed(list(0.1 * torch.randn(4, 4000, generator=torch.manual_seed(1))), SMALL)
+    still = augment.render(*inputs, AugmentParams.neutral(4))
+    for rows in itertools.chain.from_iterable(
+        itertools.combinations(range(4), n) for n in range(5)
+    ):
+        params = AugmentParams.neutral(4)
+        for name, value in CHANGED[change].items():
+            getattr(params, name)[list(rows)] = value
+        x = augment.render(*inputs, params)
+        assert x.shape == still.shape and torch.isfinite(x).all()
+        touched = (x != still).flatten(1).any(1)
+        # A picture is relative to its own loudest cell, so gain alone may leave it as it was.
+        assert set(touched.nonzero().flatten().tolist()) <= set(rows)
+        assert change == "gain" or touched.sum() == len(rows)
 
 
-@pytest.mark.parametrize("kind", ["none", "online"])
-def test_only_published_makes_copies(kind):
-    clip_of_copy, draws = make(kind).draw_copies(10, np.random.default_rng(0))
-    assert len(clip_of_copy) == len(draws) == 0
-
-
-@pytest.mark.parametrize(
-    ("kind", "wrong"),
-    [
-        ("published", {"rate_min": 2.0}),
-        ("published", {"copy_scaling": "none"}),
-        ("online", {"mix_prob": 1.5}),
-        ("online", {"noise_sigma_min": 0.0}),
-        ("online", {"gain_db": "loud"}),
-        ("published", {"copies_max": 2.5}),
-        ("none", {"kind": "offline"}),
-        ("none", {"rate_min": 1.0}),
-    ],
-)
-def test_impossible_strengths_are_refused(kind, wrong):
-    with pytest.raises(UserError, match="augment"):
-        make(kind, **wrong)
+@pytest.mark.parametrize("kind", ["published", "online"])
+def test_of_no_clips_it_makes_no_pictures(kind):
+    inputs = analysed(list(torch.zeros(1, 4000)), SMALL)
+    settings = {"squeeze_stretch": True} if kind == "published" else {}
+    augment = make(kind, SMALL, **settings)
+    x = augment.render(*(part[:0] for part in inputs), AugmentParams.neutral(0))
+    assert x.shape == (0, 1, 32, 32)

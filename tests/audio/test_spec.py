@@ -11,13 +11,12 @@ from esc50.errors import UserError
         {"fmax": 30000.0},
         {"hop_length": 4096},
         {"width": 600},
-        {"standardise": "mean"},
         {"fmin": 9000.0, "fmax": 8000.0},
     ],
 )
 def test_numbers_that_do_not_go_together_are_refused(wrong):
     with pytest.raises(UserError, match="features"):
-        FeatureSpec(**wrong)
+        FeatureSpec.parse("features", wrong)
 
 
 @pytest.mark.parametrize(
@@ -31,14 +30,15 @@ def test_numbers_that_do_not_go_together_are_refused(wrong):
         ("seconds", float("nan"), "a number from 0.05 to 3600"),
         ("top_db", None, "a number of at least 0.001"),
         ("fmin", -1.0, "a number of at least 0"),
-        ("fmax", "high", "a number of at least 0"),
+        ("fmax", "high", "a number of at least 0, or null"),
+        ("standardise", "mean", "one of clip, fixed, minmax"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_what_may(key, wrong, words):
     with pytest.raises(UserError) as caught:
-        FeatureSpec(**{key: wrong})
+        FeatureSpec.parse("features", {key: wrong})
     shown = "null" if wrong is None else wrong
-    assert str(caught.value) == f"features.{key}={shown} cannot be: it takes {words}"
+    assert str(caught.value) == f"features.{key}={shown} is invalid: it takes {words}"
 
 
 def test_numpys_numbers_are_numbers():

@@ -1,7 +1,7 @@
 import numpy as np
 
 from esc50.data.audit import audit_split
-from esc50.data.split import Split, draw_split
+from esc50.data.split import Split, SplitSettings, draw_split
 from esc50.data.table import read_table
 from tests.data.test_split import make_table
 
@@ -16,7 +16,9 @@ def test_official_folds_of_esc50_hold_four_straddling_sources_and_no_leak(esc50_
     table = esc50(esc50_table, tmp_path)
     straddling, clips = set(), set()
     for fold in range(1, 6):
-        audit = audit_split(table, draw_split(table, protocol="literature", fold=fold, seed=0))
+        audit = audit_split(
+            table, draw_split(table, SplitSettings(protocol="literature", fold=fold), 0)
+        )
         assert not audit.leaky
         for crossing in audit.crossings:
             assert crossing.kind == "source" and not crossing.same_class
@@ -30,7 +32,7 @@ def test_a_draw_by_clip_puts_a_third_of_the_tested_beside_a_sibling(esc50_table,
     table = esc50(esc50_table, tmp_path)
     shares = []
     for seed in range(10):
-        split = draw_split(table, protocol="published", fold=1, seed=seed)
+        split = draw_split(table, SplitSettings(protocol="published", fold=1), seed)
         audit = audit_split(table, split)
         assert audit.leaky
         trained = set(zip(table.sources[split.train], table.targets[split.train], strict=True))
@@ -42,9 +44,10 @@ def test_a_draw_by_clip_puts_a_third_of_the_tested_beside_a_sibling(esc50_table,
 
 def test_a_third_of_a_random_test_set_has_a_sibling_somewhere(esc50_table, tmp_path):
     table = esc50(esc50_table, tmp_path)
+    settings = SplitSettings(protocol="random", fold=1, keep_sources=False)
     found = []
     for seed in range(10):
-        split = draw_split(table, protocol="random", fold=1, seed=seed, keep_sources=False)
+        split = draw_split(table, settings, seed)
         rest = np.concatenate([split.train, split.val])
         others = set(zip(table.sources[rest], table.targets[rest], strict=True))
         tested = list(zip(table.sources[split.test], table.targets[split.test], strict=True))

@@ -100,7 +100,7 @@ def test_mixing_ends_with_its_share_of_the_epochs_and_leaves_the_rest_as_it_was(
         got = batches(until, until.train_dataloader(), epoch)
         plain = batches(never, never.train_dataloader(), epoch)
         for batch, unmixed in zip(got, plain, strict=True):
-            assert ("share" in batch) == mixed
+            assert ("mix_weight" in batch) == mixed
             assert torch.equal(batch["x"], unmixed["x"]) != mixed
 
 
@@ -143,12 +143,12 @@ def test_processes_together_train_on_the_batches_of_one(make, augment, world, si
         torch.testing.assert_close(dealt(parts, "x"), batch["x"], rtol=1e-5, atol=1e-5)
         means = [part["x"].mean(dim=0) * part["weight"] for part in parts]
         torch.testing.assert_close(sum(means) / world, batch["x"].mean(dim=0))
-        if "share" in batch:
-            torch.testing.assert_close(dealt(parts, "share"), batch["share"])
-            mixed = batch["share"] != 1
+        if "mix_weight" in batch:
+            torch.testing.assert_close(dealt(parts, "mix_weight"), batch["mix_weight"])
+            mixed = batch["mix_weight"] != 1
             assert mixed.any()
             assert torch.equal(dealt(parts, "y_mix")[mixed], batch["y_mix"][mixed])
-    assert any("share" in batch for batch in whole) == (augment == "online")
+    assert any("mix_weight" in batch for batch in whole) == (augment == "online")
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 11])
@@ -175,3 +175,20 @@ def test_overfitting_sees_the_same_batch_in_every_epoch(make):
         batches(module, module.train_dataloader(), epoch)[0]["item"].tolist() for epoch in (0, 1)
     )
     assert first == again == module.split.train[:16].tolist()
+
+
+@pytest.mark.parametrize("augment", ["none", "published", "online"])
+def test_without_a_trainer_it_hands_out_the_first_epochs_batches(config, make, augment):
+    cfg = OmegaConf.to_container(config(f"augment={augment}"), resolve=True)
+    sections = {key: cfg[key] for key in ("data", "split", "features", "augment")}
+    alone = ESC50DataModule(**sections, batch_size=16, seed=cfg["seed"])
+    got = next(iter(alone.train_dataloader()))
+    plain = got["x"].clone()
+    mine = alone.on_after_batch_transfer(got)
+    trained = make(f"augment={augment}")
+    theirs = batches(trained, trained.train_dataloader())[0]
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(torch.as_tensor(mine[k]), torch.as_tensor(theirs[k])) for k in mine)
+    assert torch.equal(mine["x"], plain) == (augment != "online")
+    assert sum(len(batch["y"]) for batch in alone.val_dataloader()) == 10
+    assert sum(len(batch["y"]) for batch in alone.test_dataloader()) == 10

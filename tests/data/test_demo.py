@@ -107,8 +107,8 @@ def test_it_is_reused_and_never_replaces_anything_else(demo):
 
 @pytest.mark.parametrize(("seed", "count"), [(-1, 2), (0, 0), (0.5, 2), (0, "2"), (True, 2)])
 def test_bad_parameters(tmp_path, seed, count):
-    with pytest.raises(UserError, match="must be a whole number"):
-        make_demo(tmp_path / "x", seed, count)
+    with pytest.raises(UserError, match="it takes a whole number of at least"):
+        open_clips(section(tmp_path, seed=seed, clips_per_fold=count))
     assert not list(tmp_path.iterdir())
 
 
@@ -118,8 +118,12 @@ def test_unwritable_place(tmp_path):
         make_demo(tmp_path / "file" / "x", 0, 1)
 
 
+def section(root, **keys):
+    return {"_target_": "esc50.data.datasets.Demo", "root": str(root), **keys}
+
+
 def test_open_clips_makes_it_under_root(tmp_path):
-    data = {"name": "demo", "root": str(tmp_path), "seed": 0, "clips_per_fold": 1}
+    data = section(tmp_path, seed=0, clips_per_fold=1)
     table = open_clips(data)
     assert len(table) == 50 and table.root.parent == tmp_path
-    assert open_clips({**data}).filenames == table.filenames
+    assert open_clips(data).filenames == table.filenames

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from esc50.data import download
-from esc50.data.datasets import open_clips
+from esc50.data.datasets import ESC50, open_clips
 from esc50.data.download import TABLE_SHA256, fetch_esc50
 from esc50.data.table import read_table
 from esc50.errors import UserError
@@ -246,9 +246,7 @@ def test_a_folder_with_something_else_is_left_alone(server, tmp_path):
     with pytest.raises(UserError, match="something else"):
         fetch(server, tmp_path / "x")
     with pytest.raises(UserError, match=r"esc50.csv is missing"):
-        open_clips(
-            {"name": "esc50", "root": str(tmp_path / "x"), "url": server.url, "sha256": None}
-        )
+        open_clips(ESC50(root=str(tmp_path / "x"), url=server.url, sha256=None))
     assert (tmp_path / "x" / "mine").read_text() == "keep" and not server.seen
 
 

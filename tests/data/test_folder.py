@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from esc50.data.datasets import open_clips
 from esc50.data.folder import read_folder
 from esc50.errors import UserError
 
@@ -91,35 +90,3 @@ def test_a_table_in_the_folder_comes_first(tmp_path):
     table = read_folder(tmp_path)
     assert table.folds.tolist() == [4] and table.classes == ("owl",)
     assert table.paths == [tmp_path / "audio" / "a.wav"]
-
-
-def test_open_clips(tmp_path, esc10):
-    fill(tmp_path, x=FIVE, y=FIVE)
-    table = open_clips({"name": "folder", "root": str(tmp_path), "takes": True})
-    assert table.classes == ("x", "y")
-    with pytest.raises(UserError, match=r"data\.root=/path"):
-        open_clips({"name": "folder", "root": None, "takes": True})
-    with pytest.raises(UserError, match=r"data\.name is 'wav'"):
-        open_clips({"name": "wav", "root": "."})
-    assert len(open_clips({"name": "esc10", "root": str(esc10)})) == 400
-    (tmp_path / "meta").mkdir()
-    (tmp_path / "audio").mkdir()
-    (tmp_path / "audio" / "a.wav").touch()
-    (tmp_path / "meta" / "esc50.csv").write_text("filename,fold,target,category\na.wav,4,7,owl\n")
-    with pytest.raises(UserError, match="ten classes of ESC-10"):
-        open_clips({"name": "esc10", "root": str(tmp_path)})
-
-
-def test_esc10_is_cut_out_of_esc50(tmp_path, esc50_table):
-    (tmp_path / "meta").mkdir()
-    (tmp_path / "audio").mkdir()
-    text = esc50_table.read_text()
-    (tmp_path / "meta" / "esc50.csv").write_text(text)
-    marked = set()
-    for line in text.splitlines()[1:]:
-        name, _, _, _, esc10, *_ = line.split(",")
-        (tmp_path / "audio" / name).touch()
-        if esc10 == "True":
-            marked.add(name)
-    table = open_clips({"name": "esc10", "root": str(tmp_path)})
-    assert set(table.filenames) == marked and len(table.classes) == 10

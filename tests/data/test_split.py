@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from esc50.data.split import draw_split
+from esc50.data.split import SplitSettings, draw_split
 from esc50.data.table import read_table
 from esc50.errors import UserError
 
@@ -29,7 +29,7 @@ def table(tmp_path):
 
 @pytest.mark.parametrize("fold", [1, 2, 3, 4, 5])
 def test_official_tests_validates_and_trains_on_the_folds_it_says(table, fold):
-    split = draw_split(table, protocol="official", fold=fold, seed=0)
+    split = draw_split(table, SplitSettings(protocol="official", fold=fold), 0)
     assert set(table.folds[split.test]) == {fold}
     assert set(table.folds[split.val]) == {fold % 5 + 1}
     assert set(table.folds[split.train]) == {1, 2, 3, 4, 5} - {fold, fold % 5 + 1}
@@ -37,7 +37,7 @@ def test_official_tests_validates_and_trains_on_the_folds_it_says(table, fold):
 
 
 def test_literature_trains_on_four_folds_and_validates_on_none(table):
-    split = draw_split(table, protocol="literature", fold=2, seed=0)
+    split = draw_split(table, SplitSettings(protocol="literature", fold=2), 0)
     assert split.val.size == 0
     assert set(table.folds[split.train]) == {1, 3, 4, 5}
     assert set(table.folds[split.test]) == {2}
@@ -45,7 +45,7 @@ def test_literature_trains_on_four_folds_and_validates_on_none(table):
 
 def test_copies_follow_their_training_clip_and_no_other(table):
     copies = np.repeat(np.arange(len(table)), 2)
-    split = draw_split(table, protocol="official", fold=1, seed=0, clip_of_copy=copies)
+    split = draw_split(table, SplitSettings(protocol="official", fold=1), 0, copies)
     clips = split.train[split.train < len(table)]
     assert len(split.train) == 3 * len(clips)
     assert set(split.clip_of[split.train]) == set(clips)
@@ -57,7 +57,7 @@ def test_copies_follow_their_training_clip_and_no_other(table):
 
 def test_random_keeps_sources_together_classes_in_proportion_and_the_published_sizes(tmp_path):
     table = make_table(tmp_path, n_classes=10, sources_per_fold=8, takes=2)
-    split = draw_split(table, protocol="random", fold=1, seed=3)
+    split = draw_split(table, SplitSettings(protocol="random", fold=1), 3)
     sides = (split.train, split.val, split.test)
     assert sum(map(len, sides)) == len(np.unique(np.concatenate(sides))) == len(table)
     sources = [set(table.sources[side]) for side in sides]
@@ -71,7 +71,7 @@ def test_random_keeps_sources_together_classes_in_proportion_and_the_published_s
 
 def test_draws_differ_by_seed_and_fold_and_repeat(table):
     def draw(seed, fold):
-        return draw_split(table, protocol="random", fold=fold, seed=seed).test.tolist()
+        return draw_split(table, SplitSettings(protocol="random", fold=fold), seed).test.tolist()
 
     assert draw(0, 1) == draw(0, 1)
     assert draw(0, 1) != draw(0, 2)
@@ -82,10 +82,10 @@ def test_published_tests_on_a_stale_draw(esc50_table, tmp_path):
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta" / "esc50.csv").write_bytes(esc50_table.read_bytes())
     table = read_table(tmp_path, check_files=False)
-    original = draw_split(table, protocol="published", fold=1, seed=0)
+    original = draw_split(table, SplitSettings(protocol="published", fold=1), 0)
     assert [len(s) for s in (original.train, original.val, original.test)] == [1190, 510, 300]
     copies = np.repeat(np.arange(2000), 3)
-    split = draw_split(table, protocol="published", fold=1, seed=0, clip_of_copy=copies)
+    split = draw_split(table, SplitSettings(protocol="published", fold=1), 0, copies)
     pool = np.concatenate([split.train, split.val])
     assert len(pool) == 4 * 1700  # the clips left out are those of a second draw
     assert len(split.val) == round(0.15 * len(pool))
@@ -95,7 +95,51 @@ def test_published_tests_on_a_stale_draw(esc50_table, tmp_path):
     assert np.isin(split.clip_of[split.val], split.clip_of[split.train]).mean() > 0.9
 
 
-def test_a_side_without_clips_is_refused(tmp_path):
+def test_a_fold_that_the_table_lacks_is_refused(tmp_path):
     table = make_table(tmp_path, folds=(1, 2, 3))
-    with pytest.raises(UserError, match="leaves no test clips"):
-        draw_split(table, protocol="literature", fold=4, seed=0)
+    with pytest.raises(
+        UserError, match=r"split\.fold=4 is not a fold of .*: choose one of 1, 2, 3"
+    ):
+        draw_split(table, SplitSettings(protocol="literature", fold=4), 0)
+
+
+def test_a_side_without_clips_is_refused(tmp_path):
+    table = make_table(tmp_path, folds=(2, 4))
+    with pytest.raises(UserError, match=r"split\.fold=2 leaves no training clips of the 48"):
+        draw_split(table, SplitSettings(protocol="official", fold=2), 0)
+
+
+def test_official_validates_on_the_next_of_the_folds_there_are(tmp_path):
+    table = make_table(tmp_path, folds=(1, 3, 4))
+    for fold, following in ((1, 3), (3, 4), (4, 1)):
+        split = draw_split(table, SplitSettings(protocol="official", fold=fold), 0)
+        assert set(table.folds[split.val]) == {following}
+
+
+def test_a_draw_beyond_the_last_is_refused(table):
+    with pytest.raises(
+        UserError, match=r"split\.fold=6 is not one of 5 draws: choose one of 1, 2, 3, 4, 5"
+    ):
+        draw_split(table, SplitSettings(protocol="random", fold=6), 0)
+
+
+def test_all_folds_at_once_are_no_split(table):
+    with pytest.raises(UserError, match=r"split\.fold=all is every fold in turn"):
+        draw_split(table, SplitSettings(protocol="official", fold="all"), 0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"fold": 0}, "split.fold=0 is invalid: it takes a whole number of at least 1, or all"),
+        ({"fold": True}, "split.fold=True is invalid: it takes a whole number of at least 1"),
+        ({"protocol": "fair"}, "it takes one of official, literature, random, published"),
+        ({"val": 1.5}, "split.val=1.5 is invalid: it takes a number from 0 to 1"),
+        ({"val": 0.6, "test": 0.4}, "split.val=0.6 and split.test=0.4 leave nothing to train on"),
+        ({"keep_sources": 1}, "split.keep_sources=1 is invalid: it takes true or false"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(wrong, sentence):
+    with pytest.raises(UserError) as caught:
+        SplitSettings.parse("split", {"protocol": "random", "fold": 1} | wrong)
+    assert sentence in str(caught.value)

@@ -1,0 +1,58 @@
+"""Clips made ready for training: split, audited, their features on hand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from esc50.audio.augment import Augment
+from esc50.data.audit import Audit
+from esc50.data.batches import FeatureDataset
+from esc50.data.split import Split
+
+RESIDENT_SHARE = 0.25  # of a GPU's free memory that the features may fill; the rest is training's
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What batches are made of, once the split is drawn and the features are there.
+
+    Attributes:
+        split: items on each side.
+        audit: of the split.
+        clips: arrays of the clips, see `clip_features`.
+        copies: log-mels of the augmented copies; None where there are none.
+        targets: int64 (items,).
+        augment: changes training clips.
+    """
+
+    split: Split
+    audit: Audit
+    clips: dict[str, Tensor]
+    copies: Tensor | None
+    targets: Tensor
+    augment: Augment
+
+    def dataset(self, items: np.ndarray, spectra: bool, device: torch.device) -> FeatureDataset:
+        """Items of one side, on a GPU where there is room for them and on the CPU elsewhere.
+
+        Args:
+            items: int64, their numbers.
+            spectra: whether batches hold, beside log-mels, what augmentation works on.
+            device: that the batches are meant for.
+        """
+        clips = self.clips if spectra else {"logmel": self.clips["logmel"]}
+        copies, targets = self.copies, self.targets
+        if _fits(device, *clips.values(), copies):
+            clips = {name: array.to(device) for name, array in clips.items()}
+            copies, targets = copies if copies is None else copies.to(device), targets.to(device)
+        return FeatureDataset(items, clips, copies, targets)
+
+
+def _fits(device: torch.device, *arrays: Tensor | None) -> bool:
+    """Whether it is a GPU with room for the arrays beside training."""
+    if device.type != "cuda":
+        return False
+    size = sum(array.nbytes for array in arrays if array is not None)
+    return size < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]

@@ -1,0 +1,122 @@
+from pathlib import Path
+
+import pytest
+
+from esc50.data.datasets import ESC10, DataSettings, Folder, make_dataset, open_clips
+from esc50.data.table import read_table
+from esc50.errors import UserError
+
+OWN = f"{__name__}.Shelf"
+FIVE = ["a.wav", "b.flac", "c.ogg", "d.MP3", "e.aiff"]
+LINKS = {"url": "http://127.0.0.1:9/none.zip", "sha256": None}
+
+
+def fill(root, **classes):
+    for category, names in classes.items():
+        (root / category).mkdir(parents=True)
+        for name in names:
+            (root / category / name).touch()
+    return root
+
+
+def write_table(root, *names):
+    (root / "meta").mkdir()
+    (root / "audio").mkdir()
+    rows = [f"{name},{fold},7,owl" for fold, name in enumerate(names, start=1)]
+    for name in names:
+        (root / "audio" / name).touch()
+    (root / "meta" / "esc50.csv").write_text("\n".join(["filename,fold,target,category", *rows]))
+
+
+class Shelf:
+    """A data set of one's own, which knows nothing of this package but the table."""
+
+    def __init__(self, shelf: str, newest: int = 2):
+        self.shelf, self.newest = Path(shelf), newest
+
+    def open(self):
+        table = read_table(self.shelf)
+        return table.select(table.folds <= self.newest)
+
+
+class Closed:
+    pass
+
+
+class Empty:
+    def open(self):
+        return None
+
+
+def test_a_data_set_of_ones_own_is_named_by_its_target(tmp_path):
+    write_table(tmp_path, "a.wav", "b.wav", "c.wav")
+    section = {"_target_": OWN, "shelf": str(tmp_path), "cache_dir": "cache", "workers": None}
+    assert open_clips(section).filenames == ("a.wav", "b.wav")
+    assert open_clips({**section, "newest": 1}).filenames == ("a.wav",)
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"_target_": OWN, "shelve": "x"}, f"data._target_={OWN} does not go with data's keys: "),
+        ({"_target_": OWN, "shelf": "x", "seed": 1}, "unexpected keyword argument 'seed'"),
+        ({"_target_": OWN, "shelf": "???"}, "missing a required argument: 'shelf'"),
+        ({"_target_": f"{__name__}.Closed"}, r"has no open\(\) to get a table by"),
+        ({"_target_": f"{__name__}.Empty"}, "returns NoneType, not a ClipTable"),
+        ({"_target_": "nowhere.Clips"}, "data._target_=nowhere.Clips is invalid: No module named"),
+        ({"name": "esc50"}, "data._target_=null is invalid: it takes a class"),
+    ],
+)
+def test_a_target_that_cannot_be_is_refused_in_a_sentence(section, words):
+    with pytest.raises(UserError, match=words):
+        open_clips(section)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "sentence"),
+    [
+        ("Folder", {}, "data.takes has no value: give it as data.takes=..."),
+        ("Folder", {"root": "???", "takes": True}, "data.root has no value"),
+        ("Folder", {"root": None, "takes": True}, "data.root=null is invalid: it takes a text"),
+        ("Folder", {"root": "", "takes": True}, "data.root= is invalid: it takes a text"),
+        ("Folder", {"takes": "no"}, "data.takes=no is invalid: it takes true or false"),
+        ("ESC50", {**LINKS, "sha": "0"}, "data.sha is not a setting: did you mean data.sha256?"),
+        ("ESC10", {**LINKS, "name": "esc10"}, "data.name is now called data._target_"),
+    ],
+)
+def test_a_wrong_key_is_refused_in_a_sentence(name, wrong, sentence):
+    with pytest.raises(UserError) as caught:
+        make_dataset({"_target_": f"esc50.data.datasets.{name}", "root": "here", **wrong})
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True, "many"])
+def test_workers_are_null_or_a_whole_number_from_1(workers):
+    with pytest.raises(UserError, match="it takes a whole number of at least 1, or null"):
+        DataSettings.of({"cache_dir": "cache", "workers": workers, "root": "here"})
+    for fine in (None, 1, 8):
+        assert DataSettings.of({"cache_dir": "cache", "workers": fine}).workers == fine
+
+
+def test_a_folder_of_classes(tmp_path):
+    fill(tmp_path, x=FIVE, y=FIVE)
+    assert open_clips(Folder(root=tmp_path, takes=True)).classes == ("x", "y")
+
+
+def test_esc10_is_read_from_a_folder_of_its_own(esc10):
+    assert len(open_clips(ESC10(root=esc10, **LINKS))) == 400
+
+
+def test_esc10_is_cut_out_of_esc50(tmp_path, esc50_table):
+    rows = [line.split(",") for line in esc50_table.read_text().splitlines()[1:]]
+    fill(tmp_path, audio=[name for name, *_ in rows], meta=[])
+    (tmp_path / "meta" / "esc50.csv").write_text(esc50_table.read_text())
+    table = open_clips(ESC10(root=tmp_path, **LINKS))
+    assert set(table.filenames) == {name for name, _, _, _, marked, *_ in rows if marked == "True"}
+    assert len(table.classes) == 10
+
+
+def test_another_data_set_is_not_esc10(tmp_path):
+    write_table(tmp_path, "a.wav")
+    with pytest.raises(UserError, match="ten classes of ESC-10"):
+        open_clips(ESC10(root=tmp_path, **LINKS))
