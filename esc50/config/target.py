@@ -19,7 +19,7 @@ def find_class(section: str, values: Mapping[str, Any]) -> type[Any]:
     """
     target = values.get("_target_")
     key = f"{section}._target_"
-    if not isinstance(target, str) or "." not in target.strip("."):
+    if not isinstance(target, str) or not all(target.rpartition(".")[::2]):
         shown = "null" if target is None else target
         raise UserError(f"{key}={shown} is invalid: it takes a class, as package.module.Class")
     module, _, name = target.rpartition(".")
