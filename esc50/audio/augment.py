@@ -54,29 +54,9 @@ class Augment(torch.nn.Module):
         self.register_buffer("eq_curves", torch.from_numpy(along).float(), persistent=False)
 
     @property
-    def online(self) -> bool:
-        """Whether training clips are changed anew in every epoch."""
-        return self.recipe.online
-
-    @property
     def columns(self) -> int:
         """How many columns of a picture training sees, counted from the left."""
         return max(1, round(self.recipe.visible * self.spec.width))
-
-    def sample_copies(
-        self, n_clips: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, AugmentParams]:
-        """Clip of each offline copy, int64 (m,), and what makes it; none unless published."""
-        return self.recipe.sample_copies(n_clips, rng)
-
-    def sample_params(
-        self, n_items: int, rng: np.random.Generator, done: float = 0.0
-    ) -> AugmentParams:
-        """Sample what to do to each of `n_items` items in one epoch; nothing unless online.
-
-        `done` is the part of the run, 0..1, that is over when the epoch begins.
-        """
-        return self.recipe.sample_params(n_items, rng, done)
 
     def render(
         self, magnitude: Tensor, peak: Tensor, clean: Tensor, params: AugmentParams

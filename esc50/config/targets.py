@@ -73,7 +73,7 @@ def check_target(section: str, values: Mapping[str, Any], given: Mapping[str, An
         needed = name in named and parameter.default is parameter.empty
         if needed and name not in values and name not in given:
             raise UserError(
-                f"{section}: {values['_target_']} needs {name}: set {section}.{name}=..."
+XX
             )
 
 

@@ -14,12 +14,13 @@ import sys
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from filelock import FileLock, Timeout
 
 from esc50.atomic import atomic_write_text
 from esc50.audio.read import audio_digest
@@ -137,7 +138,7 @@ def _stamp(path: Path) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
 
 
-def _locked(path: Path) -> AcquireReturnProxy:
+def _locked(path: Path) -> AbstractContextManager[object]:
     lock = FileLock(path)
     try:
         return lock.acquire(timeout=0.5)

@@ -42,7 +42,8 @@ def ours(turns: Turns, clips: str, batches: int) -> None:
 
     def render() -> None:
         for _ in range(batches):
-            augment.apply_params(magnitude, peak, clean, augment.sample_params(BATCH, rng))
+            params = augment.recipe.sample_params(BATCH, rng)
+            augment.apply_params(magnitude, peak, clean, params)
 
     _take_turns(turns, render, batches * BATCH)
 

@@ -197,7 +197,7 @@ def test_masks_hide_rows_and_columns_and_nothing_else(noise_clips):
 @pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16])
 def test_pictures_come_in_the_precision_that_the_network_is_trained_in(noise_clips, precision):
     inputs, augment = analysed(noise_clips, FeatureSpec()), make("online", FeatureSpec())
-    params = augment.sample_params(8, np.random.default_rng(0))
+    params = augment.recipe.sample_params(8, np.random.default_rng(0))
     inputs = [part.to(precision) for part in inputs]
     usual = augment.apply_params(*(part.float() for part in inputs), params)[0]
     other = augment.apply_params(*inputs, params)[0]
@@ -225,7 +225,7 @@ def test_silence_is_neither_mixed_nor_made_nan():
     waveforms = [torch.zeros(220500), 0.1 * torch.randn(220500)]
     for kind in ("clip", "minmax", "fixed"):
         spec = WHOLE.model_copy(update={"standardise": kind})
-        params = make("online").sample_params(2, np.random.default_rng(1))
+        params = make("online").recipe.sample_params(2, np.random.default_rng(1))
         params.mix_weight[:], params.rate[:] = 0.5, 1.1
         x, _, shares = make("online", spec).apply_params(*analysed(waveforms, spec), params)
         assert torch.isfinite(x).all()
@@ -243,7 +243,7 @@ def test_a_clips_picture_does_not_depend_on_its_batch(noise_clips):
     spec = FeatureSpec()
     online = make("online", spec, mix_prob=0.0)
     inputs = analysed(noise_clips, spec)
-    params = online.sample_params(8, np.random.default_rng(0))
+    params = online.recipe.sample_params(8, np.random.default_rng(0))
     together = online.render(*inputs, params)
     order = np.array([5, 2, 7])
     some = online.render(*(part[order] for part in inputs), params[order])
