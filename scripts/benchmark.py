@@ -52,9 +52,9 @@ def main(argv: list[str] | None = None) -> int:
     if args.markdown:
         print(make_table(report).markdown(), end="")
         return 0
-    from rich.console import Console
+    from esc50.results.layout import show_table
 
-    Console().print(make_table(report).rich())
+    show_table(make_table(report))
     return 0
 
 

@@ -21,15 +21,14 @@ def main() -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     from esc50.errors import UserError
+    from esc50.results.layout import show_table
     from esc50.training.exhibit import exhibit, exhibit_table
 
     try:
         rows = exhibit(overrides)
     except (UserError, HydraException, OmegaConfBaseException) as error:
         sys.exit(f"error: {error}")
-    from rich.console import Console
-
-    Console().print(exhibit_table(rows).rich())
+    show_table(exhibit_table(rows))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ def main(argv: list[str] | None = None) -> int:
     if args.markdown or args.latex:
         print("\n".join(t.markdown() if args.markdown else t.latex() for t in tables), end="")
         return 0
-    from rich.console import Console
+    from esc50.results.layout import show_table
 
     for table in tables:
-        Console().print(table.rich())
+        show_table(table)
     return 0
 
 

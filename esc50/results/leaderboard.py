@@ -9,7 +9,8 @@ import numpy as np
 
 from esc50.config.signature import mode
 from esc50.errors import UserError
-from esc50.results.predictions import is_finished
+from esc50.results.labels import LEAKY, label, mark
+from esc50.results.run_folder import is_finished
 from esc50.results.summary_text import spread
 from esc50.results.tables import Table
 
@@ -102,12 +103,12 @@ def standings_tables(found: Sequence[Standing], sort: str = "test/acc") -> list[
     tables = []
     for leaky, title in (
         (False, "Results, mean ± standard deviation over folds and seeds"),
-        (True, "LEAKY results: test or validation clips known from training; not comparable"),
+        (True, f"{LEAKY} results: test or validation clips known from training; not comparable"),
     ):
         own = [standing for standing in found if standing.leaky == leaky]
-        mark = " LEAKY" if leaky else ""
+        marked = mark(leaky)
         columns = ["recipe", "signature", "protocol", "folds", "seeds"]
-        table = Table(title, [*columns, *(f"{m}{mark}" for m in metrics), "fit"], n_names=5)
+        table = Table(title, [*columns, *(f"{m}{marked}" for m in metrics), "fit"], n_names=5)
         table.rows = [_row(standing, metrics) for standing in own]
         if own:
             tables.append(table)
@@ -163,7 +164,7 @@ def run_folders(standing: Standing, ledger: Path) -> list[Path]:
 
 def _row(standing: Standing, metrics: Sequence[str]) -> list[str]:
     last = standing.rows[-1]
-    name = standing.experiment + " (synthetic sound)" * standing.synthetic
+    name = standing.experiment + label({"synthetic": standing.synthetic})
     about = [name, str(last.get("signature")), str(last.get("protocol"))]
     counts = [_ranges(standing.numbers("fold")), str(len(standing.numbers("seed")))]
     seconds = sum(standing.values("seconds_fit"))

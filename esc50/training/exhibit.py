@@ -11,6 +11,7 @@ from omegaconf import DictConfig, open_dict
 from esc50.atomic import atomic_write_text
 from esc50.config.signature import folder
 from esc50.config.validation import CONF, check
+from esc50.results.labels import label
 from esc50.results.tables import Table
 from esc50.training.cross_validation import cross_validate
 from esc50.training.fold import run_fold
@@ -66,7 +67,7 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
         )
         body.append(
             [
-                f"{name}, the same protocol here{_label(shown)}",
+                f"{name}, the same protocol here{label(shown)}",
                 _sizes(shown["n_train"], shown["n_val"], shown["n_test"]),
                 *(_percent(shown[key]) for key in ("train/acc", "val/acc", "test/acc")),
             ]
@@ -76,7 +77,7 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
         mean, spread = _percent(official["test/acc_mean"]), f"{100 * official['test/acc_std']:.2f}"
         body.append(
             [
-                f"{name}, official folds 1 to 5{_label(official)}",
+                f"{name}, official folds 1 to 5{label(official)}",
                 _sizes(official["n_train"], "a fold each", runs[0]["n_test"]),
                 _percent(official["train/acc_mean"]),
                 _percent(official["val/acc_mean"]),
@@ -98,11 +99,6 @@ def _compose(overrides: list[str]) -> DictConfig:
         del cfg["hydra"]
     check(cfg)
     return cfg
-
-
-def _label(results: dict[str, Any]) -> str:
-    words = [word for word in ("leaky", "synthetic") if results[word]]
-    return f" ({', '.join(words).replace('leaky', 'LEAKY')})" if words else ""
 
 
 def _sizes(*sizes: Any) -> str:

@@ -20,9 +20,10 @@ from esc50.model.classifier import Classifier
 from esc50.results.ledger import append, read
 from esc50.results.run_folder import (
     atomic_write_text,
+    find_results,
+    is_finished,
     keep_aside,
     provenance,
-    read_results,
     sole_use,
     write_predictions,
     write_results,
@@ -61,7 +62,7 @@ def run_fold(cfg: DictConfig, folder: Path) -> dict[str, Any]:
         identity = dict(
             zip(IDENTITY, (signature(cfg), data.digest, cfg.seed, cfg.split.fold), strict=True)
         )
-        results = read_results(folder)
+        results = find_results(folder)
         if results and not cfg.rerun and _same(results, identity):
             print(f"{folder} is already done (rerun=true repeats it)")
         else:
@@ -121,7 +122,7 @@ def _starting_point(
 ) -> Path | None:
     """The checkpoint to go on from, or None; what else lies in the folder is kept aside."""
     last = folder / "checkpoints" / "last.ckpt"
-    cut_off = not (folder / "results.json").exists() and not cfg.rerun and last.is_file()
+    cut_off = not is_finished(folder) and not cfg.rerun and last.is_file()
     if cut_off and _same(read_specification(last) or {}, identity):
         print(f"going on from {last}")
         return last

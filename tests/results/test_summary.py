@@ -1,22 +1,24 @@
 import csv
 import json
 import math
-import os
 import stat
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import (
-    accuracy_score,
-    confusion_matrix,
-    f1_score,
-    log_loss,
-    recall_score,
-)
+from sklearn import metrics
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
 
 from esc50.errors import UserError
-from esc50.results.statistics import calibration_error, clustered_wilson, f1_macro, wilson
+from esc50.results.labels import LEAKY, SYNTHETIC
+from esc50.results.layout import show_table
+from esc50.results.statistics import (
+    calibration_error,
+    clustered_wilson,
+    f1_macro,
+    log_loss,
+    wilson,
+)
 from esc50.results.summary import log_to_tensorboard, summarise
 from esc50.results.summary_text import console_table
 
@@ -51,7 +53,7 @@ def test_aggregates_agree_with_scikit_learn(five, tmp_path):
     f1 = f1_score(targets, predictions, average="macro")
     assert summary["test/f1_macro"] == pytest.approx(f1)
     normed = probabilities / probabilities.sum(1, keepdims=True)
-    assert summary["test/log_loss"] == pytest.approx(log_loss(targets, normed), rel=1e-6)
+    assert summary["test/log_loss"] == pytest.approx(metrics.log_loss(targets, normed), rel=1e-6)
     recall = recall_score(targets, predictions, average=None, labels=labels)
     assert [row["acc"] for row in summary["per_class"]] == pytest.approx(recall)
     assert [row["label"] for row in summary["per_class"]] == labels.tolist()
@@ -141,10 +143,17 @@ def test_the_interval_agrees_with_a_cluster_bootstrap_away_from_the_ends():
 
 
 def test_f1_takes_the_classes_that_occur():
-    targets, predictions = [0, 0, 1, 3], [0, 1, 1, 1]
-    confusion = confusion_matrix(targets, predictions, labels=range(5))
-    expected = f1_score(targets, predictions, average="macro", zero_division=0)
-    assert f1_macro(confusion) == pytest.approx(expected)
+    # 2/3 of class 0, 1/2 of class 1, nothing of class 3, which is never predicted
+    got = f1_macro(np.array([0, 0, 1, 3]), np.array([0, 1, 1, 1]))
+    assert got == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+
+
+def test_log_loss_takes_all_classes_and_survives_not_a_number():
+    probabilities = np.array([[0.5, 0.25, 0.25], [0.2, 0.8, 0.0]])
+    targets = np.array([0, 1])  # the third class is not among them
+    assert log_loss(probabilities, targets) == pytest.approx(-(math.log(0.5) + math.log(0.8)) / 2)
+    probabilities[0, 0] = math.nan
+    assert math.isnan(log_loss(probabilities, targets))
 
 
 def test_calibration_error_by_hand():
@@ -200,11 +209,11 @@ def test_nothing_finished_is_refused_with_the_reasons(tmp_path):
         summarise([], FIVE, out=tmp_path, failed={"fold 1, seed 1": "no such clip"})
 
 
-def test_leaky_and_synthetic_stand_wherever_a_number_does(tmp_path, make_run):
+def test_leaky_and_synthetic_stand_wherever_a_number_does(tmp_path, make_run, capsys):
     run = make_run(tmp_path / "run", leaky=True, synthetic=True)
     summary = summarise([run], (1,), out=tmp_path / "out")
     text = (tmp_path / "out/summary.md").read_text()
-    assert "LEAKY" in text.splitlines()[0] and "synthetic sound" in text.splitlines()[0]
+    assert LEAKY in text.splitlines()[0] and SYNTHETIC in text.splitlines()[0]
     body = text[: text.index("## How it was computed")]
     header = ""
     for line in body.splitlines():
@@ -212,11 +221,9 @@ def test_leaky_and_synthetic_stand_wherever_a_number_does(tmp_path, make_run):
         header = header if line.startswith("|") else ""
         if "%" in line:
             assert "LEAKY" in line or "LEAKY" in header, line
-    from rich.console import Console
-
-    console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
-    console.print(console_table(summary))
-    shown = console.export_text()
+    capsys.readouterr()
+    show_table(console_table(summary))
+    shown = capsys.readouterr().out
     assert all(f"{name} LEAKY" in shown for name in ("test acc", "macro F1", "test loss"))
     assert "LEAKY" in shown[shown.index("95% interval") :]
 
@@ -280,7 +287,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, make_run):
     assert stat.S_ISREG((tmp_path / "out").stat().st_mode)
 
 
-def test_tensorboard_gets_scalars_and_pictures(tmp_path, make_run):
+def test_tensorboard_gets_scalars_and_figures(tmp_path, make_run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = make_run(tmp_path / "run", leaky=True)
