@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 
 from esc50.results.tables import Table
 
-GAP = 3  # characters between two columns; the edges take half of it each
+GAP = 2  # characters between two columns
 NAME_WIDTH = 20  # characters that a column of names keeps when the screen is narrow
 UNLIMITED = 10_000  # the width of a pipe, whose reader may be another program
 
@@ -35,12 +35,12 @@ def show_table(table: Table, wide: bool = False) -> None:
     # A terminal breaks lines that are still too long, which is better than broken cells.
     console.width = max(width, _total(_least_widths(fitted)))
     if fitted.title:
-        console.print(fitted.title, style="bold", markup=False, highlight=False, soft_wrap=True)
+        console.print(fitted.title, style="bold", markup=False, highlight=False)
     console.print(lay_out(fitted, console.width))
     if left_out:
         fitted.note = f"{fitted.note}\nnot shown for want of room: {', '.join(left_out)}".strip()
     if fitted.note:
-        console.print(fitted.note, style="italic", markup=False, highlight=False, soft_wrap=True)
+        console.print(fitted.note, style="italic", markup=False, highlight=False)
 
 
 def fit(table: Table, width: int) -> tuple[Table, list[str]]:
@@ -64,7 +64,7 @@ def lay_out(table: Table, width: int) -> RichTable:
     Columns' names, and cells in columns of names, are broken between words where they must be.
     """
     broken = _total(_widths(table)) > width
-    shown = RichTable(box=box.SIMPLE_HEAD)
+    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for index, (column, least) in enumerate(zip(table.columns, _least_widths(table), strict=True)):
         name = index < table.n_names
         shown.add_column(
@@ -81,7 +81,7 @@ def lay_out(table: Table, width: int) -> RichTable:
 
 def _total(widths: list[int]) -> int:
     """The characters that a table of such columns takes."""
-    return sum(widths) + GAP * len(widths) + 1
+    return sum(widths) + GAP * (len(widths) - 1)
 
 
 def _widths(table: Table) -> list[int]:

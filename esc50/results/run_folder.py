@@ -14,6 +14,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from esc50.atomic import atomic_write, atomic_write_text
+from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.errors import UserError
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
@@ -89,6 +90,29 @@ def _load(folder: Path) -> dict[str, Any] | str:
     if not (folder / "predictions.csv").is_file():
         return f"not finished: no predictions.csv; {again}"
     return results
+
+
+def read_settings(folder: Path) -> dict[str, str]:
+    """Read the settings in a run's config.yaml that affect its numbers, by key; {} without one."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
+        return {}
+    settings: dict[str, str] = {}
+
+    def flatten(section: Any, key: str) -> None:
+        if isinstance(section, dict):
+            for name, value in section.items():
+                flatten(value, f"{key}.{name}" if key else str(name))
+        elif key.split(".")[0] in SECTIONS and key not in WITHOUT_EFFECT:
+            settings[key] = str(section)
+
+    flatten(config, "")
+    return settings
 
 
 def write_predictions(
