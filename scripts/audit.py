@@ -10,17 +10,23 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.config.choices import refuse_null_choices
-from esc50.errors import UserError
+from esc50.config.choices import CONF, refuse_null_choices
+from esc50.errors import exit_on_error
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="audit")
-def main(cfg: DictConfig) -> None:
+def main() -> None:
+    """Audit what the command line asks for."""
+    refuse_null_choices(sys.argv[1:])
+    _main()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="audit")
+def _main(cfg: DictConfig) -> None:
     """Print every crossing of every fold asked for."""
     from esc50.data.audit import audit_split, describe
     from esc50.data.split import draw_split
 
-    try:
+    with exit_on_error():
         table, digests, logmels = _open(cfg)
         settings = OmegaConf.to_container(cfg.split)
         fold = settings.pop("fold")
@@ -31,8 +37,6 @@ def main(cfg: DictConfig) -> None:
             print(f"{cfg.split.protocol} split, fold {one}: {audit.sentence}")
             print(*describe(audit), sep="\n", end="\n" if audit.crossings else "")
             leaky |= audit.leaky
-    except UserError as refusal:
-        sys.exit(f"error: {refusal}")
     sys.exit(1 if leaky else 0)
 
 
@@ -57,5 +61,4 @@ def _open(cfg: DictConfig) -> tuple:
 
 
 if __name__ == "__main__":
-    refuse_null_choices(sys.argv[1:])
     main()

@@ -76,7 +76,6 @@ def _measure(args: argparse.Namespace) -> dict:
     from bench.clips import copy_as
     from bench.commands import startup, whole_experiment
     from bench.parts import DEFAULT, FULL, QUICK, Bench
-
     from esc50.data.demo import make_demo
     from esc50.errors import UserError
 
