@@ -30,8 +30,9 @@ def print_fold(results: Mapping[str, Any], folder: Path) -> None:
 
 def run_table(results: Mapping[str, Any]) -> Table:
     """Write one run's metrics as a table, with what they were computed from and on."""
+    data = f" on {results['data']}" if results.get("data") else ""
     title = (
-        f"{results['experiment']}, {results['protocol']} split, fold {results['fold']}, "
+        f"{results['experiment']}{data}, {results['protocol']} split, fold {results['fold']}, "
         f"seed {results['seed']}{label(results)}"
     )
     table = Table(title, ["metric", "value"], n_names=2)

@@ -64,7 +64,7 @@ class RecipeResults:
 
     def numbers(self, key: str) -> list[int]:
         """List the folds or the seeds, in order."""
-        return sorted({row[key] for row in self.rows if row.get(key) is not None})
+        return sorted({row[key] for row in self.rows if isinstance(row.get(key), int)})
 
     def ranges(self, key: str) -> str:
         """Write the folds or the seeds so that other ones are told apart: 1-5, or 1,2,4."""

@@ -104,19 +104,22 @@ def _is_on(row: Row, data: Sequence[str], names: Mapping[Any, str]) -> bool:
 
 
 def _since(rows: Sequence[Row], text: str) -> list[Row]:
-    try:
-        oldest = _moment(text)
-    except ValueError:
-        raise UserError(f"--since {text}: write a date such as 2025-01-31") from None
-    kept = [row for row in rows if row.get("time") and _moment(str(row["time"])) >= oldest]
+    oldest = _moment(text)
+    if oldest is None:
+        raise UserError(f"--since {text}: write a date such as 2025-01-31")
+    times = [_moment(str(row.get("time"))) for row in rows]
+    kept = [row for row, time in zip(rows, times, strict=True) if time and time >= oldest]
     if not kept:
-        newest = max((str(row.get("time") or "") for row in rows), default="")
-        raise UserError(f"no such run since {text}; the latest is of {newest or 'no known time'}")
+        newest = max((time.isoformat() for time in times if time), default="no known time")
+        raise UserError(f"no such run since {text}; the latest is of {newest}")
     return kept
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

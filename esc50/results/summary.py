@@ -148,6 +148,7 @@ def _identity(runs: list[Run], missing: Mapping[str, str]) -> dict[str, Any]:
         "leaky": any(run.results["leaky"] for run in runs),
         "synthetic": any(run.results.get("synthetic") for run in runs),
         "signature": first["signature"],
+        "data": first.get("data"),
         "data_digest": first.get("data_digest"),
         "complete": not missing,
         "missing": dict(missing),

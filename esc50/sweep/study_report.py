@@ -48,7 +48,9 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
     page = render("study.html.j2", title=title, figures=_figures(study), header=header, rows=rows)
     atomic_write_text(folder / "study.html", page)
     # The whole of it is on the page; a terminal shows the best.
-    show_table(Table(title, header, rows[:SHOWN], n_names=0, dispensable=["seconds"]))
+    show_table(
+        Table(title, header, rows[:SHOWN], n_names=0, dispensable=["seconds", *header[-2:2:-1]])
+    )
     print(f"the search is in {folder / 'study.html'}")
     if not count["finished"]:
         print("no trial finished: there is no best one")
@@ -79,8 +81,10 @@ def _rows(
         shown = [_short(trial.params.get(key, "")) for key in keys]
         rows.append([str(trial.number), state, value, *shown, seconds])
     leaves = [key.split(".")[-1] for key in keys]  # what fits a terminal, unless two are alike
-    names = leaves if len(set(leaves)) == len(keys) else keys
-    return ["trial", "state", monitor, *names, "seconds"], rows
+    header = ["trial", "state", monitor, *leaves, "seconds"]
+    if len(set(header)) < len(header):
+        header = ["trial", "state", monitor, *keys, "seconds"]
+    return header, rows
 
 
 def _short(value: object) -> str:

@@ -89,7 +89,8 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
         for name, row in rows.items()
     )
     columns = ["", "train / validation / test", "train acc", "val acc", "test acc"]
-    return Table("The published results, and what they are worth", columns, body, note=note)
+    title = "The published results, and what they are worth"
+    return Table(title, columns, body, note=note, dispensable=[*columns[2:4], columns[1]])
 
 
 def _compose(overrides: list[str]) -> DictConfig:
