@@ -41,7 +41,7 @@ def _main(cfg: DictConfig) -> None:
 
 
 def _open(cfg: DictConfig) -> tuple:
-    """Table, digests and log-mels; the latter two None for a table alone."""
+    """Open the table, digests and log-mels; the latter two are None for a table alone."""
     from esc50.data.table import read_table
 
     if cfg.table is not None:

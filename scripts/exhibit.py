@@ -11,7 +11,7 @@ from esc50.errors import UserError, exit_on_error
 
 
 def main() -> None:
-    """Run, print, say where the table is."""
+    """Run both protocols, or find that this has been done, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

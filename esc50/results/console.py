@@ -39,7 +39,7 @@ def run_table(results: Mapping[str, Any]) -> Table:
     for key in SHOWN:
         value = results.get(key)
         if value is not None:
-            words = label(results) if key.startswith("test/") else ""
+            words = "" if key.startswith("train/") else label(results)
             table.rows.append([key, f"{value:.4f}{words}"])
     sizes = (
         f"{results['n_train']} items of {results['n_train_clips']} clips, "

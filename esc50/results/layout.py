@@ -18,7 +18,7 @@ UNLIMITED = 10_000  # the width of a pipe, whose reader may be another program
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave a reader that has gone to `exit_on_error`, as for all other output."""
+        """Raise the error again: `exit_on_error` handles it, as it does for all other output."""
         raise
 
 

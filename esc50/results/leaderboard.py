@@ -1,4 +1,4 @@
-"""The leaderboard: the ledger's runs by recipe, folds and seeds together, best first on each data.
+"""The leaderboard: the ledger's runs by recipe, folds and seeds together, best first.
 
 Numbers on two data sets do not compare, so recipes are ranked within each.
 """

@@ -140,7 +140,7 @@ def write_predictions(
 
 @contextmanager
 def sole_use(folder: Path) -> Iterator[None]:
-    """Keep a run's folder to this process.
+    """Lock a run's folder, so that one process at a time works in it.
 
     While another process is making this run, it is waited for; then the run is found done.
 

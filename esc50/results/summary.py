@@ -163,7 +163,7 @@ def _identity(runs: list[Run], missing: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _over_runs(runs: list[Run]) -> dict[str, Any]:
-    """Mean and spread over the runs, each as its own results.json has it."""
+    """Compute mean and spread over the runs, each as its own results.json has it."""
 
     def mean(key: str) -> float | None:
         values = [run.results[key] for run in runs if run.results.get(key) is not None]
@@ -192,7 +192,7 @@ def _over_runs(runs: list[Run]) -> dict[str, Any]:
 
 
 def _over_clips(runs: list[Run]) -> dict[str, Any]:
-    """Statistics of all tests of all runs together."""
+    """Compute the statistics of all tests of all runs together."""
     tests = pool_predictions(runs)
     n_classes = len(tests.classes)
     confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
@@ -218,7 +218,7 @@ def _over_clips(runs: list[Run]) -> dict[str, Any]:
 
 
 def _accuracy(tests: PooledPredictions, chosen: np.ndarray) -> dict[str, Any]:
-    """Accuracy on some of the tests, and its interval."""
+    """Compute the accuracy on some of the tests, and its interval."""
     right = tests.correct[chosen]
     low, high = clustered_wilson(right, tests.clips[chosen], tests.sources[chosen])
     return {"n": int(chosen.sum()), "acc": float(right.mean()), "low": low, "high": high}
@@ -233,7 +233,7 @@ def _by_class(tests: PooledPredictions) -> list[dict[str, Any]]:
 
 
 def _by_category(tests: PooledPredictions) -> list[dict[str, Any]]:
-    """Accuracy among each super-category's clips: the class right, and the category right."""
+    """Compute the accuracy among each super-category: the class right, the category right."""
     category = tests.class_labels // 10
     target, prediction = category[tests.targets], category[tests.predictions]
     return [

@@ -27,8 +27,9 @@ def test_a_runs_table_is_readable_at_any_width(tmp_path, make_run, capsys, monke
     out = capsys.readouterr().out
     assert out.startswith("made on esc10, official split, fold 1, seed 1 (LEAKY)")
     assert all(word in out.split() for word in ABOUT["processor"].split())
-    (accuracy,) = (line for line in out.splitlines() if line.startswith("test/acc "))
-    assert accuracy.rstrip().endswith("(LEAKY)")
+    for key in ("test/acc ", "test/f1_macro", "val/acc"):
+        (line,) = (line for line in out.splitlines() if line.startswith(key))
+        assert line.rstrip().endswith("(LEAKY)")
     table = out[: out.index("audit:")].splitlines()
     assert max(map(len, table)) <= columns
 
