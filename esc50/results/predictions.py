@@ -55,7 +55,7 @@ class PooledPredictions:
         return self.predictions == self.targets
 
 
-def run_name(seed: int, fold: int) -> str:
+def run_name(seed: object, fold: object) -> str:
     """Name a run within its recipe."""
     return f"fold {fold}, seed {seed}"
 

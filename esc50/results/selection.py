@@ -9,6 +9,7 @@ from typing import Any
 from esc50.errors import UserError
 from esc50.results.leaderboard import RecipeResults, data_names
 from esc50.results.ledger import spell
+from esc50.results.predictions import run_name
 from esc50.results.run_folder import is_finished, read_settings
 
 Row = dict[str, Any]
@@ -88,9 +89,10 @@ def run_folders(recipe: RecipeResults, ledger: Path) -> list[Path]:
     for row in recipe.rows:
         there = [folder for folder in _places(row, ledger) if is_finished(folder)]
         if not there:
-            made, moved = _places(row, ledger)
+            name = run_name(row.get("seed"), row.get("fold"))
+            looked = " or ".join(map(str, _places(row, ledger)))
             raise UserError(
-                f"{made}: the run's predictions are gone (nor are they in {moved}); "
+                f"{recipe.handle}, {name}: the run's predictions are gone (not in {looked}); "
                 "run it again to compare it"
             )
         folders.append(there[0])
@@ -149,11 +151,12 @@ def _fits(recipe: RecipeResults, name: str) -> bool:
     )
 
 
-def _places(row: Row, ledger: Path) -> tuple[Path, Path]:
+def _places(row: Row, ledger: Path) -> list[Path]:
     """Where a run was made, and where it is if it was moved with its ledger."""
+    made = [Path(str(row["run_dir"]))] if row.get("run_dir") else []
     recipe = f"{row.get('experiment')}-{row.get('signature')}"
     beside = ledger.parent / recipe / f"seed{row.get('seed')}" / f"fold{row.get('fold')}"
-    return Path(str(row.get("run_dir"))), beside
+    return [*made, beside]
 
 
 def _facts(recipe: RecipeResults, ledger: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
 from esc50.atomic import atomic_write_text
+from esc50.config.resolvers import register_resolvers
 from esc50.config.signature import folder
 from esc50.config.validation import CONF, check
 from esc50.results.labels import label
@@ -40,6 +41,7 @@ def exhibit(overrides: list[str]) -> dict[str, Any]:
         The contents of exhibit.json: for each row of the published table what was published, what
         the same protocol gives here, what leaked, and what it is worth under the official folds.
     """
+    register_resolvers()
     rows = {}
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         for name, (leaky, honest) in RECIPES.items():
