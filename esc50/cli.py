@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from esc50.config.choices import CONF, refuse_overrides
 from esc50.config.resolvers import register_resolvers
-from esc50.errors import UserError
+from esc50.errors import exit_on_error
 from esc50.sweep.plugins import register_plugins
 
 
@@ -32,12 +32,10 @@ def _train(cfg: DictConfig) -> float | None:
         from esc50.sweep.run_job import run_job
 
         return run_job(cfg)
-    try:
+    with exit_on_error():
         from esc50.config.validation import check
 
         check(cfg)
         from esc50.training.experiment import run  # torch loads here, when the config is good
 
         return run(cfg, Path(HydraConfig.get().runtime.output_dir))
-    except UserError as error:
-        sys.exit(f"error: {error}")

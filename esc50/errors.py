@@ -1,4 +1,11 @@
-"""The exceptions that are meant for the user's eyes."""
+"""The exceptions that are meant for the user's eyes, and how a command ends by them."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 
 
 class UserError(Exception):
@@ -7,3 +14,26 @@ class UserError(Exception):
 
 class DivergenceError(UserError):
     """Training has left the realm of numbers; started again, it would do so again."""
+
+
+@contextmanager
+def exit_on_error(status: int = 1) -> Iterator[None]:
+    """End a command as its user expects: bad input is one sentence and an exit status.
+
+    Where what reads the output has gone (`| head`), the command ends without a word.
+
+    Args:
+        status: the exit status after bad input.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(status)
+    except BrokenPipeError:
+        # The interpreter flushes standard output once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE)

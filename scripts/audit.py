@@ -10,17 +10,23 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.config.choices import refuse_overrides
-from esc50.errors import UserError
+from esc50.config.choices import CONF, refuse_overrides
+from esc50.errors import exit_on_error
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="audit")
-def main(cfg: DictConfig) -> None:
+def main() -> None:
+    """Audit what the command line asks for."""
+    refuse_overrides(sys.argv[1:])
+    _main()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="audit")
+def _main(cfg: DictConfig) -> None:
     """Print every crossing of every fold asked for."""
     from esc50.data.audit import audit_split, describe
     from esc50.data.split import FOLDS, SplitSettings, draw_split
 
-    try:
+    with exit_on_error():
         table, digests, logmels = _open(cfg)
         settings = SplitSettings.parse("split", OmegaConf.to_container(cfg.split))
         leaky = False
@@ -30,13 +36,11 @@ def main(cfg: DictConfig) -> None:
             print(f"{cfg.split.protocol} split, fold {fold}: {audit.sentence}")
             print(*describe(audit), sep="\n", end="\n" if audit.crossings else "")
             leaky |= audit.leaky
-    except UserError as refusal:
-        sys.exit(f"error: {refusal}")
     sys.exit(1 if leaky else 0)
 
 
 def _open(cfg: DictConfig) -> tuple:
-    """Table, digests and log-mels; the latter two None for a table alone."""
+    """Open the table, digests and log-mels; the latter two are None for a table alone."""
     from esc50.data.table import read_table
 
     if cfg.table is not None:
@@ -58,5 +62,4 @@ def _open(cfg: DictConfig) -> tuple:
 
 
 if __name__ == "__main__":
-    refuse_overrides(sys.argv[1:])
     main()

@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 
 from esc50.atomic import atomic_write_text
+from esc50.errors import exit_on_error
 
 PARTS = "abcdef"
 ABOUT = """
@@ -32,30 +33,24 @@ print(json.dumps({"torch": torch.__version__, "gpu": gpu, "precision": precision
 """
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Measure what was asked for; return the exit status."""
-    args = _parser().parse_args(argv)
-    if args.worker:
-        from bench.contest import serve
+def main(argv: list[str] | None = None) -> None:
+    """Measure what was asked for, and print the table."""
+    with exit_on_error():
+        args = _parser().parse_args(argv)
+        if args.worker:
+            from bench.contest import serve
 
-        serve(args.worker, json.loads(args.settings))
-        return 0
-    from esc50.errors import UserError
-
-    try:
+            serve(args.worker, json.loads(args.settings))
+            return
         report = _measure(args)
-    except UserError as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 1
-    if args.json:
-        write_json(args.json, report)
-    if args.markdown:
-        print(make_table(report).markdown(), end="")
-        return 0
-    from rich.console import Console
+        if args.json:
+            write_json(args.json, report)
+        if args.markdown:
+            print(make_table(report).markdown(), end="")
+            return
+        from esc50.results.layout import show_table
 
-    Console().print(make_table(report).rich())
-    return 0
+        show_table(make_table(report), args.wide)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clips", type=Path, help="folder in ESC-50 layout (default: demo sounds)")
     parser.add_argument("--scratch", type=Path, help="where to work; removed afterwards")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write all numbers there")
-    parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--wide", action="store_true", help="all columns, however narrow the screen")
+    form.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--settings", default="{}", help=argparse.SUPPRESS)
     return parser
@@ -79,7 +76,6 @@ def _measure(args: argparse.Namespace) -> dict:
     from bench.clips import copy_as
     from bench.commands import startup, whole_experiment
     from bench.parts import DEFAULT, FULL, QUICK, Bench
-
     from esc50.data.demo import make_demo
     from esc50.errors import UserError
 
@@ -141,11 +137,23 @@ def write_json(path: Path, report: dict) -> None:
 
 
 def make_table(report: dict):
-    """Lay the rows out, one a comparison; the note says what the limits are and on what machine."""
+    """Lay the rows out, one per comparison; the note names the limits and the machine."""
     from esc50.results.tables import Table
 
-    columns = ["part", "what", "against", "ours", "theirs", "ratio", "limit", "share", "n", "MiB"]
-    table = Table("Benchmark", columns, n_names=3)
+    columns = [
+        "part",
+        "what",
+        "against",
+        "ours",
+        "theirs",
+        "ratio",
+        "limit",
+        "of limit",
+        "n",
+        "MiB",
+    ]
+    dispensable = ["MiB", "n", "limit", "of limit"]
+    table = Table("Benchmark", columns, n_names=3, dispensable=dispensable)
     limits = {}
     for row in report["rows"]:
         if row["limit_name"]:
@@ -173,7 +181,7 @@ def make_table(report: dict):
         f"{about['processor']}, {about['cores']} cores{gpu}, torch {about['torch']}, "
         f"{'bf16 used' if about['bf16'] else 'no bf16'}, load before the run {about['load']:.1f}; "
         f"{report['clips']} clips. Medians of n turns; ratio: how many times better ours is; "
-        f"share: of the limit that ours reaches; MiB: peak memory of the process, ours / theirs. "
+        f"of limit: how much of it ours reaches; MiB: peak memory of the process, ours / theirs. "
         f"Limits: {'; '.join(named)}."
     )
     return table
@@ -184,4 +192,4 @@ def _number(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

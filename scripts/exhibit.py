@@ -6,30 +6,32 @@ Arguments are Hydra overrides for all runs; finished runs are found, not repeate
 """
 
 import argparse
-import sys
+
+from esc50.errors import UserError, exit_on_error
 
 
 def main() -> None:
-    """Run, print, say where the table is."""
+    """Run both protocols, or find that this has been done, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="Hydra overrides")
-    overrides = parser.parse_args().overrides
+    with exit_on_error():
+        _exhibit(parser.parse_args().overrides)
 
+
+def _exhibit(overrides: list[str]) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from esc50.errors import UserError
+    from esc50.results.layout import show_table
     from esc50.training.exhibit import exhibit, exhibit_table
 
     try:
         rows = exhibit(overrides)
-    except (UserError, HydraException, OmegaConfBaseException) as error:
-        sys.exit(f"error: {error}")
-    from rich.console import Console
-
-    Console().print(exhibit_table(rows).rich())
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(str(error)) from None
+    show_table(exhibit_table(rows))
 
 
 if __name__ == "__main__":

@@ -1,35 +1,39 @@
-"""Print the ledger: recipes best first, two of them compared, as Markdown or LaTeX."""
+"""Print the ledger: recipes best first on each data set, two of them compared, Markdown or LaTeX.
+
+    python scripts/results.py --data esc10 --since 2025-01-31 --where seed=1
+    python scripts/results.py --compare original augmented@0123456789
+
+What --where asks of is a column of the ledger, its value spelled as it stands there.
+"""
 
 import argparse
 import sys
 import warnings
 from pathlib import Path
 
+from esc50.errors import exit_on_error
 
-def main(argv: list[str] | None = None) -> int:
-    """Print what was asked for; return the exit status."""
-    args = _parser().parse_args(argv)
 
-    from esc50.errors import UserError
-
+def main(argv: list[str] | None = None) -> None:
+    """Print what was asked for; bad input is one sentence and exit status 2."""
     warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
-    try:
+    with exit_on_error(status=2):
+        args = _parser().parse_args(argv)
         tables = _tables(args)
-    except UserError as refusal:
-        print(refusal, file=sys.stderr)
-        return 2
-    if args.markdown or args.latex:
-        print("\n".join(t.markdown() if args.markdown else t.latex() for t in tables), end="")
-        return 0
-    from rich.console import Console
+        if args.markdown or args.latex:
+            print("\n".join(t.markdown() if args.markdown else t.latex() for t in tables), end="")
+            return
+        from esc50.results.layout import show_table
 
-    for table in tables:
-        Console().print(table.rich())
-    return 0
+        for number, table in enumerate(tables):
+            print(end="\n" if number else "")
+            show_table(table, args.wide)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--ledger", type=Path, default=Path("outputs/results.csv"), help="default: %(default)s"
     )
@@ -40,13 +44,25 @@ def _parser() -> argparse.ArgumentParser:
         help="best first by this, a loss smallest first (default: %(default)s)",
     )
     parser.add_argument("--experiment", nargs="+", default=[], metavar="X", help="only these")
+    parser.add_argument("--data", nargs="+", default=[], metavar="X", help="only these data sets")
+    parser.add_argument(
+        "--since", metavar="DATE", help="only runs that ended since, such as 2025-01-31"
+    )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="only runs whose row says so; may be repeated",
+    )
     parser.add_argument(
         "--compare",
         nargs=2,
         metavar=("A", "B"),
-        help="two recipes by paired folds: names of experiments, or beginnings of signatures",
+        help="two recipes by paired folds: name, name@signature, or a signature's beginning",
     )
     form = parser.add_mutually_exclusive_group()
+    form.add_argument("--wide", action="store_true", help="all columns, however narrow the screen")
     form.add_argument("--markdown", action="store_true", help="write Markdown")
     form.add_argument("--latex", action="store_true", help="write LaTeX (package booktabs)")
     return parser
@@ -55,21 +71,23 @@ def _parser() -> argparse.ArgumentParser:
 def _tables(args: argparse.Namespace) -> list:
     from esc50.errors import UserError
     from esc50.results.comparison import compare, comparison_table
-    from esc50.results.leaderboard import find, run_folders, standings, standings_tables
+    from esc50.results.leaderboard import leaderboard_tables, rank_recipes
     from esc50.results.ledger import read
+    from esc50.results.selection import find_recipe, run_folders, select
 
-    found = standings(read(args.ledger), args.experiment, args.sort)
+    rows = select(read(args.ledger), args.experiment, args.data, args.since, args.where)
+    recipes = rank_recipes(rows, args.sort)
     if not args.compare:
-        return standings_tables(found, args.sort)
-    pair = [find(found, name) for name in args.compare]
-    names = [standing.experiment for standing in pair]
+        return leaderboard_tables(recipes, args.sort)
+    pair = [find_recipe(recipes, name, args.ledger) for name in args.compare]
+    names = [recipe.experiment for recipe in pair]
     if pair[0] is pair[1]:
         raise UserError(f"{' and '.join(args.compare)} are one recipe, {pair[0].handle}")
     if names[0] == names[1]:
-        names = [f"{s.experiment}-{s.rows[-1].get('signature')}" for s in pair]
-    folders = [run_folders(standing, args.ledger) for standing in pair]
+        names = [recipe.handle for recipe in pair]
+    folders = [run_folders(recipe, args.ledger) for recipe in pair]
     return [comparison_table(compare(*folders, names=tuple(names)))]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

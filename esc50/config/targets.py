@@ -72,9 +72,8 @@ def check_target(section: str, values: Mapping[str, Any], given: Mapping[str, An
     for name, parameter in parameters.items():
         needed = name in named and parameter.default is parameter.empty
         if needed and name not in values and name not in given:
-            raise UserError(
-XX
-            )
+            what = f"{values['_target_']} needs {name}"
+            raise UserError(f"{section}: {what}: give it as {section}.{name}=...")
 
 
 def build(section: str, values: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from esc50.errors import UserError
+from esc50.results.labels import SYNTHETIC, mark
 from esc50.results.predictions import Run, read_run, run_name, source_of
 from esc50.results.tables import Table
 
@@ -139,10 +140,10 @@ def paired_bootstrap(
 
 def comparison_table(result: dict[str, Any]) -> Table:
     """Write a comparison as a table by fold, with the tests below."""
-    (a, b), marks = result["names"], [" LEAKY" if leaky else "" for leaky in result["leaky"]]
-    either = " LEAKY" if any(marks) else ""
+    (a, b), marks = result["names"], [mark(leaky) for leaky in result["leaky"]]
+    either = mark(any(marks))
     table = Table(
-        f"{a}{marks[0]} against {b}{marks[1]}" + " · synthetic sound" * result["synthetic"],
+        f"{a}{marks[0]} against {b}{marks[1]}" + f" · {SYNTHETIC}" * result["synthetic"],
         ["run", f"{a}{marks[0]}", f"{b}{marks[1]}", f"difference{either}"],
     )
     for pair in result["pairs"]:

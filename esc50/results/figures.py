@@ -1,4 +1,4 @@
-"""Pictures of results: who was taken for whom, and which classes are hard."""
+"""Figures of results: which class was taken for which, and which classes are hard."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ def confusion_figure(counts: np.ndarray, classes: Sequence[str], title: str = ""
     Args:
         counts: int (C, C), rows are targets, columns predictions.
         classes: the C names.
-        title: what the numbers are of, with "LEAKY" where they leak.
+        title: what the numbers are of, with the words that must stand beside them.
     """
     n = len(classes)
     side = 2.5 + max(0.2 * n, 2.5)
@@ -34,7 +34,7 @@ def confusion_figure(counts: np.ndarray, classes: Sequence[str], title: str = ""
     axes.set_title(title, fontsize=10)
     figure.colorbar(image, label="share of the target's tests", fraction=0.046)
     if n <= NUMBERED:
-        middle = {"ha": "center", "va": "center", "fontsize": 7}
+        middle: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7}
         for row, column in np.argwhere(counts > 0):
             dark = counts[row, column] > 0.5 * tested[row, 0]
             color = "white" if dark else "black"
@@ -46,8 +46,8 @@ def classes_figure(per_class: Sequence[Mapping[str, Any]], title: str = "") -> "
     """Draw the accuracy of each class with its 95% interval, the hardest on top.
 
     Args:
-        per_class: a mapping a class: class (name), acc, low, high in [0, 1], n.
-        title: what the numbers are of, with "LEAKY" where they leak.
+        per_class: one mapping per class: class (name), acc, low, high in [0, 1], n.
+        title: what the numbers are of, with the words that must stand beside them.
     """
     rows = sorted(per_class, key=lambda row: (-row["acc"], row["class"]))
     accuracy = np.array([row["acc"] for row in rows])

@@ -1,4 +1,4 @@
-"""The ledger: one row a run, appended to one CSV file that any number of processes share.
+"""The ledger: one row per run, appended to one CSV file that any number of processes share.
 
 Every row is one physical line, ended by a newline that is written last, so a line without one is
 a write that was cut off (a killed process, a crashed machine) and never passes for a row. The file
@@ -23,6 +23,7 @@ COLUMNS = (
     "time",
     "signature",
     "experiment",
+    "data",
     "protocol",
     "leaky",
     "synthetic",
@@ -144,7 +145,7 @@ def _append(path: Path, row: Mapping[str, object]) -> None:
     wanted = dict.fromkeys((*(COLUMNS if fresh else ()), *row))
     new = [name for name in wanted if name not in header]
     header += new
-    line = _line([_cell(row.get(name)) for name in header])
+    line = _line([spell(row.get(name)) for name in header])
     if fresh:
         _append_bytes(path, _line(header) + line)
     elif new:
@@ -212,8 +213,8 @@ def _cells(line: bytes) -> list[str]:
     return next(csv.reader([text]), [])
 
 
-def _cell(value: object) -> str:
-    """Spell a value so that `_value` gives it back, on one line.
+def spell(value: object) -> str:
+    """Spell a value as it stands in the ledger, so that `read` gives it back, on one line.
 
     A string that would read as something else (a hexadecimal signature of digits only) or that
     breaks the line is written as JSON.

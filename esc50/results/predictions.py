@@ -1,7 +1,6 @@
 """Finished runs read back from their folders, and their predictions pooled."""
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ import numpy as np
 
 from esc50.data.table import ESC50_CLASSES, source_and_take
 from esc50.errors import UserError
+from esc50.results.run_folder import read_results
 
-FIXED_COLUMNS = ["clip", "fold", "target", "prediction"]  # then one probability a class
-NEEDED_RESULTS = ("experiment", "protocol", "leaky", "signature", "fold", "seed", "test/acc")
+FIXED_COLUMNS = ["clip", "fold", "target", "prediction"]  # then one probability per class
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Pool:
-    """The tests of several runs, one row a tested clip; n tests of C classes."""
+class PooledPredictions:
+    """The predictions of several runs, one row per tested clip; n tests of C classes."""
 
     classes: tuple[str, ...]
     class_labels: np.ndarray  # int64 (C,), the target number of each class
@@ -56,14 +55,9 @@ class Pool:
         return self.predictions == self.targets
 
 
-def run_name(seed: int, fold: int) -> str:
+def run_name(seed: object, fold: object) -> str:
     """Name a run within its recipe."""
     return f"fold {fold}, seed {seed}"
-
-
-def is_finished(folder: Path) -> bool:
-    """Tell whether a run folder holds a finished run: results.json is written last."""
-    return (folder / "results.json").is_file() and (folder / "predictions.csv").is_file()
 
 
 def source_of(clip: str) -> str:
@@ -72,27 +66,13 @@ def source_of(clip: str) -> str:
     return parsed[0] if parsed else clip
 
 
-def _finished_results(folder: Path) -> dict:
-    path = folder / "results.json"
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise UserError(f"{path}: is damaged; delete the folder and run its fold again") from None
-    absent = [key for key in NEEDED_RESULTS if key not in results]
-    if absent:
-        raise UserError(f"{path}: lacks {', '.join(absent)}; run the fold again")
-    return results
-
-
 def read_run(folder: Path) -> Run:
     """Read a finished run folder.
 
     Raises:
-        UserError: results.json or predictions.csv is missing or damaged.
+        UserError: the run is not finished, or its predictions.csv is damaged.
     """
-    results = _finished_results(folder)
+    results = read_results(folder)
     path = folder / "predictions.csv"
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -102,7 +82,7 @@ def read_run(folder: Path) -> Run:
     except ValueError:
         raise UserError(f"{path}: is empty or no text; run the fold again") from None
     if header[:4] != FIXED_COLUMNS or len(header) == 4:
-        raise UserError(f"{path}: columns must be {', '.join(FIXED_COLUMNS)}, then one a class")
+        raise UserError(f"{path}: columns must be {', '.join(FIXED_COLUMNS)}, then one per class")
     if not rows:
         raise UserError(f"{path}: holds no tested clip; run the fold again")
     try:
@@ -113,11 +93,12 @@ def read_run(folder: Path) -> Run:
     if probabilities.shape[1] != len(header) - 4:
         raise UserError(f"{path}: has rows of another length than its header; run the fold again")
     clips = np.array([row[0] for row in rows])
-    return Run(folder, results, tuple(header[4:]), clips, *labels.T, probabilities)
+    targets, predicted = labels.T
+    return Run(folder, results, tuple(header[4:]), clips, targets, predicted, probabilities)
 
 
-def pool(runs: Sequence[Run]) -> Pool:
-    """Put the tests of runs over the same classes together.
+def pool_predictions(runs: Sequence[Run]) -> PooledPredictions:
+    """Put the predictions of runs over the same classes together.
 
     Raises:
         UserError: the runs' classes differ.
@@ -131,7 +112,7 @@ def pool(runs: Sequence[Run]) -> Pool:
     probabilities = np.concatenate([run.probabilities for run in runs])
     class_labels = _class_labels(classes, labels, predicted, probabilities)
     clips = np.concatenate([run.clips for run in runs])
-    return Pool(
+    return PooledPredictions(
         classes=classes,
         class_labels=class_labels,
         clips=clips,

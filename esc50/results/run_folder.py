@@ -4,8 +4,9 @@ import csv
 import json
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +14,105 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from esc50.atomic import atomic_write, atomic_write_text
+from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.errors import UserError
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
 LEAVINGS = ("config.yaml", "results.json", "predictions.csv", "checkpoints", "summary.json")
+# What results.json must hold to be that of a finished run.
+NEEDED: dict[str, type | tuple[type, ...]] = {
+    "experiment": (str, int, float),
+    "protocol": str,
+    "leaky": bool,
+    "signature": str,
+    "seed": int,
+    "fold": int,
+    "test/acc": (int, float),
+}
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
-    """Write results.json; its presence says that the run is finished."""
+    """Write results.json, a run's last file: see `is_finished`."""
     atomic_write_text(
         folder / "results.json", json.dumps(results, indent=2, allow_nan=False) + "\n"
     )
 
 
-def read_results(folder: Path) -> dict[str, Any] | None:
-    """Read a finished run's results; None where there are none."""
+def is_finished(folder: Path) -> bool:
+    """Tell whether a folder holds a finished run."""
+    return why_unfinished(folder) is None
+
+
+def why_unfinished(folder: Path) -> str | None:
+    """Say in a sentence why a folder holds no finished run; None where it holds one."""
+    found = _load(folder)
+    return found if isinstance(found, str) else None
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """Read the results of a finished run.
+
+    Raises:
+        UserError: the folder holds no finished run.
+    """
+    found = _load(folder)
+    if isinstance(found, str):
+        raise UserError(f"{folder}: {found}")
+    return found
+
+
+def find_results(folder: Path) -> dict[str, Any] | None:
+    """Read the results of a finished run; None where there is none, printing what is damaged."""
+    found = _load(folder)
+    if not isinstance(found, str):
+        return found
+    if (folder / "results.json").exists():
+        print(f"{folder}: {found}")
+    return None
+
+
+def _load(folder: Path) -> dict[str, Any] | str:
+    """Read the results of a finished run, or say why there are none."""
+    again = "run the fold again"
     try:
-        return json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return "not finished: no results.json"
+    except OSError as error:
+        return f"not finished: results.json cannot be read ({error.strerror})"
+    except ValueError:
+        return f"not finished: results.json is damaged; {again}"
+    if not isinstance(results, dict):
+        return f"not finished: results.json holds no results; {again}"
+    wrong = [key for key, kind in NEEDED.items() if not isinstance(results.get(key), kind)]
+    if wrong:
+        return f"not finished: results.json lacks a valid {', '.join(wrong)}; {again}"
+    if not (folder / "predictions.csv").is_file():
+        return f"not finished: no predictions.csv; {again}"
+    return results
+
+
+def read_settings(folder: Path) -> dict[str, str]:
+    """Read the settings in a run's config.yaml that affect its numbers, by key; {} without one."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
+        return {}
+    settings: dict[str, str] = {}
+
+    def flatten(section: Any, key: str) -> None:
+        if isinstance(section, dict):
+            for name, value in section.items():
+                flatten(value, f"{key}.{name}" if key else str(name))
+        elif key.split(".")[0] in SECTIONS and key not in WITHOUT_EFFECT:
+            settings[key] = str(section)
+
+    flatten(config, "")
+    return settings
 
 
 def write_predictions(
@@ -58,8 +139,8 @@ def write_predictions(
 
 
 @contextmanager
-def sole_use(folder: Path):
-    """Keep a run's folder to this process.
+def sole_use(folder: Path) -> Iterator[None]:
+    """Lock a run's folder, so that one process at a time works in it.
 
     While another process is making this run, it is waited for; then the run is found done.
 
@@ -102,7 +183,6 @@ def keep_aside(folder: Path) -> None:
 
 def provenance() -> dict[str, Any]:
     """Say which code and which libraries make the numbers: git commit, dirty flag, versions."""
-    import pytorch_lightning
     import torch
 
     commit = _git("rev-parse", "HEAD")
@@ -111,7 +191,7 @@ def provenance() -> dict[str, Any]:
         "git_commit": commit,
         "git_dirty": bool(changed) if commit else None,
         "torch": torch.__version__,
-        "lightning": pytorch_lightning.__version__,
+        "lightning": version("pytorch-lightning"),
         "python": platform.python_version(),
     }
 

@@ -16,7 +16,15 @@ import numpy as np
 from esc50.atomic import atomic_write_text
 from esc50.data.table import SUPER_CATEGORIES
 from esc50.errors import UserError
-from esc50.results.predictions import Pool, Run, is_finished, pool, read_run, run_name
+from esc50.results.labels import tag
+from esc50.results.predictions import (
+    PooledPredictions,
+    Run,
+    pool_predictions,
+    read_run,
+    run_name,
+)
+from esc50.results.run_folder import why_unfinished
 from esc50.results.statistics import calibration_error, clustered_wilson, f1_macro, log_loss
 from esc50.results.summary_text import heading, markdown
 
@@ -37,7 +45,7 @@ def summarise(
     expected_seeds: Sequence[int] = (),
     failed: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Gather the runs of one recipe into `out`: summary.json, summary.md and pictures.
+    """Gather the runs of one recipe into `out`: summary.json, summary.md and figures.
 
     Args:
         runs: run folders; one that holds no finished run counts as missing.
@@ -57,10 +65,11 @@ def summarise(
     missing = dict(failed or {})
     finished = []
     for folder in runs:
-        if is_finished(folder):
+        reason = why_unfinished(folder)
+        if reason is None:
             finished.append(read_run(folder))
         else:
-            missing.setdefault(_name(folder), "not finished: no results.json")
+            missing.setdefault(_name(folder), reason)
     if not finished:
         reasons = "; ".join(f"{name}: {why}" for name, why in missing.items()) or "none given"
         raise UserError(f"{out}: there is no finished run to summarise ({reasons})")
@@ -79,31 +88,30 @@ def summarise(
 
 
 def log_to_tensorboard(summary: Mapping[str, Any], folder: Path) -> None:
-    """Write a summary's scalars, text and pictures as TensorBoard events into `folder`.
+    """Write a summary's scalars, text and figures as TensorBoard events into `folder`.
 
-    Tags of leaky numbers begin with "LEAKY/".
+    Tags of leaky numbers say so.
     """
     from torch.utils.tensorboard import SummaryWriter
 
     from esc50.results.figures import classes_figure, confusion_figure
 
-    mark = "LEAKY/" if summary["leaky"] else ""
-    title = heading(summary)
+    leaky, title = summary["leaky"], heading(summary)
     with SummaryWriter(str(folder)) as writer:
         for key, value in summary.items():
             if "/" in key and isinstance(value, int | float):
-                writer.add_scalar(f"{mark}{key}", value)
+                writer.add_scalar(tag(leaky, key), value)
         for run in summary["runs"]:
-            tag = f"{mark}test/acc_by_fold/seed{run['seed']}"
-            writer.add_scalar(tag, run["test/acc"], run["fold"])
+            name = tag(leaky, f"test/acc_by_fold/seed{run['seed']}")
+            writer.add_scalar(name, run["test/acc"], run["fold"])
         confusion = np.array(summary["confusion"])
         figures = {
             "confusion": confusion_figure(confusion, summary["classes"], title),
             "classes": classes_figure(summary["per_class"], title),
         }
         for name, figure in figures.items():
-            writer.add_figure(f"{mark}summary/{name}", figure, close=False)
-        writer.add_text(f"{mark}summary", markdown(summary))
+            writer.add_figure(tag(leaky, f"summary/{name}"), figure, close=False)
+        writer.add_text(tag(leaky, "summary"), markdown(summary))
 
 
 def _name(folder: Path) -> str:
@@ -113,7 +121,8 @@ def _name(folder: Path) -> str:
 
 def _check_alike(runs: list[Run]) -> None:
     """Refuse runs that are not folds and seeds of one recipe on one data set."""
-    first, seen = runs[0], {}
+    first = runs[0]
+    seen: dict[tuple[int, int], Path] = {}
     for run in runs:
         for key, what in (("signature", "recipe"), ("data_digest", "data set")):
             mine, other = run.results.get(key), first.results.get(key)
@@ -139,6 +148,7 @@ def _identity(runs: list[Run], missing: Mapping[str, str]) -> dict[str, Any]:
         "leaky": any(run.results["leaky"] for run in runs),
         "synthetic": any(run.results.get("synthetic") for run in runs),
         "signature": first["signature"],
+        "data": first.get("data"),
         "data_digest": first.get("data_digest"),
         "complete": not missing,
         "missing": dict(missing),
@@ -153,7 +163,7 @@ def _identity(runs: list[Run], missing: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _over_runs(runs: list[Run]) -> dict[str, Any]:
-    """Mean and spread over the runs, each as its own results.json has it."""
+    """Compute mean and spread over the runs, each as its own results.json has it."""
 
     def mean(key: str) -> float | None:
         values = [run.results[key] for run in runs if run.results.get(key) is not None]
@@ -182,8 +192,8 @@ def _over_runs(runs: list[Run]) -> dict[str, Any]:
 
 
 def _over_clips(runs: list[Run]) -> dict[str, Any]:
-    """Estimates from all tests of all runs together."""
-    tests = pool(runs)
+    """Compute the statistics of all tests of all runs together."""
+    tests = pool_predictions(runs)
     n_classes = len(tests.classes)
     confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
     np.add.at(confusion, (tests.targets, tests.predictions), 1)
@@ -196,7 +206,7 @@ def _over_clips(runs: list[Run]) -> dict[str, Any]:
         "test/acc": float(tests.correct.mean()),
         "test/acc_ci95": list(clustered_wilson(tests.correct, tests.clips, tests.sources)),
         "test/acc_ci95_method": INTERVAL,
-        "test/f1_macro": f1_macro(confusion),
+        "test/f1_macro": f1_macro(tests.targets, tests.predictions),
         "test/log_loss": log_loss(tests.probabilities, tests.targets),
         "test/ece": calibration_error(tests.probabilities, tests.correct),
         "per_class": _by_class(tests),
@@ -207,29 +217,29 @@ def _over_clips(runs: list[Run]) -> dict[str, Any]:
     }
 
 
-def _share(tests: Pool, chosen: np.ndarray) -> dict[str, Any]:
-    """Accuracy on some of the tests, and its interval."""
+def _accuracy(tests: PooledPredictions, chosen: np.ndarray) -> dict[str, Any]:
+    """Compute the accuracy on some of the tests, and its interval."""
     right = tests.correct[chosen]
     low, high = clustered_wilson(right, tests.clips[chosen], tests.sources[chosen])
     return {"n": int(chosen.sum()), "acc": float(right.mean()), "low": low, "high": high}
 
 
-def _by_class(tests: Pool) -> list[dict[str, Any]]:
+def _by_class(tests: PooledPredictions) -> list[dict[str, Any]]:
     return [
-        {"class": name, "label": int(number), **_share(tests, tests.targets == index)}
+        {"class": name, "label": int(number), **_accuracy(tests, tests.targets == index)}
         for index, (name, number) in enumerate(zip(tests.classes, tests.class_labels, strict=True))
         if (tests.targets == index).any()
     ]
 
 
-def _by_category(tests: Pool) -> list[dict[str, Any]]:
-    """Accuracy among each super-category's clips: the class right, and the category right."""
+def _by_category(tests: PooledPredictions) -> list[dict[str, Any]]:
+    """Compute the accuracy among each super-category: the class right, the category right."""
     category = tests.class_labels // 10
     target, prediction = category[tests.targets], category[tests.predictions]
     return [
         {
             "category": name,
-            **_share(tests, target == index),
+            **_accuracy(tests, target == index),
             "acc_category5": float((prediction == index)[target == index].mean()),
         }
         for index, name in enumerate(SUPER_CATEGORIES)

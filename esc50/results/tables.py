@@ -1,10 +1,7 @@
-"""One table, three ways to write it: on the console, in Markdown, in LaTeX."""
+"""A table as text, and as Markdown and LaTeX; `layout` shows it on a screen."""
 
-from dataclasses import dataclass, field
-
-from rich import box
-from rich.markup import escape
-from rich.table import Table as RichTable
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 LATEX_SPECIAL = str.maketrans(
     {
@@ -32,11 +29,22 @@ MARKDOWN_SPECIAL = str.maketrans(
 )
 
 
+def escape_markdown(text: object) -> str:
+    """Write text so that Markdown shows it as it is, on one line."""
+    return str(text).translate(MARKDOWN_SPECIAL)
+
+
 @dataclass
 class Table:
-    """Cells as text, written alike everywhere; the first `n_names` columns are left-aligned.
+    """Cells as text, written alike on the console, in Markdown and in LaTeX.
 
-    The note stands below.
+    Attributes:
+        title: stands above.
+        columns: their names.
+        rows: the cells, one list per row.
+        n_names: so many columns, the first ones, are left-aligned and may be wrapped.
+        note: stands below.
+        dispensable: columns that a narrow screen goes without, the first of them first.
     """
 
     title: str
@@ -44,34 +52,27 @@ class Table:
     rows: list[list[str]] = field(default_factory=list)
     n_names: int = 1
     note: str = ""
+    dispensable: Sequence[str] = ()
 
-    def rich(self) -> RichTable:
-        """Write the table for the console."""
-        table = RichTable(
-            title=escape(self.title),
-            title_justify="left",
-            caption=escape(self.note) or None,
-            caption_justify="left",
-            box=box.SIMPLE_HEAD,
-        )
-        for index, column in enumerate(self.columns):
-            table.add_column(escape(column), justify="left" if index < self.n_names else "right")
-        for row in self.rows:
-            table.add_row(*map(escape, row))
-        return table
+    def without(self, column: str) -> "Table":
+        """Leave out a column."""
+        at = self.columns.index(column)
+        rows = [row[:at] + row[at + 1 :] for row in self.rows]
+        columns = self.columns[:at] + self.columns[at + 1 :]
+        return replace(self, columns=columns, rows=rows, n_names=self.n_names - (at < self.n_names))
 
     def markdown(self) -> str:
         """Write the table in GitHub's Markdown, under its title in bold if it has one."""
         ruler = ["---" if index < self.n_names else "---:" for index in range(len(self.columns))]
-        cells = [[cell.translate(MARKDOWN_SPECIAL) for cell in row] for row in self.rows]
-        header = [column.translate(MARKDOWN_SPECIAL) for column in self.columns]
+        cells = [[escape_markdown(cell) for cell in row] for row in self.rows]
+        header = [escape_markdown(column) for column in self.columns]
         lines = [f"| {' | '.join(row)} |" for row in (header, ruler, *cells)]
         if self.title:
-            lines = [f"**{self.title.translate(MARKDOWN_SPECIAL)}**", "", *lines]
+            lines = [f"**{escape_markdown(self.title)}**", "", *lines]
         if self.note:
             lines += [
                 "",
-                *(line.translate(MARKDOWN_SPECIAL) + "  " for line in self.note.split("\n")),
+                *(escape_markdown(line) + "  " for line in self.note.split("\n")),
             ]
         return "\n".join(lines) + "\n"
 

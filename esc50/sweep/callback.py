@@ -126,7 +126,7 @@ def _swept(config: DictConfig, key: str) -> list[int]:
 def _summarise_group(group: Path, own: list[Job], folds: list[int], seeds: list[int]) -> bool:
     """Write one recipe's summaries: one a seed, and one over the seeds. True when complete."""
     from esc50.data.split import FOLDS  # loads NumPy, which --help need not wait for
-    from esc50.results.run_folder import read_results
+    from esc50.results.run_folder import is_finished
 
     runs: list[Path] = []
     failed: dict[str, str] = {}
@@ -138,7 +138,7 @@ def _summarise_group(group: Path, own: list[Job], folds: list[int], seeds: list[
         else:
             name, members = f"seed {folder.name[4:]}", [folder / f"fold{fold}" for fold in FOLDS]
             own_summary = True
-        runs += [member for member in members if read_results(member)]
+        runs += [member for member in members if is_finished(member)]
         if job.failed:
             failed[name] = job.failed
     by_seed: dict[Path, list[Path]] = {}

@@ -63,7 +63,9 @@ def driven() -> list[Job]:
     """The jobs of the sweep driven here, which is over: one that has not ended was killed."""
     known = read_jobs(_driven)
     killed = "its process was killed before it could say why"
-    return [job if job.ended is not None else replace(job, failed=killed) for job in known]
+    return [
+        job if job.ended is not None else replace(job, failed=job.failed or killed) for job in known
+    ]
 
 
 def amend(number: int, overrides: list[str], failed: str) -> None:
@@ -98,10 +100,16 @@ def end(**how: object) -> None:
 
 def read_jobs(sweep: Path) -> list[Job]:
     """Read what the jobs of a sweep have noted so far, by number."""
-    jobs = []
-    for path in sweep.glob("jobs/*.json"):
-        jobs.append(Job(**json.loads(path.read_text(encoding="utf-8"))))
-    return sorted(jobs, key=lambda job: job.number)
+    return sorted(map(_read, sweep.glob("jobs/*.json")), key=lambda job: job.number)
+
+
+def _read(path: Path) -> Job:
+    """Read a job's note; a damaged one is that of a job that never ended."""
+    try:
+        return Job(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        number = int(path.stem) if path.stem.isdigit() else -1
+        return Job(number, [], folder="", host="", devices=None, failed=f"{path} is damaged")
 
 
 def _note(path: Path, job: Job) -> None:

@@ -1,18 +1,19 @@
-"""What a search leaves for people: a table, a page of pictures, the best trial as a recipe."""
+"""What a search leaves for people: a table, a page of figures, the best trial as a recipe."""
 
 import csv
-import html
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console
 
 from esc50.atomic import atomic_write, atomic_write_text
-from esc50.config.validation import CONF
+from esc50.config.choices import CONF
+from esc50.results.layout import show_table
+from esc50.results.render import render
 from esc50.results.tables import Table
 from esc50.sweep.study import FAILED
 
@@ -44,12 +45,12 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
     count = Counter(row[1] for row in rows)
     said = ", ".join(f"{number} {word}" for word, number in count.items())
     title = f"{cfg.name}: {said or 'no trials'}"
+    page = render("study.html.j2", title=title, figures=_figures(study), header=header, rows=rows)
+    atomic_write_text(folder / "study.html", page)
     # The whole of it is on the page; a terminal shows the best.
-    console = Console()
-    if not console.is_terminal:
-        console.width = 140  # a log has room for every column
-    console.print(Table(title, header, rows[:SHOWN]).rich())
-    atomic_write_text(folder / "study.html", _page(study, title, header, rows))
+    show_table(
+        Table(title, header, rows[:SHOWN], n_names=0, dispensable=["seconds", *header[-2:2:-1]])
+    )
     print(f"the search is in {folder / 'study.html'}")
     if not count["finished"]:
         print("no trial finished: there is no best one")
@@ -59,10 +60,11 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
 
 
 def _ranked(study: optuna.Study) -> list[FrozenTrial]:
+    """List the finished trials, best first, and then the others."""
     sign = 1 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1
     done = [t for t in study.trials if t.state == TrialState.COMPLETE]
     others = [t for t in study.trials if t.state != TrialState.COMPLETE]
-    return sorted(done, key=lambda trial: sign * trial.value) + others
+    return sorted(done, key=lambda trial: sign * trial.values[0]) + others
 
 
 def _rows(
@@ -79,56 +81,48 @@ def _rows(
         shown = [_short(trial.params.get(key, "")) for key in keys]
         rows.append([str(trial.number), state, value, *shown, seconds])
     leaves = [key.split(".")[-1] for key in keys]  # what fits a terminal, unless two are alike
-    names = leaves if len(set(leaves)) == len(keys) else keys
-    return ["trial", "state", monitor, *names, "seconds"], rows
+    header = ["trial", "state", monitor, *leaves, "seconds"]
+    if len(set(header)) < len(header):
+        header = ["trial", "state", monitor, *keys, "seconds"]
+    return header, rows
 
 
 def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _page(study: optuna.Study, title: str, header: list[str], rows: list[list[str]]) -> str:
-    from optuna import visualization as pictures
+def _figures(study: optuna.Study) -> list[str]:
+    """Draw the search, each figure as HTML; the first brings the script that draws them all."""
+    from optuna import visualization
 
     finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
     drawn = []
     if finished:
-        drawn += [pictures.plot_optimization_history(study)]
+        drawn += [visualization.plot_optimization_history(study)]
         if any(trial.intermediate_values for trial in study.trials):
-            drawn += [pictures.plot_intermediate_values(study)]
-        drawn += [pictures.plot_parallel_coordinate(study), pictures.plot_slice(study)]
+            drawn += [visualization.plot_intermediate_values(study)]
+        drawn += [visualization.plot_parallel_coordinate(study), visualization.plot_slice(study)]
     if len({trial.value for trial in finished}) > 1:  # importance is a share of the variance
-        drawn.insert(1, pictures.plot_param_importances(study))
-    # The script that draws goes into the page: it opens without a network.
-    parts = [
+        drawn.insert(1, visualization.plot_param_importances(study))
+    return [
         figure.to_html(full_html=False, include_plotlyjs=number == 0)
         for number, figure in enumerate(drawn)
     ]
-    cells = [
-        "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
-        for tag, row in [("th", header), *(("td", row) for row in rows)]
-    ]
-    table = "".join(f"<tr>{row}</tr>" for row in cells)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        "<style>body{font:15px system-ui;margin:2em;max-width:75em}table{border-collapse:collapse}"
-        "td,th{padding:.2em .7em;border-bottom:1px solid #ccc;text-align:right}</style>"
-        f"<h1>{html.escape(title)}</h1>{''.join(parts)}<table>{table}</table></html>\n"
-    )
 
 
 def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[str]) -> str:
     """Write the best trial as an experiment; returns the command that trains it."""
     chosen = [f"{key}={value}" for key, value in best.params.items()]
     overrides = OverridesParser.create().parse_overrides([*fixed, *chosen])
-    defaults, left = [], []
+    defaults: list[Any] = []
+    left: list[str] = []
     values = OmegaConf.create({"name": f"{cfg.name}_best"})
     for override in overrides:
         key = override.key_or_group
         if key.startswith("hydra") or key in ("sweep", "name"):
             continue
         if key.split(".")[0] in OPEN:
-            left.append(override.input_line)
+            left.append(str(override.input_line))
         elif (CONF / key).is_dir():
             base = key == "experiment"
             choice = override.value()

@@ -10,8 +10,10 @@ from omegaconf import DictConfig, open_dict
 
 from esc50.atomic import atomic_write_text
 from esc50.config.choices import CONF
+from esc50.config.resolvers import register_resolvers
 from esc50.config.signature import folder
 from esc50.config.validation import check
+from esc50.results.labels import label
 from esc50.results.tables import Table
 from esc50.training.cross_validation import cross_validate
 from esc50.training.fold import run_fold
@@ -40,6 +42,7 @@ def exhibit(overrides: list[str]) -> dict[str, Any]:
         The contents of exhibit.json: for each row of the published table what was published, what
         the same protocol gives here, what leaked, and what it is worth under the official folds.
     """
+    register_resolvers()
     rows = {}
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         for name, (leaky, honest) in RECIPES.items():
@@ -67,7 +70,7 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
         )
         body.append(
             [
-                f"{name}, the same protocol here{_label(shown)}",
+                f"{name}, the same protocol here{label(shown)}",
                 _sizes(shown["n_train"], shown["n_val"], shown["n_test"]),
                 *(_percent(shown[key]) for key in ("train/acc", "val/acc", "test/acc")),
             ]
@@ -77,7 +80,7 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
         mean, spread = _percent(official["test/acc_mean"]), f"{100 * official['test/acc_std']:.2f}"
         body.append(
             [
-                f"{name}, official folds 1 to 5{_label(official)}",
+                f"{name}, official folds 1 to 5{label(official)}",
                 _sizes(official["n_train"], "a fold each", runs[0]["n_test"]),
                 _percent(official["train/acc_mean"]),
                 _percent(official["val/acc_mean"]),
@@ -89,7 +92,8 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
         for name, row in rows.items()
     )
     columns = ["", "train / validation / test", "train acc", "val acc", "test acc"]
-    return Table("The published results, and what they are worth", columns, body, note=note)
+    title = "The published results, and what they are worth"
+    return Table(title, columns, body, note=note, dispensable=[*columns[2:4], columns[1]])
 
 
 def _compose(overrides: list[str]) -> DictConfig:
@@ -99,11 +103,6 @@ def _compose(overrides: list[str]) -> DictConfig:
         del cfg["hydra"]
     check(cfg)
     return cfg
-
-
-def _label(results: dict[str, Any]) -> str:
-    words = [word for word in ("leaky", "synthetic") if results[word]]
-    return f" ({', '.join(words).replace('leaky', 'LEAKY')})" if words else ""
 
 
 def _sizes(*sizes: Any) -> str:

@@ -20,9 +20,10 @@ from esc50.errors import DivergenceError
 from esc50.model.classifier import Classifier
 from esc50.results.ledger import append_once
 from esc50.results.run_folder import (
+    find_results,
+    is_finished,
     keep_aside,
     provenance,
-    read_results,
     sole_use,
     write_predictions,
     write_results,
@@ -73,7 +74,7 @@ class FoldRun:
         """
         with sole_use(self.folder):
             self.data.open_table()
-            results = read_results(self.folder)
+            results = find_results(self.folder)
             if results and not self.cfg.rerun and self._is_same(results):
                 print(f"{self.folder} is already done (rerun=true repeats it)")
             else:
@@ -96,7 +97,7 @@ class FoldRun:
     def prepare(self) -> Path | None:
         """Find the checkpoint to go on from, or None; keep aside what else lies in the folder."""
         last = self.folder / "checkpoints" / "last.ckpt"
-        cut_off = last.is_file() and not (self.folder / "results.json").exists()
+        cut_off = last.is_file() and not is_finished(self.folder)
         if cut_off and not self.cfg.rerun and self._is_same(read_specification(last) or {}):
             print(f"going on from {last}")
             return last
@@ -194,6 +195,7 @@ class FoldRun:
             "protocol": self.cfg.split.protocol,
             "leaky": self.data.audit.leaky,
             "synthetic": self.data.table.synthetic,
+            "data": data_name(self.plain["data"]),
             "origin": before.name,
             "pretrained_on": before.pretrained_on,
             "precision": self.plain["trainer"]["precision"],
@@ -255,6 +257,12 @@ def make_as_one_of_several(
         return None
     run.data.open_table()
     return run.make(start)
+
+
+def data_name(section: Mapping[str, Any]) -> str:
+    """Name a data set for people: the class that opens it, and the folder of one's own clips."""
+    name = str(section["_target_"]).rpartition(".")[2].lower()
+    return f"{name}:{Path(section['root']).name}" if name == "folder" else name
 
 
 def _device(trainer: pl.Trainer) -> str:

@@ -90,7 +90,7 @@ def test_numpy_scalars_become_plain_numbers(tmp_path):
     ledger.append(tmp_path / "results.csv", row)
     (got,) = ledger.read(tmp_path / "results.csv")
     assert (got["test/acc"], got["fold"], got["leaky"]) == (0.5, 3, True)
-    assert math.isnan(ledger._value(ledger._cell(float("nan"))))
+    assert math.isnan(ledger._value(ledger.spell(float("nan"))))
 
 
 def test_other_programs_read_it_as_csv(tmp_path):

@@ -1,22 +1,16 @@
 import csv
 import json
 import math
-import os
 import stat
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
-from sklearn.metrics import (
-    accuracy_score,
-    confusion_matrix,
-    f1_score,
-    log_loss,
-    recall_score,
-)
+from sklearn import metrics
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
 
 from esc50.errors import UserError
-from esc50.results.statistics import calibration_error, clustered_wilson, f1_macro, wilson
+from esc50.results.labels import LEAKY, SYNTHETIC
+from esc50.results.layout import show_table
 from esc50.results.summary import log_to_tensorboard, summarise
 from esc50.results.summary_text import console_table
 
@@ -51,7 +45,7 @@ def test_aggregates_agree_with_scikit_learn(five, tmp_path):
     f1 = f1_score(targets, predictions, average="macro")
     assert summary["test/f1_macro"] == pytest.approx(f1)
     normed = probabilities / probabilities.sum(1, keepdims=True)
-    assert summary["test/log_loss"] == pytest.approx(log_loss(targets, normed), rel=1e-6)
+    assert summary["test/log_loss"] == pytest.approx(metrics.log_loss(targets, normed), rel=1e-6)
     recall = recall_score(targets, predictions, average=None, labels=labels)
     assert [row["acc"] for row in summary["per_class"]] == pytest.approx(recall)
     assert [row["label"] for row in summary["per_class"]] == labels.tolist()
@@ -84,74 +78,6 @@ def test_most_confused_pairs_come_in_order(five, tmp_path):
         taken = of_target & (predictions == number[pair["prediction"]])
         assert pair["count"] == taken.sum()
         assert pair["share"] == pytest.approx(taken.sum() / of_target.sum())
-
-
-def test_the_interval_is_wilsons_when_every_clip_is_its_own_recording():
-    rng = np.random.default_rng(0)
-    for n, p in ((40, 0.9), (400, 0.83), (80, 1.0), (10, 0.0)):
-        correct = rng.random(n) < p
-        expected = binomtest(int(correct.sum()), n).proportion_ci(method="wilson")
-        names = [f"c{i}" for i in range(n)]
-        got = clustered_wilson(correct, names, names)
-        assert got == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-def test_the_interval_is_that_of_the_recordings_when_takes_are_copies():
-    correct = np.repeat(np.random.default_rng(1).random(50) < 0.8, 4)
-    clips = [f"c{i}" for i in range(200)]
-    sources = [f"s{i // 4}" for i in range(200)]
-    expected = binomtest(int(correct.sum()) // 4, 50).proportion_ci(method="wilson")
-    got = clustered_wilson(correct, clips, sources)
-    assert got == pytest.approx((expected.low, expected.high), abs=2e-3)
-
-
-def test_testing_clips_again_with_the_same_outcome_adds_no_certainty():
-    correct = np.random.default_rng(2).random(90) < 0.85
-    clips, sources = [f"c{i}" for i in range(90)], [f"s{i // 2}" for i in range(90)]
-    once = clustered_wilson(correct, clips, sources)
-    thrice = clustered_wilson(np.tile(correct, 3), clips * 3, sources * 3)
-    assert thrice == pytest.approx(once)
-
-
-def test_the_interval_covers_the_truth_where_plain_wilson_does_not():
-    rng, truth, trials = np.random.default_rng(3), 0.9, 300
-    clips, sources = [f"c{i}" for i in range(400)], [f"s{i // 4:03d}" for i in range(400)]
-    covered = np.zeros(2)
-    for _ in range(trials):
-        by_source = rng.beta(0.9, 0.1, 100)  # takes are nearly all right or all wrong
-        correct = rng.random(400) < by_source.repeat(4)
-        for index, (low, high) in enumerate(
-            (clustered_wilson(correct, clips, sources), wilson(correct.mean(), 400))
-        ):
-            covered[index] += low <= truth <= high
-    assert covered[0] / trials > 0.92
-    assert covered[1] / trials < 0.80
-
-
-def test_the_interval_agrees_with_a_cluster_bootstrap_away_from_the_ends():
-    rng = np.random.default_rng(4)
-    sources = rng.integers(0, 300, 500)
-    correct = rng.random(500) < rng.beta(2, 1, 300)[sources]
-    sums = np.bincount(sources, correct, 300)
-    sizes = np.bincount(sources, minlength=300)
-    drawn = rng.integers(0, 300, (4000, 300))
-    low, high = np.percentile(sums[drawn].sum(1) / sizes[drawn].sum(1), [2.5, 97.5])
-    got = clustered_wilson(correct, [f"c{i}" for i in range(500)], [f"s{s}" for s in sources])
-    assert got == pytest.approx((low, high), abs=0.012)
-
-
-def test_f1_takes_the_classes_that_occur():
-    targets, predictions = [0, 0, 1, 3], [0, 1, 1, 1]
-    confusion = confusion_matrix(targets, predictions, labels=range(5))
-    expected = f1_score(targets, predictions, average="macro", zero_division=0)
-    assert f1_macro(confusion) == pytest.approx(expected)
-
-
-def test_calibration_error_by_hand():
-    probabilities = np.array([[0.95, 0.05], [0.95, 0.05], [0.55, 0.45], [0.45, 0.55]])
-    correct = np.array([True, False, True, True])
-    # bins (14/15, 1] and (8/15, 9/15]: 2/4 * |0.5 - 0.95| + 2/4 * |1 - 0.55|
-    assert calibration_error(probabilities, correct) == pytest.approx(0.45)
 
 
 def test_several_seeds(tmp_path, make_run):
@@ -200,11 +126,11 @@ def test_nothing_finished_is_refused_with_the_reasons(tmp_path):
         summarise([], FIVE, out=tmp_path, failed={"fold 1, seed 1": "no such clip"})
 
 
-def test_leaky_and_synthetic_stand_wherever_a_number_does(tmp_path, make_run):
+def test_leaky_and_synthetic_stand_wherever_a_number_does(tmp_path, make_run, capsys):
     run = make_run(tmp_path / "run", leaky=True, synthetic=True)
     summary = summarise([run], (1,), out=tmp_path / "out")
     text = (tmp_path / "out/summary.md").read_text()
-    assert "LEAKY" in text.splitlines()[0] and "synthetic sound" in text.splitlines()[0]
+    assert LEAKY in text.splitlines()[0] and SYNTHETIC in text.splitlines()[0]
     body = text[: text.index("## How it was computed")]
     header = ""
     for line in body.splitlines():
@@ -212,11 +138,9 @@ def test_leaky_and_synthetic_stand_wherever_a_number_does(tmp_path, make_run):
         header = header if line.startswith("|") else ""
         if "%" in line:
             assert "LEAKY" in line or "LEAKY" in header, line
-    from rich.console import Console
-
-    console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
-    console.print(console_table(summary))
-    shown = console.export_text()
+    capsys.readouterr()
+    show_table(console_table(summary))
+    shown = capsys.readouterr().out
     assert all(f"{name} LEAKY" in shown for name in ("test acc", "macro F1", "test loss"))
     assert "LEAKY" in shown[shown.index("95% interval") :]
 
@@ -280,7 +204,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, make_run):
     assert stat.S_ISREG((tmp_path / "out").stat().st_mode)
 
 
-def test_tensorboard_gets_scalars_and_pictures(tmp_path, make_run):
+def test_tensorboard_gets_scalars_and_figures(tmp_path, make_run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = make_run(tmp_path / "run", leaky=True)

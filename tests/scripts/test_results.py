@@ -25,8 +25,11 @@ def results(monkeypatch, capsys):
     spec.loader.exec_module(module)
 
     def call(*arguments) -> tuple[int, str, str]:
-        status = module.main([str(argument) for argument in arguments])
-        return status, *capsys.readouterr()
+        try:
+            module.main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            return end.code, *capsys.readouterr()
+        return 0, *capsys.readouterr()
 
     return call
 
@@ -95,7 +98,7 @@ def test_several_seeds_are_one_group(results, tmp_path):
     _, out, _ = results("--ledger", path, "--markdown")
     values = list(accuracy.values())
     assert f"{np.mean(values):.2%} ± {np.std(values, ddof=1):.2%}" in out
-    assert "| e | aaaa | official | 1,2 | 3 |" in out
+    assert "| e | aaaa | d1 | official | 1,2 | 3 |" in out
 
 
 def test_the_latest_of_repeated_runs_counts(results, ledger):
@@ -139,14 +142,14 @@ def test_compares_two_recipes_by_name_or_signature(results, tmp_path):
     for fold, (a, b) in enumerate([(0.9, 0.8), (0.85, 0.8), (0.8, 0.8)], start=1):
         append(path, make_folder(tmp_path / f"a{fold}", row("new", "abc1", fold, a)))
         append(path, make_folder(tmp_path / f"b{fold}", row("old", "abd2", fold, b)))
-    for pair in (("new", "old"), ("abc", "abd"), ("new-abc1", "old-abd2")):
+    for pair in (("new", "old"), ("abc", "abd"), ("new-abc1", "old-abd2"), ("new@abc", "old@abd2")):
         status, out, _ = results("--ledger", path, "--compare", *pair, "--markdown")
         assert status == 0
         assert "| fold 1, seed 1 | 90.00% | 80.00% | +10.00% |" in out
         assert "| mean | 85.00% | 80.00% | +5.00% |" in out
         assert "only new right 30, only old right 0" in out
     status, _, err = results("--ledger", path, "--compare", "ab", "old")
-    assert status == 2 and "new-abc1" in err and "old-abd2" in err
+    assert status == 2 and "  new@abc1: " in err and "  old@abd2: " in err
     status, _, err = results("--ledger", path, "--compare", "new", "abc")
     assert status == 2 and "one recipe" in err
 
@@ -162,6 +165,86 @@ def test_finds_runs_that_were_moved_with_their_ledger(results, tmp_path):
     assert status == 0 and "+10.00%" in out
 
 
+@pytest.fixture
+def mixed(tmp_path):
+    """One recipe on two data sets, and another of the same name."""
+    path = tmp_path / "mixed.csv"
+    for acc, (signature, data, digest) in {
+        0.95: ("aaaa111111", "demo", "d1"),
+        0.65: ("aaaa111111", "esc10", "d2"),
+        0.75: ("bbbb222222", "esc10", "d2"),
+    }.items():
+        made = make_folder(tmp_path / str(acc), row("e", signature, 1, acc))
+        rate = 0.01 if signature == "bbbb222222" else 0.001
+        config = f"optimizer:\n  lr: {rate}\ndata:\n  root: /{data}\n"
+        (tmp_path / str(acc) / "config.yaml").write_text(config)
+        append(path, {**made, "data": data, "data_digest": digest})
+    append(path, row("old", "cccc333333", 1, 0.70, data_digest="d2"))  # made before `data` was
+    append(path, row("lone", "cccc333333", 1, 0.99, data_digest="f00dface1234"))
+    return path
+
+
+def test_recipes_are_ranked_on_each_data_set(results, mixed):
+    _, out, _ = results("--ledger", mixed, "--markdown")
+    rows = [line.split(" | ") for line in out.splitlines() if "%" in line]
+    assert [(row[2], row[6]) for row in rows] == [
+        ("demo", "95.00%"),
+        ("esc10", "75.00%"),
+        ("esc10", "70.00%"),
+        ("esc10", "65.00%"),
+        ("f00dface", "99.00%"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("filters", "shown"),
+    [
+        (["--data", "esc10"], ["75", "70", "65"]),
+        (["--data", "demo", "f00d"], ["95", "99"]),
+        (["--where", "signature=aaaa111111", "--where", "data=esc10"], ["65"]),
+        (["--where", "data="], ["70", "99"]),
+        (["--where", "leaky=false", "--since", "2020-01-01"], ["95", "75", "70", "65", "99"]),
+    ],
+)
+def test_filters(results, mixed, filters, shown):
+    status, out, _ = results("--ledger", mixed, "--markdown", *filters)
+    assert status == 0
+    accuracies = [line.split(" | ")[6] for line in out.splitlines() if "%" in line]
+    assert accuracies == [f"{acc}.00%" for acc in shown]
+
+
+def test_since_leaves_older_runs_out(results, ledger):
+    append(ledger, row("ancient", "dddd", 1, 0.5, time="2000-01-01T00:00:00+00:00"))
+    _, out, _ = results("--ledger", ledger, "--since", "2020-01-01")
+    assert "augmented" in out and "ancient" not in out
+
+
+def test_an_ambiguous_name_lists_what_tells_the_recipes_apart(results, mixed):
+    status, _, err = results("--ledger", mixed, "--compare", "e", "old")
+    assert status == 2 and "give name@signature" in err
+    assert "  e@aaaa111111: data=demo, optimizer.lr=0.001\n" in err
+    assert "  e@bbbb222222: data=esc10, optimizer.lr=0.01\n" in err
+    status, _, err = results("--ledger", mixed, "--compare", "e@aaaa", "e@bbbb")
+    assert status == 2 and "choose a data set by --data" in err and "data.root" not in err
+    status, out, _ = results(
+        "--ledger", mixed, "--data", "esc10", "--compare", "e@aaaa", "e@bbbb", "--markdown"
+    )
+    assert status == 0 and "e@aaaa111111 against e@bbbb222222" in out and "-10.00%" in out
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_it_is_readable_at_any_width(results, ledger, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    status, out, _ = results("--ledger", ledger)
+    table = [line for line in out.splitlines() if "─" in line or "%" in line]
+    assert status == 0 and max(map(len, table)) <= columns
+    for whole in ("augmented", "orig_inal", "published", "official", "82.00% ± 3.46%", "LEAKY"):
+        assert whole in out
+    assert ("fit" in out.splitlines()[1]) == ("not shown" not in out) == (columns == 160)
+    _, wide, _ = results("--ledger", ledger, "--wide")
+    assert "bbbb222222" in wide and "not shown" not in wide
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -169,6 +252,12 @@ def test_finds_runs_that_were_moved_with_their_ledger(results, tmp_path):
         (["--compare", "augmented", "orig_inal"], "predictions are gone"),
         (["--experiment", "nothing"], "no run of nothing in the ledger"),
         (["--sort", "nothing"], "no run has a number 'nothing'"),
+        (["--since", "last week"], "--since last week: write a date"),
+        (["--since", "2999-01-01"], "no such run since 2999-01-01; the latest is of 20"),
+        (["--where", "seed"], "--where seed: write column=value"),
+        (["--where", "sed=1"], "did you mean seed?"),
+        (["--where", "seed=7"], "no such run has it; seed is 1"),
+        (["--data", "esc10"], "no such run on --data esc10; there are d1"),
         (["--ledger", "no/such.csv"], "no/such.csv: the ledger cannot be read"),
     ],
 )
@@ -176,6 +265,20 @@ def test_errors_are_one_sentence_and_status_two(results, ledger, arguments, says
     status, out, err = results("--ledger", ledger, *arguments)
     assert (status, out) == (2, "")
     assert says in err and err.count("\n") == 1
+
+
+def test_a_reader_that_goes_ends_it_without_a_word(tmp_path):
+    path = tmp_path / "results.csv"
+    lines = ["experiment,signature,data_digest,fold,seed,test/acc"]
+    lines += [f"e{i},s{i},d,1,1,0.5" for i in range(5000)]  # more than a pipe holds
+    path.write_text("\n".join(lines) + "\n")
+    for form in ([], ["--markdown"]):
+        command = [sys.executable, SCRIPT, "--ledger", path, *form]
+        env = {**os.environ, "PYTHONPATH": str(REPO), "PYTHONUNBUFFERED": ""}
+        with subprocess.Popen(command, stdout=-1, stderr=-1, env=env) as process:
+            process.stdout.readline()
+            process.stdout.close()
+            assert (process.stderr.read(), process.wait()) == (b"", 141)
 
 
 def test_help_is_quick_and_the_ledger_needs_no_torch(ledger):

@@ -79,3 +79,12 @@ def test_the_line_counts_and_estimates():
     )
     assert "best val/acc 0.5000 (job 0)" in standing(known, None, 40.0, "val/acc")
     assert [duration(s) for s in (40, 720, 7200)] == ["40 s", "12 min", "2.0 h"]
+
+
+@pytest.mark.parametrize("note", ["", "null", "[]", '"x"', '{"number": 3', "{}", '{"odd": 1}'])
+def test_a_damaged_note_is_that_of_a_job_that_never_ended(tmp_path, note):
+    jobs.drive(tmp_path)
+    (tmp_path / "jobs" / "3.json").write_text(note)
+    (job,) = jobs.driven()
+    assert (job.number, job.ended) == (3, None)
+    assert job.failed.endswith("3.json is damaged")

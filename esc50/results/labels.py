@@ -1,0 +1,32 @@
+"""The words that must stand beside a run's numbers, spelled here and nowhere else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+LEAKY, SYNTHETIC = "LEAKY", "synthetic sound"
+
+
+def labels(results: Mapping[str, Any]) -> list[str]:
+    """List the words that must stand beside all numbers of a run or a summary.
+
+    Args:
+        results: anything with `leaky` and `synthetic`: results.json, a summary, a ledger's row.
+    """
+    words = ((LEAKY, results.get("leaky")), (SYNTHETIC, results.get("synthetic")))
+    return [word for word, holds in words if holds]
+
+
+def label(results: Mapping[str, Any]) -> str:
+    """Write these words in brackets, to follow a name: " (LEAKY, synthetic sound)", or ""."""
+    words = labels(results)
+    return f" ({', '.join(words)})" if words else ""
+
+
+def mark(leaky: object) -> str:
+    """Write what follows a single number or a column's name: " LEAKY", or ""."""
+    return f" {LEAKY}" if leaky else ""
+
+
+def tag(leaky: object, name: str) -> str:
+    """Name a number in TensorBoard: "LEAKY/test/acc", or the name as it is."""
+    return f"{LEAKY}/{name}" if leaky else name

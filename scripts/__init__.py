@@ -1,0 +1,1 @@
+"""Entry points; an installed package has them as esc50.commands."""

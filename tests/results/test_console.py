@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from esc50.results.console import print_fold, show_summary
+from esc50.results.summary import summarise
+
+ABOUT = {
+    "n_train": 240,
+    "n_train_clips": 240,
+    "n_val": 80,
+    "epochs": 10,
+    "precision": "32-true",
+    "device": "cpu",
+    "threads": 2,
+    "processor": "Some Processor with a Long Name, Version 3, at 2.45 GHz and 64 Cores",
+    "origin": None,
+    "pretrained_on": None,
+}
+
+
+@pytest.mark.parametrize("columns", [60, 80, 160])
+def test_a_runs_table_is_readable_at_any_width(tmp_path, make_run, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    run = make_run(tmp_path / "run", leaky=True, data="esc10", **ABOUT)
+    print_fold(json.loads((run / "results.json").read_text()), run)
+    out = capsys.readouterr().out
+    assert out.startswith("made on esc10, official split, fold 1, seed 1 (LEAKY)")
+    assert all(word in out.split() for word in ABOUT["processor"].split())
+    for key in ("test/acc ", "test/f1_macro", "val/acc"):
+        (line,) = (line for line in out.splitlines() if line.startswith(key))
+        assert line.rstrip().endswith("(LEAKY)")
+    table = out[: out.index("audit:")].splitlines()
+    assert max(map(len, table)) <= columns
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_a_summarys_table_is_readable_at_any_width(
+    tmp_path, make_run, capsys, monkeypatch, columns
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    runs = [make_run(tmp_path / f"fold{fold}", fold=fold, leaky=True) for fold in (1, 2)]
+    show_summary(summarise(runs, (1, 2, 3), out=tmp_path), tmp_path)
+    out = capsys.readouterr().out
+    assert "missing: fold 3, seed 1" in out and f"{tmp_path}/summary.md" in out
+    table = out[: out.index("95% interval")].splitlines()
+    assert max(map(len, table)) <= columns
+    for whole in ("fold 1, seed 1", "mean ± std", "LEAKY", "INCOMPLETE"):
+        assert whole in out
+    assert any(tmp_path.glob("events.out.tfevents.*"))

@@ -1,0 +1,56 @@
+import pytest
+
+from esc50.results.layout import fit, show_table
+from esc50.results.tables import Table
+
+
+@pytest.fixture
+def table():
+    columns = ["recipe", "note", "test accuracy", "seconds"]
+    rows = [["a_long_name_of_one_word", "several words that may be broken", "82.00% ± 3.46%", "9"]]
+    return Table("Title", columns, rows, n_names=2, note="Note", dispensable=["seconds", "note"])
+
+
+def shown(table, capsys, **options) -> str:
+    show_table(table, **options)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"), [(200, []), (65, ["seconds"]), (50, ["seconds", "note"])]
+)
+def test_a_narrow_screen_goes_without_the_dispensable_columns(table, width, left_out):
+    fitted, names = fit(table, width)
+    assert names == left_out
+    assert fitted.columns == [c for c in table.columns if c not in left_out]
+    assert all(len(row) == len(fitted.columns) for row in fitted.rows)
+
+
+@pytest.mark.parametrize("width", [30, 50, 70, 80, 160])
+def test_no_word_is_ever_broken(table, capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = shown(table, capsys)
+    assert "a_long_name_of_one_word" in out and "82.00% ± 3.46%" in out
+    assert max(map(len, out.splitlines())) <= max(width, 50)
+
+
+def test_columns_left_out_are_named(table, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    assert "not shown for want of room: seconds, note" in shown(table, capsys)
+    assert "not shown" not in shown(table, capsys, wide=True)
+
+
+def test_a_pipe_gets_all_columns_on_one_line(table, capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    out = shown(table, capsys)
+    assert any("one_word  several words that may be broken" in line for line in out.splitlines())
+    assert out.startswith("Title\n") and out.rstrip().endswith("Note")
+
+
+def test_brackets_are_text_not_markup(capsys):
+    out = shown(Table("[bold]T", ["[red]c"], [["[1]"]], note="[/]"), capsys)
+    assert all(text in out for text in ("[bold]T", "[red]c", "[1]", "[/]"))
+
+
+def test_a_table_without_rows_is_shown(capsys):
+    assert "recipe" in shown(Table("", ["recipe", ""], []), capsys)
