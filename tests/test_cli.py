@@ -51,3 +51,11 @@ def test_a_sweep_has_no_single_config_to_show(tmp_path):
     done = command_line("-m", "seed=1,2", "--cfg", "job", cwd=tmp_path)
     assert done.returncode == 1 and "leave out -m" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("choice", ["+sweep=optuna", "hydra/sweeper=optuna"])
+def test_a_search_needs_many_runs(choice, tmp_path):
+    done = command_line(choice, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {choice} is a search of many runs: add -m\n"
+    assert not list(tmp_path.iterdir())

@@ -40,7 +40,7 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
         runs.append(folder / f"fold{fold}")
         monitored.append(results.get(cfg.monitor))
         if None not in monitored:
-            report(float(np.mean(monitored)), fold)
+            report(cfg.trial, float(np.mean(monitored)), fold)
     if runs:
         show_summary(summarise(runs, expected_folds=list(FOLDS), out=folder, failed=failed), folder)
     if failed:
