@@ -1,4 +1,4 @@
-"""A multirun: its jobs watched, its results gathered recipe by recipe, what failed said."""
+"""Hydra's callback around a multirun: its progress, its summaries, its failures, its exit code."""
 
 import sys
 from dataclasses import replace
@@ -18,7 +18,7 @@ from esc50.training.processes import last_lines
 
 
 class SummariseSweep(Callback):
-    """Hydra callback: each job notes how it ended, and the sweep ends in its summaries."""
+    """Prints a sweep's progress, notes the beginning of its jobs, and ends it in its summaries."""
 
     def __init__(self, folder: str | None = None):
         """Take the sweep's folder, None until it begins; jobs find it in their configs."""

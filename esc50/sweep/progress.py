@@ -1,4 +1,4 @@
-"""One line that says where a sweep stands, printed whenever it changes."""
+"""One line on the progress of a sweep, printed whenever it changes."""
 
 import math
 import threading
@@ -12,7 +12,7 @@ INTERVAL = 1.0  # seconds between looks at the jobs' notes
 
 
 class ProgressPrinter(threading.Thread):
-    """Looks at a sweep's jobs from its driver, wherever they run, and prints the line."""
+    """Prints the line from a thread of the driver, which reads the jobs' notes once a second."""
 
     def __init__(self, sweep: Sweep, metric: str):
         """Take the sweep and the name of what its jobs return."""
@@ -43,7 +43,7 @@ class ProgressPrinter(threading.Thread):
 
 
 def progress_line(jobs: Sequence[Job], plan: Plan, seconds: float, metric: str) -> str:
-    """Say where a sweep stands.
+    """Count what has ended and what runs, name the best so far, estimate the time left.
 
     Args:
         jobs: those that have begun in this sweep.

@@ -1,4 +1,4 @@
-"""A job of a sweep: checked here, run in a process of its own, noted for the sweep to see."""
+"""Runs one job of a sweep in a process of its own, and notes how it ended."""
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A search's memory: an Optuna study in a file that survives the process that drives it."""
+"""The Optuna study of a search, in a file that survives the process that drives it."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ class Study:
         sampler: dict[str, Any],
         pruner: dict[str, Any],
     ):
-        """Open the study of a config, or make it.
+        """Check what is to be searched, and name the study's folder.
 
         Args:
             cfg: the config that all trials share; its `monitor` is the objective.

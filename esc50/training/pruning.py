@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-PRUNED = "pruned"  # mark on a trial: the step at which it was given up
+PRUNED = "pruned"  # mark on a trial: the step after which it was ended
 JOURNAL = "study.journal"
 
 
 class TrialPruned(Exception):  # noqa: N818  (it is no error)
-    """The search gave this trial up; it has no result."""
+    """The search's pruner has ended this trial; it has no result."""
 
 
 def report(trial: Mapping[str, Any], value: float, step: int) -> None:
-    """Tell the search, if this run is a trial of one, where the trial stands.
+    """Report a metric to the search, if this run is a trial of one.
 
     Args:
         trial: the config's section of that name: the study's folder and the trial's number, both
@@ -28,16 +28,16 @@ def report(trial: Mapping[str, Any], value: float, step: int) -> None:
         step: the epoch (with split.fold=all: the fold) it was measured at.
 
     Raises:
-        TrialPruned: the search's pruner gives the trial up.
+        TrialPruned: the search's pruner ends the trial.
     """
     if trial["study"] is None:
         return
     if report_and_should_prune(Path(trial["study"]), trial["number"], value, step):
-        raise TrialPruned(f"given up after step {step}, at {value:.4f}")
+        raise TrialPruned(f"pruned after step {step}, at {value:.4f}")
 
 
 def report_and_should_prune(folder: Path, number: int, value: float, step: int) -> bool:
-    """Enter where a running trial stands, from its own process.
+    """Enter a running trial's metric into its study, from the trial's own process.
 
     Args:
         folder: the study's.
@@ -46,7 +46,7 @@ def report_and_should_prune(folder: Path, number: int, value: float, step: int) 
         step: the epoch (with split.fold=all: the fold) it was measured at.
 
     Returns:
-        Whether the pruner gives the trial up; it is then marked.
+        Whether the pruner ends the trial; it is then marked.
     """
     import optuna  # an extra
     from hydra.utils import instantiate
@@ -72,7 +72,7 @@ def open_journal(folder: Path) -> "optuna.storages.JournalStorage":
 
 
 def live_trial(study: "optuna.Study", frozen: "FrozenTrial") -> "optuna.Trial":
-    """Turn a record of a trial into one that can be told of."""
+    """Open a trial for reports and marks by its record, which is read-only."""
     import optuna
 
     return optuna.Trial(study, frozen._trial_id)

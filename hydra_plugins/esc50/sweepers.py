@@ -64,12 +64,12 @@ class FaultTolerantLauncher(Launcher):
 
 
 def nan_return() -> JobReturn:
-    """Make what stands for a job that gave no result."""
+    """Make the return value of a job that gave no result: nan."""
     return JobReturn(status=JobStatus.COMPLETED, _return_value=float("nan"))
 
 
 class Grid(BasicSweeper):
-    """Hydra's own sweeper over all combinations, but a launcher's breakdown is survived."""
+    """Sweeps over all combinations, as Hydra's own sweeper does, with a fault-tolerant launcher."""
 
     def setup(self, **context: Any) -> None:
         """Set up the launcher."""
