@@ -53,9 +53,9 @@ def test_a_sweep_has_no_single_config_to_show(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("choice", ["+sweep=optuna", "hydra/sweeper=optuna"])
-def test_a_search_needs_many_runs(choice, tmp_path):
+@pytest.mark.parametrize("choice", ["+sweep=optuna", "+sweep=grid", "hydra/sweeper=optuna"])
+def test_a_sweep_without_m_is_refused(choice, tmp_path):
     done = command_line(choice, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr == f"error: {choice} is a search of many runs: add -m\n"
+    assert done.stderr == f"error: {choice} takes many runs: add -m\n"
     assert not list(tmp_path.iterdir())

@@ -35,14 +35,14 @@ class SummariseSweep(Callback):
         register_plugins()
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse a search without -m, and an output folder that cannot be written.
+        """Refuse a sweep without -m, and an output folder that cannot be written.
 
         That is before Hydra makes any folder.
         """
-        if is_search(config):
-            sweep = config.hydra.runtime.choices.get("sweep")
+        sweep = config.hydra.runtime.choices.get("sweep")
+        if sweep or is_search(config):
             choice = f"+sweep={sweep}" if sweep else "hydra/sweeper=optuna"
-            sys.exit(f"error: {choice} is a search of many runs: add -m")
+            sys.exit(f"error: {choice} takes many runs: add -m")
         _make_folder(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:

@@ -36,9 +36,9 @@ class ProgressPrinter(threading.Thread):
     def _look(self) -> None:
         jobs = self.sweep.jobs()
         now = [(job.number, job.ended is None) for job in jobs]
-        if jobs and now != self.printed:
+        plan = self.sweep.plan()
+        if (jobs or plan.earlier) and now != self.printed:
             self.printed = now
-            plan = self.sweep.plan()
             print(progress_line(jobs, plan, time.time() - self.began, self.metric))
 
 
