@@ -1,25 +1,77 @@
 """The command `esc50-train`, which `train.py` is in a clone of the repository."""
 
+import re
 import sys
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from esc50.config.choices import CONF, refuse_overrides
 from esc50.config.resolvers import register_resolvers
 from esc50.errors import exit_on_error
 from esc50.sweep.plugins import register_plugins
 
+HELP = """\
+Train and test a classifier of environmental sounds.
+
+  {command}                               one experiment, as the defaults say
+  {command} data=esc10 optimizer.lr=3e-4  with another choice and another setting
+  {command} +experiment=augmented         a recipe
+  {command} -m seed=1,2,3 split.fold=1,2  a sweep: every combination, one job each
+  {command} -m +sweep=optuna              a search; the same command continues it
+
+  --cfg job     show every setting, with the values that this command line gives it
+  --hydra-help  show Hydra's own options
+
+Choices, GROUP=CHOICE (* is the default; +GROUP=CHOICE where none is marked):
+"""
+
 
 def train() -> None:
     """Run the command line: one experiment, or with -m a sweep of them."""
-    refuse_overrides(sys.argv[1:])
+    arguments = sys.argv[1:]
+    if {"--help", "-h"} & set(arguments):
+        print(describe_choices())  # Hydra's own page copies all its configs for every group
+        return
+    _refuse_to_show_a_sweep(arguments)
+    refuse_overrides(arguments)
     register_resolvers()
     register_plugins()
     _train()
+
+
+def describe_choices() -> str:
+    """Say what can be typed: the kinds of command, and each choice below conf/ in a line."""
+    defaults = OmegaConf.load(CONF / "train.yaml").defaults
+    chosen = [entry for entry in defaults if entry != "_self_"]
+    name = Path(sys.argv[0]).name
+    lines = [HELP.format(command=f"python {name}" if name.endswith(".py") else name)]
+    for group in sorted({path.parent for path in CONF.glob("*/**/*.yaml")}):
+        key = group.relative_to(CONF).as_posix()
+        lines.append(f"  {key}")
+        for path in sorted(group.glob("*.yaml")):
+            mark = "*" if {key: path.stem} in chosen else " "
+            lines.append(f"  {mark} {path.stem:<15} {_first_sentence(path)}".rstrip())
+    return "\n".join(lines)
+
+
+def _first_sentence(path: Path) -> str:
+    """The first sentence of the comment that a config file begins with; "" where there is none."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if not line.startswith("# @package")]
+    comment = " ".join(line[2:] for line in takewhile(lambda line: line.startswith("# "), lines))
+    return re.split(r"(?<=\.) ", comment)[0]
+
+
+def _refuse_to_show_a_sweep(arguments: Sequence[str]) -> None:
+    shows = any(argument.split("=")[0] in ("--cfg", "-c", "--info", "-i") for argument in arguments)
+    if shows and {"--multirun", "-m"} & set(arguments):
+        sys.exit("error: --cfg and --info show the config of one job: leave out -m")
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")

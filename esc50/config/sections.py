@@ -20,6 +20,13 @@ PRECISIONS = Literal[
 ]  # fmt: skip
 
 
+class TrialSettings(Settings):
+    """Which trial of which search a run is."""
+
+    study: Text | None
+    number: Annotated[int, Field(ge=0)] | None
+
+
 class RunSettings(Settings):
     """The keys of conf/train.yaml itself."""
 

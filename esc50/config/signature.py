@@ -61,7 +61,8 @@ def signature(cfg: DictConfig) -> str:
     machine, and files that training starts from count by their content.
     """
     # Section by section: Hydra's own part of the config names folders after this signature.
-    sections = {key: cfg[key] for key in SECTIONS}
+    # `trial` is there because `callbacks` refers to it; it is no part of the signature.
+    sections = {key: cfg[key] for key in (*SECTIONS, "trial") if key in cfg}
     plain: Any = OmegaConf.to_container(OmegaConf.create(sections), resolve=True)
     resolved = effective(plain)
     weights = resolved["model"].get("weights")

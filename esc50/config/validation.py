@@ -18,12 +18,14 @@ from esc50.config.sections import (
     OptimizerSettings,
     RunSettings,
     TrainerSettings,
+    TrialSettings,
 )
 from esc50.config.settings import Settings
 from esc50.config.targets import locate
 from esc50.errors import UserError
 
-GROUPS = "data split features augment model optimizer scheduler trainer callbacks logger".split()
+GROUPS = """data split features augment model optimizer scheduler trainer callbacks logger
+    trial""".split()
 TYPED = ("data", "split", "features", "augment")
 RECIPES = ("experiment", "sweep", "debug")  # groups that set keys of the others, and own none
 
@@ -44,6 +46,7 @@ def check(cfg: DictConfig) -> None:
         settings.parse(name, values[name])
     if str(values["model"].get("_target_")).startswith("esc50."):
         ModelSettings.parse("model", values["model"])
+    TrialSettings.parse("trial", values["trial"])
     DataSettings.of(values["data"])
     _check_settings("data", DataSettings.without(values["data"]))
     for name in ("split", "features", "augment"):

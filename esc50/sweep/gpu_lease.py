@@ -1,4 +1,4 @@
-"""GPUs for the jobs of a sweep on one machine: no two jobs on one, unless asked."""
+"""Leases GPUs to the jobs of sweeps on one machine: one job per GPU, unless asked."""
 
 import getpass
 import tempfile

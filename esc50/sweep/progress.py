@@ -1,28 +1,26 @@
-"""One line that says where a sweep stands, printed whenever it changes."""
+"""One line on the progress of a sweep, printed whenever it changes."""
 
 import math
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from esc50.config.signature import mode
-from esc50.sweep import jobs
-from esc50.sweep.jobs import Job
+from esc50.sweep.jobs import Job, Plan, Sweep
 
 INTERVAL = 1.0  # seconds between looks at the jobs' notes
 
 
-class Watch(threading.Thread):
-    """Looks at a sweep's jobs from its driver, wherever they run, and prints the line."""
+class ProgressPrinter(threading.Thread):
+    """Prints the line from a thread of the driver, which reads the jobs' notes once a second."""
 
-    def __init__(self, sweep: Path, metric: str):
-        """Take the sweep's folder and the name of what its jobs return."""
+    def __init__(self, sweep: Sweep, metric: str):
+        """Take the sweep and the name of what its jobs return."""
         super().__init__(daemon=True)
         self.sweep, self.metric = sweep, metric
         self.over = threading.Event()
         self.began = time.time()
-        self.counts = None
+        self.printed: list[tuple[int, bool]] | None = None  # what the last line was about
 
     def run(self) -> None:
         """Look until told to stop."""
@@ -36,25 +34,27 @@ class Watch(threading.Thread):
         self._look()
 
     def _look(self) -> None:
-        known = jobs.read_jobs(self.sweep)
-        counts = [(job.number, job.ended is None) for job in known]
-        if known and counts != self.counts:
-            self.counts = counts
-            print(standing(known, jobs.expected(), time.time() - self.began, self.metric))
+        jobs = self.sweep.jobs()
+        now = [(job.number, job.ended is None) for job in jobs]
+        plan = self.sweep.plan()
+        if (jobs or plan.earlier) and now != self.printed:
+            self.printed = now
+            print(progress_line(jobs, plan, time.time() - self.began, self.metric))
 
 
-def standing(known: Sequence[Job], total: int | None, seconds: float, metric: str) -> str:
-    """Say where a sweep stands.
+def progress_line(jobs: Sequence[Job], plan: Plan, seconds: float, metric: str) -> str:
+    """Count what has ended and what runs, name the best so far, estimate the time left.
 
     Args:
-        known: its jobs that have begun.
-        total: how many it will have, None where that is not known.
+        jobs: those that have begun in this sweep.
+        plan: what was known before; jobs that ended earlier are counted in.
         seconds: since it began.
         metric: name of what its jobs return.
     """
-    ended = [job for job in known if job.ended is not None]
-    words = [f"{len(ended)} of {total} done" if total else f"{len(ended)} done"]
-    words.append(f"{len(known) - len(ended)} running")
+    here = sum(job.ended is not None for job in jobs)
+    ended = [*plan.earlier, *(job for job in jobs if job.ended is not None)]
+    words = [f"{len(ended)} of {plan.total} done" if plan.total else f"{len(ended)} done"]
+    words.append(f"{len(jobs) - here} running")
     for number, word in (
         (sum(job.failed is not None and not job.diverged for job in ended), "failed"),
         (sum(job.diverged for job in ended), "diverged"),
@@ -62,15 +62,13 @@ def standing(known: Sequence[Job], total: int | None, seconds: float, metric: st
     ):
         if number:
             words.append(f"{number} {word}")
-    scored = [j for j in ended if j.metric is not None and math.isfinite(j.metric)]
-    if scored:
-        choose = min if mode(metric) == "min" else max
-        best = choose(scored, key=lambda job: job.metric)
-        words.append(f"best {metric} {best.metric:.4f} (job {best.number})")
-    if total and ended and len(ended) < total:
-        left = seconds / len(ended) * (total - len(ended))
-        words.append(f"{duration(left)} left")
-    return f"sweep: {', '.join(words)}"
+    scores = [(j.metric, j.number) for j in ended if j.metric is not None]
+    if scores := [score for score in scores if math.isfinite(score[0])]:
+        best, number = (min if mode(metric) == "min" else max)(scores, key=lambda score: score[0])
+        words.append(f"best {metric} {best:.4f} (job {number})")
+    if plan.total and here and len(ended) < plan.total:
+        words.append(f"{duration(seconds / here * (plan.total - len(ended)))} left")
+    return f"sweep{' continued' if plan.earlier else ''}: {', '.join(words)}"
 
 
 def duration(seconds: float) -> str:

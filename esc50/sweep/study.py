@@ -1,4 +1,4 @@
-"""A search's memory: an Optuna study in a file that survives the process that drives it."""
+"""The Optuna study of a search, in a file that survives the process that drives it."""
 
 import hashlib
 import json
@@ -20,10 +20,11 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from esc50.config.signature import mode, signature
 from esc50.errors import UserError
+from esc50.sweep.jobs import Job
 from esc50.training.pruning import PRUNED, live_trial, open_journal
 
 FAILED, AGAIN = "failed", "again"  # marks on trials: why, and instead of which
@@ -45,7 +46,7 @@ class Study:
         sampler: dict[str, Any],
         pruner: dict[str, Any],
     ):
-        """Open the study of a config, or make it.
+        """Check what is to be searched, and name the study's folder.
 
         Args:
             cfg: the config that all trials share; its `monitor` is the objective.
@@ -95,17 +96,17 @@ class Study:
 
     def count(self) -> int:
         """Count the trials that have ended, but of those that failed only this process's."""
-        return sum(
-            trial.state.is_finished()
-            and (FAILED not in trial.user_attrs or trial.number in self.failed_now)
-            for trial in self.study.trials
-        )
+        return len(self._ended())
+
+    def ended_jobs(self) -> list[Job]:
+        """The trials that `count` counts, as a sweep's progress shows them."""
+        return [_as_job(trial, self.overrides(trial)) for trial in self._ended()]
 
     def ask(self, n: int) -> list[optuna.Trial]:
         """Choose the next trials; [] when `n` is not positive."""
         return [self._ask() for _ in range(n)]
 
-    def overrides(self, trial: optuna.Trial) -> list[str]:
+    def overrides(self, trial: optuna.Trial | FrozenTrial) -> list[str]:
         """The settings of a trial, as Hydra overrides."""
         return [f"{key}={value}" for key, value in trial.params.items()]
 
@@ -128,11 +129,13 @@ class Study:
         else:
             self.study.tell(trial, value)
 
-    def report(self, fixed: list[str]) -> None:
-        """Print the study's table; write its page, its trials and its best recipe."""
-        from esc50.sweep.study_report import write_report
-
-        write_report(self.study, self.cfg, self.folder, fixed)
+    def _ended(self) -> list[FrozenTrial]:
+        return [
+            trial
+            for trial in self.study.trials
+            if trial.state.is_finished()
+            and (FAILED not in trial.user_attrs or trial.number in self.failed_now)
+        ]
 
     def _open(self) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -167,6 +170,22 @@ class Study:
         return self.study.ask(self.space)
 
 
+def _as_job(trial: FrozenTrial, overrides: list[str]) -> Job:
+    started, ended = trial.datetime_start, trial.datetime_complete
+    return Job(
+        trial.number,
+        overrides,
+        folder="",
+        host="",
+        devices=None,
+        started=started.timestamp() if started else 0.0,
+        ended=ended.timestamp() if ended else 0.0,
+        metric=trial.value if trial.state == TrialState.COMPLETE else None,
+        pruned=trial.state == TrialState.PRUNED,
+        diverged=trial.state == TrialState.FAIL and FAILED not in trial.user_attrs,
+    )
+
+
 def _check_objective(cfg: DictConfig) -> None:
     if cfg.monitor.startswith("test/"):
         raise UserError(
@@ -184,12 +203,15 @@ def _distribution(override: Override) -> BaseDistribution:
     key, sweep = override.key_or_group, override.value()
     if isinstance(sweep, IntervalSweep):
         log = "log" in sweep.tags
-        kind = IntDistribution if isinstance(sweep.start, int) else FloatDistribution
-        return kind(sweep.start, sweep.end, log=log)
+        low, high = sweep.start, sweep.end
+        if isinstance(low, int) and isinstance(high, int):
+            return IntDistribution(low, high, log=log)
+        assert low is not None and high is not None  # for mypy: the parser has both
+        return FloatDistribution(low, high, log=log)
     if isinstance(sweep, RangeSweep):
         values = list(sweep.range())
         if not values:
             raise UserError(f"{key}: the range is empty")
         if all(isinstance(value, int) for value in values):
-            return IntDistribution(min(values), max(values), step=abs(sweep.step))
+            return IntDistribution(min(values), max(values), step=abs(int(sweep.step)))
     return CategoricalDistribution(list(override.sweep_string_iterator()))

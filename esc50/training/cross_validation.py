@@ -42,7 +42,7 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
         runs.append(folder / f"fold{fold}")
         monitored.append(results.get(cfg.monitor))
         if (mean := _mean(monitored)) is not None:
-            report(mean, fold)
+            report(cfg.trial, mean, fold)
     if runs:
         show_summary(summarise(runs, expected_folds=list(FOLDS), out=folder, failed=failed), folder)
     if failed:

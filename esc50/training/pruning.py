@@ -1,6 +1,6 @@
-"""A trial of a search tells it where it stands, and is given up when that is without hope."""
+"""A trial of a search reports its metric as it goes, and ends early where its pruner says so."""
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,33 +10,34 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-PRUNED = "pruned"  # mark on a trial: the step at which it was given up
+PRUNED = "pruned"  # mark on a trial: the step after which it was ended
 JOURNAL = "study.journal"
 
 
 class TrialPruned(Exception):  # noqa: N818  (it is no error)
-    """The search gave this trial up; it has no result."""
+    """The search's pruner has ended this trial; it has no result."""
 
 
-def report(value: float, step: int) -> None:
-    """Tell the search, if this process is a trial of one, where the trial stands.
+def report(trial: Mapping[str, Any], value: float, step: int) -> None:
+    """Report a metric to the search, if this run is a trial of one.
 
     Args:
+        trial: the config's section of that name: the study's folder and the trial's number, both
+            None outside a search.
         value: the monitored metric.
         step: the epoch (with split.fold=all: the fold) it was measured at.
 
     Raises:
-        TrialPruned: the search's pruner finds the trial without hope.
+        TrialPruned: the search's pruner ends the trial.
     """
-    study = os.environ.get("ESC50_STUDY")
-    if not study:
+    if trial["study"] is None:
         return
-    if report_and_should_prune(Path(study), int(os.environ["ESC50_TRIAL"]), value, step):
-        raise TrialPruned(f"given up after step {step}, at {value:.4f}")
+    if report_and_should_prune(Path(trial["study"]), trial["number"], value, step):
+        raise TrialPruned(f"pruned after step {step}, at {value:.4f}")
 
 
 def report_and_should_prune(folder: Path, number: int, value: float, step: int) -> bool:
-    """Enter where a running trial stands, from its own process.
+    """Enter a running trial's metric into its study, from the trial's own process.
 
     Args:
         folder: the study's.
@@ -45,7 +46,7 @@ def report_and_should_prune(folder: Path, number: int, value: float, step: int) 
         step: the epoch (with split.fold=all: the fold) it was measured at.
 
     Returns:
-        Whether the pruner gives the trial up; it is then marked.
+        Whether the pruner ends the trial; it is then marked.
     """
     import optuna  # an extra
     from hydra.utils import instantiate
@@ -63,15 +64,15 @@ def report_and_should_prune(folder: Path, number: int, value: float, step: int) 
 
 def open_journal(folder: Path) -> "optuna.storages.JournalStorage":
     """Open the file that holds a study."""
-    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
 
     # A file appended to under a lock works on network disks too, where SQLite does not.
-    backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
-    return optuna.storages.JournalStorage(backend)
+    return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
 
 
 def live_trial(study: "optuna.Study", frozen: "FrozenTrial") -> "optuna.Trial":
-    """Turn a record of a trial into one that can be told of."""
+    """Open a trial for reports and marks by its record, which is read-only."""
     import optuna
 
     return optuna.Trial(study, frozen._trial_id)
@@ -80,11 +81,12 @@ def live_trial(study: "optuna.Study", frozen: "FrozenTrial") -> "optuna.Trial":
 class ReportToSearch(pl.Callback):
     """Reports the monitored metric after every validation; idle outside a search."""
 
-    def __init__(self, monitor: str):
-        """Take the metric's name."""
-        self.monitor = monitor
+    def __init__(self, monitor: str, trial: Mapping[str, Any]):
+        """Take the metric's name, and which trial this run is (see `report`)."""
+        self.monitor, self.trial = monitor, trial
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Report this epoch's value."""
         if trainer.is_global_zero and not trainer.sanity_checking:
-            report(float(trainer.callback_metrics[self.monitor]), trainer.current_epoch)
+            value = float(trainer.callback_metrics[self.monitor])
+            report(self.trial, value, trainer.current_epoch)

@@ -18,6 +18,7 @@ from optuna.distributions import (  # noqa: E402
 from optuna.trial import TrialState  # noqa: E402
 
 from esc50.sweep.study import Study  # noqa: E402
+from esc50.sweep.study_report import write_report  # noqa: E402
 from esc50.training.pruning import report_and_should_prune  # noqa: E402
 
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
@@ -84,14 +85,14 @@ def test_what_cannot_be_searched_is_refused(config):
 
 @pytest.mark.parametrize("sampler", [RANDOM, TPE])
 def test_a_search_killed_and_continued_chooses_what_an_unbroken_one_does(config, tmp_path, sampler):
-    whole = make(config(f"output_dir={tmp_path / 'whole'}"), sampler=sampler)
-    drive(whole, 12)
+    unbroken = make(config(f"output_dir={tmp_path / 'unbroken'}"), sampler=sampler)
+    drive(unbroken, 12)
     broken = config(f"output_dir={tmp_path / 'broken'}")
     drive(make(broken, sampler=sampler), 12, die_at=7)
     drive(make(broken, sampler=sampler), 12, die_at=10)
     again = make(broken, sampler=sampler)
     drive(again, 12)
-    assert finished(again) == finished(whole)
+    assert finished(again) == finished(unbroken)
     assert len(finished(again)) == 12
     assert len({tuple(p.values()) for p in finished(again)}) == 12
     states = [trial.state for trial in again.study.trials]
@@ -109,6 +110,9 @@ def test_a_failed_trial_is_tried_again_the_next_time_and_a_diverged_one_is_not(c
     again = make(config())
     with again.sole_driver():
         assert again.count() == 2
+        shown = {job.number: job for job in again.ended_jobs()}
+        assert shown.keys() == {diverging.number, good.number}
+        assert shown[diverging.number].diverged and shown[good.number].metric == 1.0
         (trial,) = again.ask(1)
         assert trial.params == failing.params
         again.tell(trial, 2.0, None)
@@ -138,7 +142,7 @@ def test_other_settings_make_another_study(config):
     assert len(folders) == 5
 
 
-def test_hopeless_trials_are_given_up_and_stay_so(config):
+def test_trials_that_the_pruner_ends_stay_pruned(config):
     study = make(config())
     with study.sole_driver():
         for value in (1.0, 1.2, 1.1):
@@ -163,7 +167,7 @@ def test_the_report_ranks_and_its_recipe_is_the_best_trial(tiny_overrides, confi
         cfg = compose("train", overrides=["+experiment=augmented", *fixed])
     study = make(cfg)
     drive(study, 6)
-    study.report(["+experiment=augmented", *fixed])
+    write_report(study.study, cfg, study.folder, ["+experiment=augmented", *fixed])
     page = (study.folder / "study.html").read_text()
     assert page.count("plotly-graph-div") >= 4 and "Hyperparameter Importances" in page
     rows = (study.folder / "trials.csv").read_text().splitlines()

@@ -87,6 +87,7 @@ def test_a_search_killed_and_continued_ends_with_all_its_trials(short, tmp_path)
     process.wait()
     done = sweep(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "sweep continued: " in done.stdout
     (trials,) = tmp_path.glob("outputs/studies/*/trials.csv")
     with trials.open() as file:
         rows = list(csv.DictReader(file))

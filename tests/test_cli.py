@@ -1,0 +1,61 @@
+"""What the command line says of itself, and how fast."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from esc50.cli import describe_choices
+from esc50.config.choices import CONF
+from tests.conftest import REPOSITORY
+
+
+def command_line(*arguments, cwd):
+    command = [sys.executable, str(REPOSITORY / "train.py"), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=100)
+
+
+def test_help_names_every_choice_and_marks_the_defaults():
+    lines = describe_choices().splitlines()
+    for path in CONF.glob("*/**/*.yaml"):
+        group = lines.index(f"  {path.parent.relative_to(CONF).as_posix()}")
+        names = [line[4:].split()[0] for line in lines[group + 1 :]]
+        assert path.stem in names
+    marked = [line.split()[1] for line in lines if line.startswith("  * ")]
+    assert {"esc50", "official", "resnet18"} <= set(marked)
+    assert "literature" not in marked
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"]])
+def test_questions_are_answered_soon_and_without_torch(arguments, tmp_path):
+    """In little more time than Hydra itself takes to load, whatever plugins there are."""
+
+    def seconds(command):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *command], capture_output=True, check=True)
+        return time.perf_counter() - began
+
+    hydra = ["-c", "import hydra"]
+    asked = [str(REPOSITORY / "train.py"), *arguments]
+    pairs = [(seconds(hydra), seconds(asked)) for _ in range(3)]
+    assert min(answer / loading for loading, answer in pairs) < 3.5
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *asked], cwd=tmp_path, capture_output=True, text=True
+    )
+    loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert not {"torch", "optuna", "ray", "joblib", "submitit"} & loaded
+
+
+def test_a_sweep_has_no_single_config_to_show(tmp_path):
+    done = command_line("-m", "seed=1,2", "--cfg", "job", cwd=tmp_path)
+    assert done.returncode == 1 and "leave out -m" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("choice", ["+sweep=optuna", "+sweep=grid", "hydra/sweeper=optuna"])
+def test_a_sweep_without_m_is_refused(choice, tmp_path):
+    done = command_line(choice, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {choice} takes many runs: add -m\n"
+    assert not list(tmp_path.iterdir())
