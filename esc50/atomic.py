@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 @contextmanager
-def atomic_write(path: Path, mode: str = "w") -> Iterator[IO]:
+def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file beside `path`, which takes its place when the block ends well.
 
     Until then, and if it fails, `path` is as it was.
@@ -17,14 +17,19 @@ def atomic_write(path: Path, mode: str = "w") -> Iterator[IO]:
         path: the file to make or to replace.
         mode: "w" for UTF-8 text with its line ends as they are, "wb" for bytes.
     """
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     part = path.with_name(f"{path.name}.part{os.getpid()}")
     try:
-        with part.open(mode, **text) as file:
+        with _open(part, mode) as file:
             yield file
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _open(path: Path, mode: str) -> IO[Any]:
+    if "b" in mode:
+        return path.open(mode)
+    return path.open(mode, encoding="utf-8", newline="")
 
 
 def atomic_write_text(path: Path, text: str) -> None:

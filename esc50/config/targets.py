@@ -94,7 +94,12 @@ def build(section: str, values: Mapping[str, Any], given: Mapping[str, Any] | No
     parameters = _parameters(target)
     own = {key: value for key, value in given.items() if parameters and key in parameters}
     call = partial(target, **{**own, **arguments(values)})
-    return call if values.get("_partial_") else call()
+    if values.get("_partial_"):
+        return call
+    try:
+        return call()
+    except ModuleNotFoundError as error:  # an optional package of whoever wrote the target
+        raise UserError(f"{section}: {values['_target_']} cannot be made: {error}") from None
 
 
 def arguments(values: Mapping[str, Any]) -> dict[str, Any]:

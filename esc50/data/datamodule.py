@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader, Sampler
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams, make_recipe
 from esc50.audio.spec import FeatureSpec
+from esc50.config.sections import DataSettings
 from esc50.data.audit import Audit, Seen, audit_split
 from esc50.data.batches import Batch, DistributedBatchSampler, EpochShuffle, FeatureDataset, rows
 from esc50.data.cache import clip_digests
-from esc50.data.datasets import DataSettings, make_dataset, open_clips
+from esc50.data.datasets import make_dataset, open_clips
 from esc50.data.features import clip_features, copy_features
 from esc50.data.prepared import Prepared
 from esc50.data.split import Split, SplitSettings, draw_split

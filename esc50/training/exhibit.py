@@ -4,15 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, open_dict
-
 from esc50.atomic import atomic_write_text
-from esc50.config.choices import CONF
-from esc50.config.resolvers import register_resolvers
+from esc50.config.composition import compose_config
 from esc50.config.signature import folder
-from esc50.config.validation import check
 from esc50.results.labels import label
 from esc50.results.tables import Table
 from esc50.training.cross_validation import cross_validate
@@ -42,18 +36,16 @@ def exhibit(overrides: list[str]) -> dict[str, Any]:
         The contents of exhibit.json: for each row of the published table what was published, what
         the same protocol gives here, what leaked, and what it is worth under the official folds.
     """
-    register_resolvers()
     rows = {}
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        for name, (leaky, honest) in RECIPES.items():
-            cfg = _compose([*leaky, *overrides])
-            shown = run_fold(cfg, Path(cfg.output_dir) / folder(cfg))
-            cfg = _compose([*honest, *overrides, "split.fold=all"])
-            worth = Path(cfg.output_dir) / folder(cfg)
-            cross_validate(cfg, worth)
-            summary = json.loads((worth / "summary.json").read_text(encoding="utf-8"))
-            rows[name] = {"published": PUBLISHED[name], "same_protocol": shown, "official": summary}
-        out = Path(cfg.output_dir)
+    for name, (leaky, honest) in RECIPES.items():
+        cfg = compose_config([*leaky, *overrides])
+        shown = run_fold(cfg, Path(cfg.output_dir) / folder(cfg))
+        cfg = compose_config([*honest, *overrides, "split.fold=all"])
+        worth = Path(cfg.output_dir) / folder(cfg)
+        cross_validate(cfg, worth)
+        summary = json.loads((worth / "summary.json").read_text(encoding="utf-8"))
+        rows[name] = {"published": PUBLISHED[name], "same_protocol": shown, "official": summary}
+    out = Path(cfg.output_dir)
     atomic_write_text(out / "exhibit.json", json.dumps(rows, indent=2) + "\n")
     atomic_write_text(out / "exhibit.md", exhibit_table(rows).markdown())
     return rows
@@ -94,15 +86,6 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
     columns = ["", "train / validation / test", "train acc", "val acc", "test acc"]
     title = "The published results, and what they are worth"
     return Table(title, columns, body, note=note, dispensable=[*columns[2:4], columns[1]])
-
-
-def _compose(overrides: list[str]) -> DictConfig:
-    cfg = compose("train", overrides=overrides, return_hydra_config=True)
-    HydraConfig.instance().set_config(cfg)
-    with open_dict(cfg):
-        del cfg["hydra"]
-    check(cfg)
-    return cfg
 
 
 def _sizes(*sizes: Any) -> str:

@@ -42,6 +42,7 @@ def start_worker(
             env={**os.environ, **env},
             text=True,
         )
+    assert process.stdin is not None  # a pipe
     try:
         process.stdin.write(OmegaConf.to_yaml(cfg, resolve=True) + CONFIG_END)
         process.stdin.flush()
@@ -57,6 +58,7 @@ def wait_for_result(process: "subprocess.Popen[str]", log: Path) -> dict[str, An
         {"metric": the monitored metric or None} when it ran to its end, {"pruned": True} when a
         search gave it up, {"failed": why, in a sentence} otherwise.
     """
+    assert process.stdin is not None and process.stdout is not None  # pipes
     try:
         answer = process.stdout.read()
         code = process.wait()
@@ -68,7 +70,8 @@ def wait_for_result(process: "subprocess.Popen[str]", log: Path) -> dict[str, An
             process.stdin.close()
         process.stdout.close()
     if answer:
-        return json.loads(answer)
+        result: dict[str, Any] = json.loads(answer)
+        return result
     why = why_ended(code) or "".join(last_lines(log, 1)) or f"its process ended with code {code}"
     return {"failed": why}
 

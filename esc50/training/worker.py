@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -29,14 +30,14 @@ def main(folder: Path) -> None:
     # Whatever libraries print goes to the log; the answer alone goes out.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    cfg = OmegaConf.create("".join(iter(sys.stdin.readline, CONFIG_END)))
+    cfg: Any = OmegaConf.create("".join(iter(sys.stdin.readline, CONFIG_END)))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from esc50.errors import DivergenceError, UserError
     from esc50.training.experiment import run
     from esc50.training.pruning import TrialPruned
 
     try:
-        ended = {"metric": run(cfg, folder)}
+        ended: dict[str, Any] = {"metric": run(cfg, folder)}
     except UserError as refusal:
         ended = {"failed": str(refusal), "diverged": isinstance(refusal, DivergenceError)}
         print(f"error: {refusal}")

@@ -1,0 +1,34 @@
+"""Composes and checks a config outside Hydra's command line."""
+
+from collections.abc import Sequence
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+from esc50.config.choices import CONF
+from esc50.config.resolvers import register_resolvers
+from esc50.config.validation import check
+
+
+def compose_config(overrides: Sequence[str]) -> DictConfig:
+    """Compose what `python train.py` would of these overrides, and check it.
+
+    Raises:
+        UserError: naming the first key that is wrong and what it may be.
+    """
+    register_resolvers()
+    if GlobalHydra.instance().is_initialized():
+        return _composed(overrides)
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        return _composed(overrides)
+
+
+def _composed(overrides: Sequence[str]) -> DictConfig:
+    cfg = compose("train", list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    with open_dict(cfg):
+        del cfg["hydra"]
+    check(cfg)
+    return cfg
