@@ -1,7 +1,6 @@
 """Typed settings: what a section of the config may hold, with one sentence for what it may not."""
 
 import difflib
-import math
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -81,9 +80,9 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
-    low = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf))
-    high = schema.get("maximum", schema.get("exclusiveMaximum", math.inf))
-    above = "above" if "exclusiveMinimum" in schema else "of at least"
-    if math.isinf(high):
-        return "" if math.isinf(low) else f" {above} {low:g}"
-    return f" of at most {high:g}" if math.isinf(low) else f" from {low:g} to {high:g}"
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above = schema.get("exclusiveMinimum")
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    limits = ((" above", above), (" of at least", low), (" of at most", high))
+    return " and".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)

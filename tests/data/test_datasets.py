@@ -58,9 +58,12 @@ def test_a_data_set_of_ones_own_is_named_by_its_target(tmp_path):
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ({"_target_": OWN, "shelve": "x"}, f"data._target_={OWN} does not go with data's keys: "),
-        ({"_target_": OWN, "shelf": "x", "seed": 1}, "unexpected keyword argument 'seed'"),
-        ({"_target_": OWN, "shelf": "???"}, "missing a required argument: 'shelf'"),
+        (
+            {"_target_": OWN, "shelve": "x"},
+            f"data.shelve is not an argument of {OWN}: did",
+        ),
+        ({"_target_": OWN, "shelf": "x", "seed": 1}, "data.seed is not an argument of"),
+        ({"_target_": OWN, "shelf": "???"}, r"needs shelf: give it as data\.shelf=\.\.\."),
         ({"_target_": f"{__name__}.Closed"}, r"has no open\(\) to get a table by"),
         ({"_target_": f"{__name__}.Empty"}, "returns NoneType, not a ClipTable"),
         ({"_target_": "nowhere.Clips"}, "data._target_=nowhere.Clips is invalid: No module named"),

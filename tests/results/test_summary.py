@@ -139,7 +139,7 @@ def test_leaky_and_synthetic_stand_wherever_a_number_does(tmp_path, make_run, ca
         if "%" in line:
             assert "LEAKY" in line or "LEAKY" in header, line
     capsys.readouterr()
-    show_table(console_table(summary))
+    show_table(console_table(summary), wide=True)
     shown = capsys.readouterr().out
     assert all(f"{name} LEAKY" in shown for name in ("test acc", "macro F1", "test loss"))
     assert "LEAKY" in shown[shown.index("95% interval") :]
