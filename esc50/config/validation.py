@@ -51,12 +51,17 @@ def check(cfg: DictConfig) -> None:
     _check_settings("data", DataSettings.without(values["data"]))
     for name in ("split", "features", "augment"):
         _check_settings(name, values[name])
-    if run.monitor.startswith("test/"):
-        raise UserError(
-            f"monitor={run.monitor} chooses on the test clips, which makes their result "
-            "worthless: name a val/ metric"
-        )
+    check_monitor(run.monitor)
     _check_devices(values["trainer"], run.batch_size)
+
+
+def check_monitor(monitor: str) -> None:
+    """Refuse to choose by the test clips. Raises UserError for a test/ metric."""
+    if monitor.startswith("test/"):
+        raise UserError(
+            f"monitor={monitor} chooses by the test clips, which makes their result worthless: "
+            "name a val/ metric"
+        )
 
 
 def _check_settings(name: str, section: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState
 
 from esc50.config.signature import mode, signature
+from esc50.config.validation import check_monitor
 from esc50.errors import UserError
 from esc50.sweep.jobs import Job
 from esc50.training.pruning import PRUNED, live_trial, open_journal
@@ -187,11 +188,7 @@ def _as_job(trial: FrozenTrial, overrides: list[str]) -> Job:
 
 
 def _check_objective(cfg: DictConfig) -> None:
-    if cfg.monitor.startswith("test/"):
-        raise UserError(
-            f"monitor={cfg.monitor} would choose by the test clips, which makes their result "
-            "worthless: name a val/ metric"
-        )
+    check_monitor(cfg.monitor)
     if cfg.split.protocol == "literature":
         raise UserError(
             "split=literature has no validation clips, so a search has nothing to optimise: "

@@ -26,7 +26,7 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
         TrialPruned: a search finds this trial hopeless after some of its folds.
     """
     runs: list[Path] = []
-    failed: dict[str, str] = {}
+    failed: dict[str, UserError] = {}
     monitored: list[float | None] = []
     for fold in FOLDS:
         one = cfg.copy()
@@ -35,8 +35,8 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
             one.callbacks.search = None  # a trial is judged by folds here, not by epochs
         try:
             results = run_fold(one, folder / f"fold{fold}")
-        except UserError as refusal:
-            failed[f"fold {fold}, seed {cfg.seed}"] = str(refusal)
+        except UserError as error:
+            failed[f"fold {fold}, seed {cfg.seed}"] = error
             continue
         print_fold(results, folder / f"fold{fold}")
         runs.append(folder / f"fold{fold}")
@@ -44,11 +44,12 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
         if (mean := _mean(monitored)) is not None:
             report(cfg.trial, mean, fold)
     if runs:
-        show_summary(summarise(runs, expected_folds=list(FOLDS), out=folder, failed=failed), folder)
+        reasons = {name: str(error) for name, error in failed.items()}
+        show_summary(summarise(runs, list(FOLDS), out=folder, failed=reasons), folder)
     if failed:
-        name, reason = next(iter(failed.items()))
+        name, first = next(iter(failed.items()))
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        raise UserError(f"{name} failed{more}: {reason}")
+        raise type(first)(f"{name} failed{more}: {first}")
     return _mean(monitored)
 
 
