@@ -61,6 +61,8 @@ def _schedule(plain: Mapping[str, Any]) -> Schedule | None:
     def make(optimizer: Optimizer, steps: int) -> LRScheduler:
         if "total_steps" in values and values["total_steps"] is None:
             values["total_steps"] = steps
+        if abs(values.get("pct_start", 0) * values.get("total_steps", 0) - 1) < 1e-9:
+            values["pct_start"] += 1e-9  # OneCycleLR divides by nothing where it warms up one step
         scheduler: LRScheduler = build("scheduler", values)(optimizer=optimizer)
         return scheduler
 

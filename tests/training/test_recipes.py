@@ -16,6 +16,13 @@ def test_the_best_recipe_chooses_nothing_on_the_tested_fold(config, tmp_path):
     assert not (tmp_path / "run" / "checkpoints" / "best.ckpt").exists()
 
 
+@pytest.mark.parametrize("batch_size", [4, 32])
+def test_the_best_recipe_trains_for_one_epoch(config, tmp_path, batch_size):
+    few = ["trainer.max_epochs=1", f"batch_size={batch_size}"]  # ten steps, or two
+    results = run_fold(config("+experiment=best", *SMALL, *few), tmp_path / "run")
+    assert results["epochs"] == 1
+
+
 def test_another_network_trains_by_the_best_recipe(config, tmp_path):
     pytest.importorskip("timm")
     settings = ["+experiment=best_fast", "model=vit_tiny", *SMALL]
