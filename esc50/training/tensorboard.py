@@ -38,7 +38,8 @@ def log_hyperparameters(
         # begin the curves of the same name anew.
         f"hp/{key}": value
         for key, value in results.items()
-        if "/" in key and isinstance(value, (int, float))
+        if key.startswith("test/") or key == plain["monitor"]
+        if isinstance(value, (int, float))
     }
     for logger in trainer.loggers:
         if isinstance(logger, pl.loggers.TensorBoardLogger):
