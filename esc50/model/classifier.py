@@ -157,6 +157,7 @@ class Classifier(pl.LightningModule):
         self.test_metrics = self.val_metrics.clone(prefix="test/")
         self.train_loss, self.val_loss, self.test_loss = MeanLoss(), MeanLoss(), MeanLoss()
         self.test_predictions = TestPredictions()
+        self.tested: tuple[Tensor, Tensor] | None = None  # what `TestPredictions` made of the test
 
     def forward(self, x: Tensor) -> Tensor:
         """Log-mels (batch, 1, height, width) to logits (batch, classes)."""
@@ -202,6 +203,11 @@ class Classifier(pl.LightningModule):
         """Loss and metrics, and each clip's probabilities for predictions.csv."""
         logits = self._evaluate(batch, "test", self.test_metrics, self.test_loss)
         self.test_predictions.update(batch["item"].to(self.device), logits.float().softmax(1))
+
+    def on_test_epoch_end(self) -> None:
+        """Gather the predictions, which all processes do together."""
+        self.tested = self.test_predictions.compute()
+        self.test_predictions.reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the specification, and this epoch's metrics, under the key `esc50`."""

@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,16 @@ from esc50.training.environment import setup_environment
 from esc50.training.module import build_module, check_module
 from esc50.training.tensorboard import log_hyperparameters
 from esc50.training.trainer import build_trainer, check_trainer
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves to the test: the chosen epoch's checkpoint, and the seconds it took."""
+
+    trainer: pl.Trainer
+    module: Classifier
+    chosen: Path
+    seconds: float
 
 
 class FoldRun:
@@ -124,7 +135,7 @@ class FoldRun:
     def follow(self, start: Path | None) -> None:
         """Train and test together with the process that writes the run, and write nothing."""
         self._set_up()
-        self.train_and_test({}, start)
+        self.test(self.train({}, start))
 
     def make(self, start: Path | None) -> dict[str, Any]:
         """Train, choose, test once; returns the results and leaves all else in the folder."""
@@ -134,11 +145,8 @@ class FoldRun:
         split = f"{self.cfg.split.protocol} split, fold {self.cfg.split.fold}"
         print(f"{split}: {self.data.audit.sentence}")
         print("computing in {precision}, {threads} threads, on {processor}".format(**about))
-        trainer, module, measured = self.train_and_test(about, start)
-        results = {**about, **self._counts(), **NOT_MEASURED, **measured, **self._closing(trainer)}
-        self._write_predictions(module)
-        log_hyperparameters(trainer, self.plain, results)
-        return results
+        trained = self.train(about, start)
+        return self.write(about, trained, self.test(trained))
 
     def _set_up(self) -> Origin:
         """Prepare process and data; returns where the starting weights come from."""
@@ -149,40 +157,56 @@ class FoldRun:
         self.data.setup()
         return before
 
-    def train_and_test(
-        self, about: Mapping[str, Any], start: Path | None
-    ) -> tuple[pl.Trainer, Classifier, dict[str, Any]]:
-        """Do what all processes of a run do together.
+    def train(self, about: Mapping[str, Any], start: Path | None) -> Trained:
+        """Train; all processes of a run do so together.
 
         Args:
             about: what a checkpoint says of the run.
             start: the checkpoint to go on from, or None.
 
-        Returns:
-            The trainer, the trained module, and what was measured, the same in all processes.
-
         Raises:
-            DivergenceError: the loss, a weight or a measured value is not finite.
+            DivergenceError: the loss or a weight is not finite.
         """
         data, clock = self.data, pl.callbacks.Timer()  # goes on from where a run was cut off
-        trainer, checkpoint = build_trainer(
+        trainer, keeper = build_trainer(
             self.plain, self.folder, self.world, validates=len(data.split.val) > 0, clock=clock
         )
         size = (data.spec.height, data.spec.width)
         seen = {name: sorted(clips) for name, clips in vars(data.seen).items()}
         module = build_module(self.plain, data.table, size, {**about, "seen": seen})
         trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
-        measured = {
-            "epochs": trainer.current_epoch,
-            "seconds_fit": round(clock.time_elapsed("train"), 3),
-        }
-        chosen = Path(checkpoint.best_model_path)
-        tested = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=False)[0]
-        measured |= (read_specification(chosen) or {})["metrics"] | tested
+        seconds = round(clock.time_elapsed("train"), 3)
+        return Trained(trainer, module, Path(keeper.best_model_path), seconds)
+
+    def test(self, trained: Trained) -> dict[str, Any]:
+        """Test the chosen epoch once; all processes of a run do so together.
+
+        Returns:
+            What was measured in training, validation and test, the same in all processes.
+
+        Raises:
+            DivergenceError: a measured value is not finite.
+        """
+        trainer, chosen = trained.trainer, trained.chosen
+        measured = {"epochs": trainer.current_epoch, "seconds_fit": trained.seconds}
+        measured |= (read_specification(chosen) or {})["metrics"]
+        measured |= trainer.test(
+            trained.module, self.data, ckpt_path=chosen, weights_only=True, verbose=False
+        )[0]
         for key, value in measured.items():
             if not math.isfinite(value):
                 raise DivergenceError(f"{key} of {chosen} is {value}: lower optimizer.lr")
-        return trainer, module, measured
+        return measured
+
+    def write(
+        self, about: Mapping[str, Any], trained: Trained, measured: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Write predictions and hyper-parameters; returns what results.json is to hold."""
+        closing = self._closing(trained.trainer)
+        results = {**about, **self._counts(), **NOT_MEASURED, **measured, **closing}
+        self._write_predictions(trained.module)
+        log_hyperparameters(trained.trainer, self.plain, results)
+        return results
 
     def _is_same(self, theirs: Mapping[str, Any]) -> bool:
         return all(theirs.get(key) == value for key, value in self.identity.items())
@@ -223,7 +247,8 @@ class FoldRun:
         }
 
     def _write_predictions(self, module: Classifier) -> None:
-        items, probabilities = (column.numpy() for column in module.test_predictions.compute())
+        assert module.tested is not None  # by `test`
+        items, probabilities = (column.numpy() for column in module.tested)
         table = self.data.table
         write_predictions(
             self.folder / "predictions.csv",

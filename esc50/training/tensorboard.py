@@ -78,12 +78,10 @@ class ImageLogger(pl.Callback):
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Draw who was taken for whom."""
-        if not trainer.loggers:
-            return
-        items, probabilities = pl_module.test_predictions.compute()  # of all processes together
         writers = tensorboards(trainer)
         if not writers:
             return
+        items, probabilities = pl_module.tested
         table = _data(trainer).table
         targets = table.targets[items.numpy()]
         labels = range(len(table.classes))

@@ -37,7 +37,11 @@ def build_trainer(
     Returns:
         The trainer, and the checkpoint callback whose file is tested: the best, or the last.
     """
+    loggers = _loggers(plain["logger"], folder)
     callbacks = _callbacks(plain["callbacks"], folder / "checkpoints", validates)
+    if not loggers:  # Lightning's refuses to watch what nothing writes down
+        watches = pl.callbacks.LearningRateMonitor
+        callbacks = {name: one for name, one in callbacks.items() if not isinstance(one, watches)}
     settings = plain["trainer"] | {"devices": world, "strategy": "ddp" if world > 1 else "auto"}
     if not settings["enable_progress_bar"]:
         callbacks.pop("progress", None)
@@ -45,7 +49,7 @@ def build_trainer(
     settings["enable_progress_bar"] = bar
     given = {
         "callbacks": [clock, DivergenceCheck(), *callbacks.values()],
-        "logger": _loggers(plain["logger"], folder) or False,
+        "logger": loggers or False,
         # A run's processes are its own affair: else a scheduler's variables would say who is who.
         "plugins": [AtomicCheckpointIO(), LightningEnvironment()],
         "use_distributed_sampler": False,  # the data module shares the batches out
