@@ -132,6 +132,7 @@ def test_two_processes_mix_as_one_does(config, tmp_path):
     # In single precision, as the augmentation is: few and small steps keep chaos away.
     settings = ["augment=online", "augment.mix_prob=0.8", "batch_size=15", "trainer.max_epochs=1"]
     settings += ["optimizer=sgd", "optimizer.lr=1e-5", "scheduler=onecycle"]
+    settings += ["trainer.precision=32-true"]
     run(config(*settings, f"output_dir={tmp_path / 'alone'}"), tmp_path / "one")
     run(config(*settings, "trainer=ddp_cpu"), tmp_path / "two")
     for key in ("train/loss", "val/loss", "test/loss", "train/acc", "test/acc"):
