@@ -48,13 +48,13 @@ INTRODUCTION = """# Config groups and keys
 
 Made from the comments in `conf/` when this site was built. `group=choice` picks a file of a group,
 `key=value` sets one key; `+experiment=`, `+sweep=` and `+debug=` add a file that sets keys of the
-others. `python train.py --help` lists the choices, `python train.py --cfg job` prints the config that
-a command line leads to. An unknown key or an impossible value is refused in a sentence before PyTorch
-loads.
+others. `python train.py --help` lists the choices, `python train.py --cfg job` prints the config
+that a command line leads to. An unknown key or an impossible value is refused in a sentence before
+PyTorch loads.
 
-`monitor` (default `val/loss`) chooses the epoch, stops early and is what a sweep optimises; naming a
-`test/` metric there is refused. A class or function of your own goes wherever a `_target_` stands:
-[Bring your own parts](../how-to/own-parts.md).
+`monitor` (default `val/loss`) chooses the epoch, stops early and is what a sweep optimises; naming
+a `test/` metric there is refused. A class or function of your own goes wherever a `_target_`
+stands: [Bring your own parts](../how-to/own-parts.md).
 
 """
 
