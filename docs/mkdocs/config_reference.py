@@ -24,12 +24,37 @@ DEFAULT = re.compile(
     r"  - (?:override /?)?(?P<key>[^\s:]+)(?:: (?P<value>\S+))?(?: *# (?P<note>.*))?"
 )
 COMMENT = re.compile(r" *# (?P<note>.*)")
+DECIDES = {
+    "data": "which clips",
+    "split": "who is tested on whom",
+    "features": "what the network sees",
+    "augment": "what training varies",
+    "model": "the network",
+    "optimizer": "how it learns",
+    "scheduler": "how the learning rate changes",
+    "trainer": "Lightning's Trainer: epochs, devices, precision",
+    "callbacks": "what goes on beside training",
+    "logger": "where curves go",
+    "experiment": "whole recipes",
+    "debug": "is it alive?",
+    "sweep": "whole searches",
+    "hydra/launcher": "where a sweep's jobs run",
+    "hydra/sweeper": "which jobs a sweep has",
+    "hydra/sweeper/sampler": "how a search chooses",
+    "hydra/sweeper/pruner": "which of its trials end early",
+}
 
 INTRODUCTION = """# Config groups and keys
 
 Made from the comments in `conf/` when this site was built. `group=choice` picks a file of a group,
 `key=value` sets one key; `+experiment=`, `+sweep=` and `+debug=` add a file that sets keys of the
-others. `python train.py --cfg job` prints the config that a command line leads to.
+others. `python train.py --help` lists the choices, `python train.py --cfg job` prints the config
+that a command line leads to. An unknown key or an impossible value is refused in a sentence before
+PyTorch loads.
+
+`monitor` (default `val/loss`) chooses the epoch, stops early and is what a sweep optimises; naming
+a `test/` metric there is refused. A class or function of your own goes wherever a `_target_`
+stands: [Bring your own parts](../how-to/own-parts.md).
 
 """
 
@@ -64,7 +89,7 @@ def reference(conf: Path) -> str:
     groups = [line.key for line in main.defaults]
     groups += RECIPES
     groups += sorted(_groups(conf) - set(groups))
-    parts = [INTRODUCTION, "## What every run has {#train}\n\n", _body(main)]
+    parts = [INTRODUCTION, _overview(conf), "## What every run has {#train}\n\n", _body(main)]
     for group in groups:
         chosen = next((line.value for line in main.defaults if line.key == group), None)
         parts.append(f"## {group} {{#{_anchor(group)}}}\n\n")
@@ -73,6 +98,19 @@ def reference(conf: Path) -> str:
     audit = read_choice(conf / "audit.yaml", prefix="")
     parts += ["## scripts/audit.py {#audit}\n\n", _body(audit)]
     return "".join(parts)
+
+
+def _overview(conf: Path) -> str:
+    """All groups on a screen, with links; a group that nobody has described ends the build."""
+    if _groups(conf) != DECIDES.keys():
+        differ = sorted(_groups(conf) ^ DECIDES.keys())
+        raise PluginError(f"DECIDES and the folders of {conf} differ in {', '.join(differ)}")
+    lines = ["| group | what it decides | choices |", "|---|---|---|"]
+    for group, decides in DECIDES.items():
+        names = sorted(path.stem for path in (conf / group).glob("*.yaml"))
+        choices = ", ".join(f"[{name}](#{_anchor(group)}-{name})" for name in names)
+        lines.append(f"| `{'+' if group in RECIPES else ''}{group}` | {decides} | {choices} |")
+    return "\n".join(lines) + "\n\n"
 
 
 def read_choice(path: Path, prefix: str) -> Choice:
@@ -108,7 +146,7 @@ def read_choice(path: Path, prefix: str) -> Choice:
         elif line.strip():
             raise PluginError(f"{path}: neither a key, a default nor a comment: {line.strip()}")
     settings = [line for line in settings if line.value]
-    _compare(path, yaml.safe_load(text), settings)
+    _compare(path, yaml.safe_load(text) or {}, settings)
     for line in settings:
         line.key = prefix + line.key
     return Choice(" ".join(about), [line for line in defaults if line.key != "_self_"], settings)
