@@ -47,7 +47,7 @@ def run_table(results: Mapping[str, Any]) -> Table:
     )
     table.rows.append(["trained on", sizes])
     table.rows.append(["epochs, seconds", f"{results['epochs']}, {results['seconds_fit']:.0f}"])
-    where = "{precision} on {device}, {threads} threads of {processor}".format(**results)
+    where = "{precision} on {device}, threads: {threads}, {processor}".format(**results)
     table.rows.append(["computed", where])
     start = results.get("origin") or results.get("pretrained_on")
     if start:

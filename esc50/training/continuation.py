@@ -41,7 +41,7 @@ def check_checkpoint(path: Path, plain: Mapping[str, Any], digest: str, classes:
         )
     if specification["data_digest"] != digest:
         raise UserError(
-            f"{path} was trained on other clips than data.root={plain['data']['root']} holds: "
+            f"{path} was trained on other clips than the data set of this run holds: "
             f"{START_ANEW.format(path)}"
         )
     _check_settings(path, specification["config"], plain)

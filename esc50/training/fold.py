@@ -144,7 +144,7 @@ class FoldRun:
         about = self._about(before)
         split = f"{self.cfg.split.protocol} split, fold {self.cfg.split.fold}"
         print(f"{split}: {self.data.audit.sentence}")
-        print("computing in {precision}, {threads} threads, on {processor}".format(**about))
+        print("computing in {precision}, threads: {threads}, on {processor}".format(**about))
         trained = self.train(about, start)
         return self.write(about, trained, self.test(trained))
 
@@ -287,7 +287,8 @@ def make_as_one_of_several(
 def data_name(section: Mapping[str, Any]) -> str:
     """Name a data set for people: the class that opens it, and the folder of one's own clips."""
     name = str(section["_target_"]).rpartition(".")[2].lower()
-    return f"{name}:{Path(section['root']).name}" if name == "folder" else name
+    root = section.get("root")
+    return f"{name}:{Path(root).name}" if name == "folder" and root else name
 
 
 def _device(trainer: pl.Trainer) -> str:
