@@ -96,3 +96,11 @@ def config(tiny_overrides, tmp_path):
             return compose("train", overrides=[*mine, *overrides])
 
     return make
+
+
+@pytest.fixture
+def make_run():
+    """Makes run folders: see `make_run_folder`."""
+    from tests.made_run import make_run_folder
+
+    return make_run_folder
