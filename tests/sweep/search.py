@@ -24,8 +24,8 @@ def parse(*texts):
     return {override.get_key_element(): override for override in overrides}
 
 
-def make(cfg, space=SPACE, sampler=RANDOM):
-    return Study(cfg, parse(*space), seed=3, sampler=sampler, pruner=MEDIAN)
+def make(cfg, space=SPACE, sampler=RANDOM, pruner=MEDIAN):
+    return Study(cfg, parse(*space), seed=3, sampler=sampler, pruner=pruner)
 
 
 def loss(trial):
