@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: more threads would get in the way
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: more threads would get in the way
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch loads, here and in the runs tests start
 
 REPOSITORY = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""Five folds in one process, and the summary over them."""
+"""Runs the five folds in one process, and summarises them."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
 
     Raises:
         UserError: naming the folds that failed, after the summary of the others is written.
-        TrialPruned: a search finds this trial hopeless after some of its folds.
+        TrialPruned: the search's pruner ends this trial after some of its folds.
     """
     runs: list[Path] = []
     failed: dict[str, str] = {}
@@ -35,8 +35,8 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
             one.callbacks.search = None  # a trial is judged by folds here, not by epochs
         try:
             results = run_fold(one, folder / f"fold{fold}")
-        except UserError as refusal:
-            failed[f"fold {fold}, seed {cfg.seed}"] = str(refusal)
+        except UserError as error:
+            failed[f"fold {fold}, seed {cfg.seed}"] = str(error)
             continue
         print_fold(results, folder / f"fold{fold}")
         runs.append(folder / f"fold{fold}")

@@ -59,14 +59,14 @@ def test_stretch_and_pitch_are_librosas_on_sixty_clips(change, esc10):
     assert_close_to_librosa(change, correlations(change, read(esc10, 60)))
 
 
-def test_neutral_draws_change_nothing(noise_clips):
+def test_neutral_params_change_nothing(noise_clips):
     inputs = analysed(noise_clips, FeatureSpec())
     for kind in ("published", "online"):
         pictures = make(kind, FeatureSpec()).render(*inputs, AugmentParams.neutral(8))
         assert torch.equal(pictures, inputs[2])
 
 
-def test_almost_neutral_params_changes_almost_nothing(noise_clips):
+def test_almost_neutral_params_change_almost_nothing(noise_clips):
     inputs = analysed(noise_clips)
     changed = make("published").render(*inputs, sampled(8, gain_db=1e-3))
     assert not torch.equal(changed, inputs[2])
@@ -142,19 +142,19 @@ def test_pictures_come_in_the_precision_that_the_network_is_trained_in(noise_cli
 
 
 def test_mixing_adds_amplitudes_after_equal_levels():
-    """Two clips in opposite halves of time: the mixture shows each at its share's level."""
+    """Two clips in opposite halves of time: the mixture shows each at its weight's level."""
     first, second = torch.zeros(2, 220500)
     tone = torch.sin(torch.arange(88200) * 0.3)
     first[22050:88200] = 0.5 * tone[:66150]
     second[132300:198450] = 0.002 * tone[:66150]
-    share = 0.7
-    params = sampled(2, mix_weight=np.array([share, 1.0], np.float32))
-    x, partner, shares = make("online").apply_params(*analysed([first, second]), params)
+    weight = 0.7
+    params = sampled(2, mix_weight=np.array([weight, 1.0], np.float32))
+    x, partner, weights = make("online").apply_params(*analysed([first, second]), params)
     assert partner.tolist() == [1, 0]
-    np.testing.assert_allclose(shares, [share, 1.0])
+    np.testing.assert_allclose(weights, [weight, 1.0])
     loudest = 21 * x[0, 0].amax(0)
     apart = loudest[60:160].median() - loudest[280:370].median()
-    assert abs(apart - 20 * np.log10(share / (1 - share))) < 0.1
+    assert abs(apart - 20 * np.log10(weight / (1 - weight))) < 0.1
 
 
 def test_silence_is_neither_mixed_nor_made_nan():
@@ -163,9 +163,9 @@ def test_silence_is_neither_mixed_nor_made_nan():
         spec = WHOLE.model_copy(update={"standardise": kind})
         params = make("online").recipe.sample_params(2, np.random.default_rng(1))
         params.mix_weight[:], params.rate[:] = 0.5, 1.1
-        x, _, shares = make("online", spec).apply_params(*analysed(waveforms, spec), params)
+        x, _, weights = make("online", spec).apply_params(*analysed(waveforms, spec), params)
         assert torch.isfinite(x).all()
-        assert shares.tolist() == [1, 1]
+        assert weights.tolist() == [1, 1]
 
 
 def test_minmax_copies_lie_between_0_and_1(noise_clips):

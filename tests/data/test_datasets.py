@@ -69,7 +69,7 @@ def test_a_data_set_of_ones_own_is_named_by_its_target(tmp_path):
         ),
         ({"_target_": OWN, "shelf": "x", "seed": 1}, "data.seed is not an argument of"),
         ({"_target_": OWN, "shelf": "???"}, r"needs shelf: give it as data\.shelf=\.\.\."),
-        ({"_target_": f"{__name__}.Closed"}, r"has no open\(\) to get a table by"),
+        ({"_target_": f"{__name__}.Closed"}, r"has no open\(\) that returns a table"),
         ({"_target_": f"{__name__}.Empty"}, "returns NoneType, not a ClipTable"),
         ({"_target_": "nowhere.Clips"}, "data._target_=nowhere.Clips is invalid: No module named"),
         ({"name": "esc50"}, "data._target_=null is invalid: it takes a class"),

@@ -31,6 +31,6 @@ def test_on_a_processor_nothing_is_copied(prepared):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize(("room", "device"), [(0.25, "cuda"), (0.0, "cpu")])
 def test_features_lie_on_a_gpu_that_has_room(prepared, monkeypatch, room, device):
-    monkeypatch.setattr("esc50.data.prepared.RESIDENT_SHARE", room)
+    monkeypatch.setattr("esc50.data.prepared.RESIDENT_PART", room)
     dataset = prepared.dataset(np.array([0, 4]), True, torch.device("cuda"))
     assert dataset.gather([0, 1])["x"].device.type == device

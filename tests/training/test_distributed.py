@@ -221,7 +221,7 @@ def raise_in_rank_1(error):
     ("error", "raised", "words"),
     [
         (UserError("this is invalid: do that"), UserError, "^this is invalid: do that$"),
-        (TrialPruned("given up"), TrialPruned, "^given up$"),
+        (TrialPruned("pruned"), TrialPruned, "^pruned$"),
         (KeyError("key"), UserError, "rank 1 of 2 .* ended: KeyError: 'key' .*rank1.log"),
     ],
 )
