@@ -54,7 +54,7 @@ def test_folds_in_one_process_and_as_jobs_agree(config, tiny_overrides, tmp_path
     assert as_jobs.returncode == 0, as_jobs.stderr
     (group,) = tmp_path.glob("outputs/default-*/seed42")
     assert json.loads((group / "summary.json").read_text())["complete"]
-    # One process for all folds computes what a process a fold does, to the bit.
+    # One process for all folds computes what one process per fold does, to the bit.
     run(config(*settings, "split.fold=all"), tmp_path / "all")
     for fold in (2, 4):
         one = group / f"fold{fold}" / "predictions.csv"

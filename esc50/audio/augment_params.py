@@ -24,7 +24,7 @@ Count = Annotated[int, Field(ge=0)]
 
 @dataclass
 class AugmentParams:
-    """What is done to n examples, one row per example; each comment ends in the neutral value.
+    """What is done to n examples, one row per example; comments end in the neutral value.
 
     Independent of batch, worker and device, so the same parameters give the same pictures anywhere.
     """

@@ -74,7 +74,7 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
         body.append(
             [
                 f"{name}, official folds 1 to 5{label(official)}",
-                _sizes(official["n_train"], "a fold each", runs[0]["n_test"]),
+                _sizes(official["n_train"], "one fold", runs[0]["n_test"]),
                 percent(official["train/acc_mean"]),
                 percent(official["val/acc_mean"]),
                 f"{mean} ± {spread} (95% {100 * low:.1f} to {100 * high:.1f})",
