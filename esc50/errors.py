@@ -1,4 +1,4 @@
-"""The exceptions that are meant for the user's eyes, and how a command ends by them."""
+"""Errors that are meant for the user, and how they end a command."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ class UserError(Exception):
 
 
 class DivergenceError(UserError):
-    """Training has left the realm of numbers; started again, it would do so again."""
+    """Training diverged: a loss, weight or metric is not finite, and would be so once more."""
 
 
 @contextmanager

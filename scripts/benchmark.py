@@ -114,16 +114,16 @@ def _measure(args: argparse.Namespace) -> dict:
 
 
 def machine() -> dict:
-    """Processor, cores, versions, and whether training runs in bfloat16.
+    """Name processor, cores and versions, and say whether training runs in bfloat16.
 
-    Asked in another process: this one stays small, since a child's peak memory begins with it.
+    torch is asked in another process: this one stays small, since a child's peak memory begins with
+    its parent's.
     """
+    from esc50.config.hardware import processor
+
     done = subprocess.run([sys.executable, "-c", ABOUT], capture_output=True, text=True, check=True)
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {
-        "processor": names[0] if names else platform.processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
         "python": platform.python_version(),

@@ -3,7 +3,7 @@
     python scripts/results.py --data esc10 --since 2025-01-31 --where seed=1
     python scripts/results.py --compare original augmented@0123456789
 
-What --where asks of is a column of the ledger, its value spelled as it stands there.
+--where takes a column of the ledger and a value, spelled as it stands there.
 """
 
 import argparse

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: more threads would get in the way
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: more threads would get in the way
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch loads, here and in the runs tests start
 
 REPOSITORY = Path(__file__).parents[1]
@@ -96,3 +96,11 @@ def config(tiny_overrides, tmp_path):
             return compose("train", overrides=[*mine, *overrides])
 
     return make
+
+
+@pytest.fixture
+def make_run():
+    """Makes run folders: see `make_run_folder`."""
+    from tests.made_run import make_run_folder
+
+    return make_run_folder

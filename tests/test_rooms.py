@@ -1,4 +1,4 @@
-"""The house: which room imports from which, and how large what is in them may grow."""
+"""The house: which room imports from which, how large what is in them may grow, what tests it."""
 
 import ast
 from pathlib import Path
@@ -11,6 +11,16 @@ from tests.conftest import REPOSITORY
 ROOMS = "errors atomic config audio data model results training api sweep cli".split()
 PACKAGE = REPOSITORY / "esc50"
 FILES = sorted(PACKAGE.rglob("*.py"))
+# Test files that are of no single module, and what they are of.
+WIDER = {
+    "test_conf.py": "conf/",
+    "test_own_parts.py": "a package of a user's own",
+    "test_rooms.py": "the package",
+    "test_train.py": "train.py",
+    "training/test_recipes.py": "conf/experiment/",
+    "sweep/test_sweepers.py": "hydra_plugins/esc50/sweepers.py",
+    "sweep/test_sweeps.py": "train.py -m",
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -76,6 +86,21 @@ def test_files_fit_a_head_and_functions_a_screen():
 def test_the_rooms_of_the_test_are_those_of_the_package():
     there = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert set(ROOMS) == {name for name in there if not name.startswith("_")} - {"py"}
+
+
+def test_every_module_has_its_test_file_and_every_test_file_its_module():
+    folders = [PACKAGE, *(PACKAGE / room for room in ROOMS)]
+    modules = {path for folder in folders for path in folder.glob("*.py")}
+    assert modules == set(FILES), "rooms have no rooms within"
+    mirrored = {
+        path.relative_to(PACKAGE).with_name(f"test_{path.name}").as_posix()
+        for path in modules
+        if path.name != "__init__.py"
+    }
+    tests = REPOSITORY / "tests"
+    there = {path.relative_to(tests).as_posix() for path in tests.rglob("test_*.py")}
+    there = {name for name in there if not name.startswith("scripts/")}  # which mirror scripts/
+    assert there - WIDER.keys() == mirrored
 
 
 def _is_docstring(node: ast.stmt) -> bool:

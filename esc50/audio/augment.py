@@ -61,7 +61,7 @@ class Augment(torch.nn.Module):
     def render(
         self, magnitude: Tensor, peak: Tensor, clean: Tensor, params: AugmentParams
     ) -> Tensor:
-        """Pictures of the changed clips; see `apply_params`."""
+        """Make the pictures of the changed clips; see `apply_params`."""
         return self.apply_params(magnitude, peak, clean, params)[0]
 
     @torch.no_grad()
@@ -80,7 +80,7 @@ class Augment(torch.nn.Module):
             peak: (batch,) its scale.
             clean: (batch, 1, height, width) the clips' own pictures, returned bit for bit where
                 nothing is changed.
-            params: one row a clip.
+            params: one row per clip.
             partner: int64 (batch,), the row of what each clip is mixed with; None: as sampled.
 
         Returns:

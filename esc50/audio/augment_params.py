@@ -1,4 +1,4 @@
-"""What is to be done to each clip: random choices, made before and apart from the sound."""
+"""Samples what is done to each clip: random choices, made before and apart from the sound."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -24,7 +24,7 @@ Count = Annotated[int, Field(ge=0)]
 
 @dataclass
 class AugmentParams:
-    """One row an augmented example; arrays of length n, and the neutral value of each.
+    """What is done to n examples, one row per example; comments end in the neutral value.
 
     Independent of batch, worker and device, so the same parameters give the same pictures anywhere.
     """
@@ -121,20 +121,20 @@ class Recipe(Settings):
     def sample_copies(
         self, n_clips: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, AugmentParams]:
-        """Clip of each offline copy, int64 (m,), and what makes it; none."""
+        """Sample offline copies: the clip of each, int64 (m,), and what makes it; here none."""
         return np.zeros(0, np.int64), AugmentParams.neutral(0)
 
     def sample_params(self, n: int, rng: np.random.Generator, done: float = 0.0) -> AugmentParams:
-        """What to do to each of `n` items when the part `done` of the run is over; nothing."""
+        """Sample what to do to `n` items once the part `done` of the run is over; here nothing."""
         return AugmentParams.neutral(n)
 
 
 class NoAugmentation(Recipe):
-    """The keys of conf/augment/none.yaml: none."""
+    """Leaves clips as they are: conf/augment/none.yaml has no keys."""
 
 
 class PublishedAugmentation(Recipe):
-    """Copies made once, before training: the keys of conf/augment/published.yaml."""
+    """Makes copies once, before training: the keys of conf/augment/published.yaml."""
 
     copies_min: Count
     copies_max: Count
@@ -165,7 +165,7 @@ class PublishedAugmentation(Recipe):
     def sample_copies(
         self, n_clips: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, AugmentParams]:
-        """Clip of each copy, int64 (m,), and its one change: noise, stretch or pitch shift."""
+        """Sample copies: the clip of each, int64 (m,), and its noise, stretch or pitch shift."""
         counts = rng.integers(self.copies_min, self.copies_max + 1, n_clips)
         clip_of_copy = np.repeat(np.arange(n_clips), counts)
         m = len(clip_of_copy)
@@ -180,7 +180,7 @@ class PublishedAugmentation(Recipe):
 
 
 class OnlineAugmentation(Recipe):
-    """Fresh changes of every clip in every epoch: the keys of conf/augment/online.yaml."""
+    """Changes every clip anew in every epoch: the keys of conf/augment/online.yaml."""
 
     stretch_prob: Part
     rate_min: Rate
@@ -217,7 +217,7 @@ class OnlineAugmentation(Recipe):
         return self.crop
 
     def sample_params(self, n: int, rng: np.random.Generator, done: float = 0.0) -> AugmentParams:
-        """One row an item, when the part `done` of the run is over.
+        """Sample one row per item, once the part `done` of the run is over.
 
         Every number is drawn whatever the probabilities, so that changing one transform's strength
         leaves the others' as they were.

@@ -51,7 +51,7 @@ class NoiseBank(torch.nn.Module):
         self.register_buffer("cross", cross, persistent=False)
 
     def add(self, mel: Tensor, std: Tensor, at: Tensor) -> Tensor:
-        """Mel power (batch, T, n_mels) with noise.
+        """Add noise to mel power (batch, T, n_mels).
 
         Args:
             mel: mel power (batch, T, n_mels) of sound with full scale 1.

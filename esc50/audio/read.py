@@ -105,7 +105,7 @@ def _fill(samples: np.ndarray, sound: "SoundFile") -> int:
 
 
 def _frames_for(n_samples: int, source_rate: int, sample_rate: int) -> int:
-    """Frames at `source_rate` that settle `n_samples` at `sample_rate`.
+    """Frames at `source_rate` that suffice for `n_samples` at `sample_rate`.
 
     The margin is longer than half the resampling filter, so that cutting the input early does
     not show in the output.

@@ -4,7 +4,7 @@ import numpy as np
 
 _BLOCK_SECONDS = 0.01  # level is measured over blocks this long
 _GAP_SECONDS = 0.1  # silence between repetitions, so that they are heard as such
-_LEAST_SHARE = 0.05  # of a clip that must be silent: less is not worth a seam
+_LEAST_PART = 0.05  # of a clip that must be silent: less is not worth a seam
 
 
 def repeat_sound(clip: np.ndarray, sample_rate: int, below_db: float) -> np.ndarray:
@@ -26,7 +26,7 @@ def repeat_sound(clip: np.ndarray, sample_rate: int, below_db: float) -> np.ndar
     n_blocks = len(clip) // block
     level = np.abs(clip[: n_blocks * block].reshape(n_blocks, block)).max(axis=1, initial=0)
     heard = np.flatnonzero(level > level.max(initial=0) * 10 ** (-below_db / 20))
-    if not heard.size or heard[-1] + 1 - heard[0] > (1 - _LEAST_SHARE) * n_blocks:
+    if not heard.size or heard[-1] + 1 - heard[0] > (1 - _LEAST_PART) * n_blocks:
         return clip
     sound = clip[heard[0] * block : (heard[-1] + 1) * block]
     sound = np.pad(sound, (0, round(_GAP_SECONDS * sample_rate)))

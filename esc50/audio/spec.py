@@ -36,7 +36,7 @@ class FeatureSpec(Settings):
         return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
 
     @model_validator(mode="after")
-    def _check_together(self) -> Self:
+    def _check_combinations(self) -> Self:
         if self.hop_length > self.n_fft:
             raise ValueError(
                 f"features.hop_length={self.hop_length} skips samples between windows of"

@@ -28,14 +28,14 @@ class Seen:
 
     @classmethod
     def by(cls, split: Split, digests: Sequence[str]) -> "Seen":
-        """Say what a training on this split sees; `digests` are one a clip."""
+        """Say what a training on this split sees; `digests` has one per clip."""
         sides = (np.unique(split.clip_of[side]) for side in (split.train, split.val))
         return cls(*(frozenset(digests[clip] for clip in side) for side in sides))
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """One thing on both sides: its kind, its name, the sides, and the clips on each of them."""
+    """What lies on two sides: its kind, its name, the sides, and the clips on each of them."""
 
     kind: str  # clip, copy, source, duplicate or near-duplicate
     name: str
@@ -56,7 +56,8 @@ class Crossing:
 
         A clip, its copy or its exact duplicate always does. Another take of the same source
         does where it has the same class: ESC-50's own folds hold four sources filed under two
-        classes each, which tell nothing, or the wrong thing. Near-duplicates are for the eye.
+        classes each, which tell nothing, or the wrong thing. Near-duplicates are for people to
+        judge.
         """
         return self.kind in ("clip", "copy", "duplicate") or (
             self.kind == "source" and self.same_class
@@ -73,7 +74,7 @@ class Audit:
 
     @property
     def leaky(self) -> bool:
-        """Whether a number from this split is worth less than it says."""
+        """Whether anything leaks, so that accuracies on this split are too good."""
         return any(crossing.leaks for crossing in self.crossings)
 
     @property
@@ -110,15 +111,15 @@ class Audit:
         found = [f"{label}: {len(which)}" for label, which in names.items()]
         verdict = "LEAKY" if self.leaky else "no leak"
         what = f"on two sides are {', '.join(found)}" if found else "nothing on two sides"
-        share = ""
+        detail = ""
         if self.leaky and self.n_test:
             siblings, anywhere = self.tested_with_sibling, self.tested_with_sibling_or_val
-            share = (
+            detail = (
                 f"; of {self.n_test} tested clips {self.tested_in_training} are in training "
                 f"themselves or as a copy, {siblings} by another take "
                 f"({siblings / self.n_test:.1%}; {anywhere / self.n_test:.1%} with validation)"
             )
-        return f"{verdict}: {what}{share} (checked: {', '.join(self.checked)})"
+        return f"{verdict}: {what}{detail} (checked: {', '.join(self.checked)})"
 
 
 def audit_split(
@@ -136,7 +137,7 @@ def audit_split(
     Args:
         table: the clips.
         split: items on each side.
-        digests: one a clip, of the audio bytes; equal ones are exact duplicates.
+        digests: one per clip, of the audio bytes; equal ones are exact duplicates.
         logmels: float (clips, 1, height, width); nearly equal ones are near-duplicates.
         seen: by the weights that training starts from; needs `digests`.
     """

@@ -33,7 +33,7 @@ class RankBatch:
 
 
 class DistributedBatchSampler(Sampler[RankBatch]):
-    """One process's shares of the batches that all processes make together.
+    """Deals one process its shares of the batches that all processes make together.
 
     Each batch is dealt out like cards. All processes have the same number of shares; of a batch
     smaller than `world`, some are empty.
@@ -86,7 +86,7 @@ class DistributedBatchSampler(Sampler[RankBatch]):
 
 
 class EpochShuffle(Sampler[int]):
-    """A new order every epoch that depends on seed and epoch alone, so a resumed run repeats it."""
+    """Orders items anew every epoch, by seed and epoch alone, so a resumed run repeats it."""
 
     def __init__(self, n: int, seed: int, epoch: Callable[[], int]):
         """Shuffle `n` items by `seed` and whatever `epoch()` says when an epoch begins."""
@@ -103,7 +103,7 @@ class EpochShuffle(Sampler[int]):
 
 
 class FeatureDataset(Dataset[Batch]):
-    """One side of the split; hands out whole batches, gathered without Python a clip.
+    """One side of the split; hands out whole batches, gathered without a Python loop over clips.
 
     The arrays may lie in a memory map or on a GPU; a batch is made where they are.
     """
@@ -119,12 +119,12 @@ class FeatureDataset(Dataset[Batch]):
         """Count the items."""
         return len(self.items)
 
-    def __getitems__(self, share: RankBatch) -> Batch:
+    def __getitems__(self, batch: RankBatch) -> Batch:
         """Gather a share of a batch: see `gather`; with its weight, and its partners if any."""
-        batch = self.gather(share.positions) | {"weight": share.weight}
-        if share.partner is not None:
-            batch["partner"] = torch.from_numpy(share.partner)
-        return batch
+        gathered = self.gather(batch.positions) | {"weight": batch.weight}
+        if batch.partner is not None:
+            gathered["partner"] = torch.from_numpy(batch.partner)
+        return gathered
 
     def gather(self, positions: Sequence[int] | np.ndarray) -> Batch:
         """Gather a batch: item (batch,), y (batch,), x (batch, 1, height, width), and spectra."""

@@ -1,4 +1,4 @@
-"""A content-addressed cache of arrays: one memory-mapped file an array, one folder an entry.
+"""A content-addressed cache of arrays: one memory-mapped file per array, one folder per entry.
 
 An entry's name is a hash of everything that shapes its numbers, so a changed parameter or file
 never meets an old entry. It is written aside under a lock and renamed in, so it is there whole or
@@ -40,7 +40,7 @@ class RowWriter:
     """
 
     def __init__(self, folder: Path, arrays: Shapes):
-        """Create one file an array, at its full size, so that a full disk shows at once."""
+        """Create one file per array, at its full size, so that a full disk shows at once."""
         self._shapes = arrays
         self._files: dict[str, FileIO] = {}
         self._starts: dict[str, int] = {}

@@ -150,7 +150,7 @@ class ESC50DataModule(pl.LightningDataModule):
         _ = self.digests
 
     def prepare_data(self) -> None:
-        """Fill the cache, on one process a machine, before the others open it."""
+        """Fill the cache, in one process per machine, before the others open it."""
         self.setup()
 
     def setup(self, stage: str | None = None) -> None:
@@ -158,7 +158,7 @@ class ESC50DataModule(pl.LightningDataModule):
         _ = self.prepared
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Training items, in a new order every epoch.
+        """Load training items, in a new order every epoch.
 
         On several processes, a last batch of fewer items than processes is left out: batch norm
         can do nothing with an empty share.
@@ -176,12 +176,12 @@ class ESC50DataModule(pl.LightningDataModule):
         return self._loader(self.split.train, order, online, world, partners)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        """Validation items; none under `literature`."""
+        """Load validation items; none under `literature`."""
         n = len(self.split.val)
         return self._loader(self.split.val, range(n)) if n else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Test clips."""
+        """Load test clips."""
         return self._loader(self.split.test, range(len(self.split.test)))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int = 0) -> Batch:
@@ -196,7 +196,7 @@ class ESC50DataModule(pl.LightningDataModule):
         return batch
 
     def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Log-mels (n, 1, height, width) of training clips, and of what training makes of them.
+        """Show log-mels (n, 1, height, width) of training clips, and what training makes of them.
 
         The second is None where nothing is augmented.
         """
@@ -226,7 +226,7 @@ class ESC50DataModule(pl.LightningDataModule):
         return self.trainer.current_epoch if self.trainer else 0
 
     def _epoch_params(self) -> AugmentParams:
-        """What to do to each clip: one row a clip and epoch, whatever the batches and devices."""
+        """Sample what to do to each clip in this epoch, whatever the batches and devices."""
         epoch, epochs = self._epoch, self.trainer and self.trainer.max_epochs
         if self._sampled is None or self._sampled[0] != epoch:
             rng = np.random.default_rng([self.seed, epoch, DRAW_EPOCH])

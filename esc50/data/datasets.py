@@ -72,7 +72,7 @@ class Demo(Settings):
 
 
 class Folder(Settings):
-    """Own clips, one sub-folder a class; see `read_folder`."""
+    """Own clips, one sub-folder per class; see `read_folder`."""
 
     root: FolderPath
     takes: bool
@@ -95,7 +95,7 @@ def make_dataset(section: Mapping[str, Any]) -> DataSet:
     target = section.get("_target_")
     made: Any = locate("data", target)
     if not callable(getattr(made, "open", None)):
-        raise UserError(f"data._target_={target} is invalid: it has no open() to get a table by")
+        raise UserError(f"data._target_={target} is invalid: it has no open() that returns a table")
     own = DataSettings.without(section)
     if issubclass(made, Settings):
         return made.parse("data", own)

@@ -28,8 +28,8 @@ TABLE_SHA256 = "ca660da60191a97de289983a05821c9382d852a38a2ba8428980816b68cf6246
 ARCHIVE_MAX = 2_000_000_000  # bytes
 UNPACKED_MAX = 3_000_000_000  # bytes
 TRIES = 5
-PATIENCE = 60  # seconds; a try that brings less than RATE_MIN over this long is given up
-RATE_MIN = 10_000  # bytes a second
+PATIENCE = 60  # seconds; a try that brings less than RATE_MIN over this long is abandoned
+RATE_MIN = 10_000  # bytes per second
 UNREACHABLE = (socket.gaierror, ConnectionRefusedError)  # waiting does not help
 WANTED = re.compile(
     r"(?:[^/]+/)?(audio/[\w-]{1,99}\.wav|meta/esc50\.csv|(?:LICENSE|README)[\w.-]{0,20})", re.ASCII
@@ -67,7 +67,7 @@ def fetch_esc50(
     """
     if not str(url).lower().startswith(("https://", "http://")):
         raise UserError(f"data.url is {url!r}: it must begin with https:// or http://.")
-    archive = root.parent / f"{root.name}-{zlib.crc32(url.encode()):08x}.zip"  # one an address
+    archive = root.parent / f"{root.name}-{zlib.crc32(url.encode()):08x}.zip"  # one per address
 
     def build(folder: Path) -> None:
         if not archive.exists():
@@ -95,7 +95,7 @@ def fetch_esc50(
 
 
 def _download(url: str, part: Path, root: Path, pause: float) -> None:
-    """Fill `part` with a zip archive, trying again as long as there is hope."""
+    """Fill `part` with a zip archive, trying again where that may help."""
     columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns) as progress:
         report = partial(progress.update, progress.add_task("Downloading ESC-50", total=None))
@@ -122,23 +122,23 @@ def _download(url: str, part: Path, root: Path, pause: float) -> None:
 
 
 def _transfer(url: str, part: Path, report: Callable[..., None]) -> None:
-    """One request, in a thread: no answer can hold the caller, however slow or long."""
+    """Make one request, in a thread: no answer can hold the caller, however slow or long."""
     look = partial(_look_at_header, report)
     fetch = pooch.HTTPDownloader(chunk_size=1 << 14, hooks={"response": look})
-    # a thread that is given up ends when it next writes, for its file is closed
+    # a thread that is abandoned ends when it next writes, for its file is closed
     with part.open("wb") as file, ThreadPool(1) as threads:
         fetched = threads.apply_async(fetch, (url, file, None))
         begun, before = time.monotonic(), 0
         while not fetched.ready():
             fetched.wait(0.1)
-            # asked of the file: pooch's own count takes each piece of a chunked answer for a block
+            # of the file itself: pooch's own count takes each piece of a chunked answer for a block
             size = part.stat().st_size
             report(completed=size)
             if size > ARCHIVE_MAX:
                 raise UserError(f"{url} is not ESC-50: it has over {ARCHIVE_MAX:,} bytes.")
             if time.monotonic() - begun > PATIENCE:
                 if size - before < RATE_MIN * PATIENCE:
-                    raise requests.Timeout(f"less than {RATE_MIN:,} bytes a second")
+                    raise requests.Timeout(f"less than {RATE_MIN:,} bytes per second")
                 begun, before = time.monotonic(), size
         fetched.get()
 
@@ -207,7 +207,7 @@ def _members(archive: zipfile.ZipFile, url: str) -> dict[str, zipfile.ZipInfo]:
 def _offline(url: str, root: Path, why: str) -> str:
     host = urlsplit(url).hostname
     return (
-        f"ESC-50 is not at {root} and cannot be had from {host} ({why}). Instead:\n"
+        f"ESC-50 is not at {root} and cannot be downloaded from {host} ({why}). Instead:\n"
         "  data=demo                         synthesised sound, nothing to download\n"
         "  data.root=/path/to/ESC-50-master  a copy that you have: audio/ and meta/esc50.csv\n"
         f"By hand: download {url} (646 MB) where there is a network and unpack it."

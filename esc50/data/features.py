@@ -86,7 +86,7 @@ def copy_features(
     Args:
         features: of the clips, see `clip_features`.
         augment: renders them.
-        params: one row a copy.
+        params: one row per copy.
         clip_of_copy: int64 (copies,), the clip each is made of.
         parts: all that shapes the copies, for the entry's name.
         cache_dir: the cache.
@@ -113,7 +113,7 @@ def copy_features(
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Keep torch to one thread an operation, so that worker threads do not fight over cores."""
+    """Keep torch to one thread per operation, so that worker threads do not fight over cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -109,12 +109,12 @@ def _source(name: str, takes: bool) -> str:
 
 
 def _assign_folds(folder: Path, sources: list[str], totals: np.ndarray) -> dict[str, int]:
-    """The fold of each source of one class; adds to `totals`, which breaks ties."""
+    """Choose the fold of each source of one class; adds to `totals`, which breaks ties."""
     names, clips = np.unique(sources, return_counts=True)
     if len(names) < len(FOLDS):
         raise UserError(
             f"{folder} holds {len(sources)} clips of {len(names)} sources, and {len(FOLDS)} are "
-            "needed, one a fold: names that differ only in a number at their end count as one "
+            "needed, one per fold: names that differ only in a number at their end count as one "
             "source unless data.takes=false."
         )
     count_of = dict(zip(names.tolist(), clips.tolist(), strict=True))

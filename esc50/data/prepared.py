@@ -11,7 +11,7 @@ from esc50.data.audit import Audit
 from esc50.data.batches import FeatureDataset
 from esc50.data.split import Split
 
-RESIDENT_SHARE = 0.25  # of a GPU's free memory that the features may fill; the rest is training's
+RESIDENT_PART = 0.25  # of a GPU's free memory that the features may fill; the rest is training's
 
 
 @dataclass(frozen=True)
@@ -55,4 +55,4 @@ def _fits(device: torch.device, *arrays: Tensor | None) -> bool:
     if device.type != "cuda":
         return False
     size = sum(array.nbytes for array in arrays if array is not None)
-    return size < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
+    return size < RESIDENT_PART * torch.cuda.mem_get_info(device)[0]

@@ -1,4 +1,4 @@
-"""The bar that long work shows."""
+"""A progress bar for long work."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Who is tested on whom: the protocols, and the draws behind them.
+"""Splits clips into training, validation and test: the protocols, and their random draws.
 
 Items are what a loader hands out: the clips 0..n-1 first, then augmented copies. Under every
 protocol but `published`, copies are made of training clips only and all of them are trained on.
@@ -113,7 +113,7 @@ def draw_split(
 
 
 def _check_fold(table: ClipTable, settings: SplitSettings) -> int:
-    """The fold, if there is such a one in the table, or such a draw."""
+    """Return the fold; refuse one that neither the table nor the draws have."""
     drawn = settings.protocol in ("random", "published")
     there = FOLDS if drawn else np.unique(table.folds).tolist()
     if settings.fold == "all":

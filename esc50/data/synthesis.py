@@ -34,7 +34,7 @@ def dog(source: Generator, take: Generator) -> np.ndarray:
 
 
 def frog(source: Generator, take: Generator) -> np.ndarray:
-    """Croaks: trains of 25 to 60 pulses a second, each ringing one vocal resonance."""
+    """Croaks: trains of 25 to 60 pulses per second, each ringing one vocal resonance."""
     rate, carrier = source.uniform(25, 60), source.uniform(600, 2000)
     length, gap = source.uniform(0.12, 0.6), _uneven(source, 0.5)
 
@@ -80,15 +80,15 @@ def sea_waves(source: Generator, take: Generator) -> np.ndarray:
 
 def breathing(source: Generator, take: Generator) -> np.ndarray:
     """Noise drawn in and let out through two different mouth shapes, with rests."""
-    period, share = source.uniform(1.4, 3.6), source.uniform(0.35, 0.5)
+    period, inhaling = source.uniform(1.4, 3.6), source.uniform(0.35, 0.5)
     centre, ratio, loud = (
         source.uniform(700, 2200),
         source.uniform(0.4, 0.8),
         source.uniform(0.4, 1),
     )
     cycle = (TIME / period / take.uniform(0.92, 1.08) + take.uniform()) % 1
-    breath_in = np.sin(np.pi * np.clip(cycle / (share * 0.85), 0, 1)) ** 1.5
-    breath_out = np.sin(np.pi * np.clip((cycle - share) / ((1 - share) * 0.8), 0, 1)) ** 1.5
+    breath_in = np.sin(np.pi * np.clip(cycle / (inhaling * 0.85), 0, 1)) ** 1.5
+    breath_out = np.sin(np.pi * np.clip((cycle - inhaling) / ((1 - inhaling) * 0.8), 0, 1)) ** 1.5
     inward = _noise(take, 0.6 * centre, 1.8 * centre, 2)
     outward = _noise(take, 0.5 * ratio * centre, 1.6 * ratio * centre, 2)
     return loud * breath_in * inward + breath_out * outward
@@ -212,7 +212,7 @@ def record(label: int, source: Generator, take: Generator) -> np.ndarray:
 
 
 def _noise(rng: Generator, low: float, high: float, order: int = 1) -> np.ndarray:
-    """Noise of unit power between two corner frequencies (Hz), 6 dB an octave and order beyond."""
+    """Noise of unit power between two corner frequencies (Hz), 6 dB per octave and order beyond."""
     gain = 1 / np.sqrt(1 + (low / FREQUENCIES) ** (2 * order))
     gain /= np.sqrt(1 + (FREQUENCIES / high) ** (2 * order))
     white = rng.standard_normal(2 * FREQUENCIES.size, dtype=np.float32).view(np.complex64)

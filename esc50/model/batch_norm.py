@@ -65,7 +65,7 @@ def share_batch_norm(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; the gradient is summed likewise, as all of them depend on it."""
+    """Sums over all processes; the gradient is summed likewise, as all of them depend on it."""
 
     @staticmethod
     def forward(ctx: Any, here: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Objective:
-    """What the network's outputs and inputs mean to the loss.
+    """How the network's outputs are scored and its inputs are scaled.
 
     Attributes:
         n_classes: outputs.

@@ -23,7 +23,7 @@ def timm_network(
 
     Raises:
         UserError: timm is not installed, has no such model or one that cannot take the size, or the
-            weights cannot be had or are another model's.
+            weights cannot be downloaded or read, or are another model's.
     """
     try:
         import timm
@@ -50,8 +50,8 @@ def timm_network(
     except (OSError, RuntimeError, AssertionError, LookupError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"model.name={name} with model.weights={weights or 'null'} cannot be made for pictures "
-            f"of {size[0]} x {size[1]}: {reason}"
+            f"model.name={name} with model.weights={weights or 'null'} cannot be built for pictures"
+            f" of {size[0]} x {size[1]}: {reason}"
         ) from None
 
 

@@ -25,7 +25,7 @@ def torchvision_network(
 
     Raises:
         UserError: torchvision has no such model, it cannot take pictures of that size, or the
-            weights cannot be had.
+            weights cannot be downloaded.
     """
     if name not in models.list_models(module=models):
         raise UserError(
@@ -44,8 +44,8 @@ def torchvision_network(
     except (OSError, RuntimeError, ValueError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"model.name={name} with model.weights={weights or 'null'} cannot be made for pictures "
-            f"of {size[0]} x {size[1]}: {reason}"
+            f"model.name={name} with model.weights={weights or 'null'} cannot be built for pictures"
+            f" of {size[0]} x {size[1]}: {reason}"
         ) from None
     return network.train()
 

@@ -36,7 +36,7 @@ def show_table(table: Table, wide: bool = False) -> None:
     console.width = max(width, _total(_least_widths(fitted)))
     if fitted.title:
         console.print(fitted.title, style="bold", markup=False, highlight=False)
-    console.print(lay_out(fitted, console.width))
+    console.print(rich_table(fitted, console.width))
     if left_out:
         fitted.note = f"{fitted.note}\nnot shown for want of room: {', '.join(left_out)}".strip()
     if fitted.note:
@@ -58,7 +58,7 @@ def fit(table: Table, width: int) -> tuple[Table, list[str]]:
     return table, left_out
 
 
-def lay_out(table: Table, width: int) -> RichTable:
+def rich_table(table: Table, width: int) -> RichTable:
     """Make the table that rich prints, without title and note.
 
     Columns' names, and cells in columns of names, are broken between words where they must be.

@@ -12,7 +12,7 @@ import numpy as np
 from esc50.config.signature import mode
 from esc50.errors import UserError
 from esc50.results.labels import LEAKY, label, mark
-from esc50.results.summary_text import spread
+from esc50.results.numbers import spread
 from esc50.results.tables import Table
 
 IDENTITY = ("signature", "data_digest")  # of one recipe on one data set

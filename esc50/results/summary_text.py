@@ -5,6 +5,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from esc50.results.labels import LEAKY, SYNTHETIC, labels, mark
+from esc50.results.numbers import percent, spread
 from esc50.results.render import render
 from esc50.results.tables import Table
 
@@ -13,16 +14,6 @@ def heading(summary: Mapping[str, Any]) -> str:
     """Say what the numbers are of, with every word that must stand beside them."""
     words = [str(summary["experiment"]), f"{summary['protocol']} split", *labels(summary)]
     return " · ".join(words + ["INCOMPLETE"] * (not summary["complete"]))
-
-
-def percent(value: float | None) -> str:
-    """Write a number in [0, 1] as a percentage; "-" where there is none."""
-    return "-" if value is None else f"{value:.2%}"
-
-
-def spread(mean_value: float, std: float | None) -> str:
-    """Write mean ± standard deviation, in percent."""
-    return f"{mean_value:.2%}" + ("" if std is None else f" ± {std:.2%}")
 
 
 def console_table(summary: Mapping[str, Any]) -> Table:

@@ -1,4 +1,4 @@
-"""Hydra's callback around a multirun: its progress, its summaries, its failures, its exit code."""
+"""Hydra's callback around a multirun: progress, summaries, failures and exit code of a sweep."""
 
 import sys
 from dataclasses import replace
@@ -18,7 +18,7 @@ from esc50.training.processes import last_lines
 
 
 class SummariseSweep(Callback):
-    """Prints a sweep's progress, notes the beginning of its jobs, and ends it in its summaries."""
+    """Prints a sweep's progress, notes when its jobs begin, and summarises it at its end."""
 
     def __init__(self, folder: str | None = None):
         """Take the sweep's folder, None until it begins; jobs find it in their configs."""

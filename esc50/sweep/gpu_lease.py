@@ -1,4 +1,4 @@
-"""Leases GPUs to the jobs of sweeps on one machine: one job per GPU, unless asked."""
+"""Leases GPUs to the jobs of sweeps on one machine: one job per GPU, or as many as are allowed."""
 
 import getpass
 import tempfile
@@ -48,10 +48,10 @@ def _free(gpus: set[str], count: int, jobs_per_gpu: int, stack: ExitStack) -> li
     folder = Path(tempfile.gettempdir()) / f"esc50-gpus-{getpass.getuser()}"
     folder.mkdir(exist_ok=True)
     found: list[str] = []
-    for share in range(jobs_per_gpu):  # every GPU once before any twice
+    for place in range(jobs_per_gpu):  # every GPU once before any twice
         for gpu in sorted(gpus - set(found)):
             if len(found) < count:
-                lock = FileLock(folder / f"{gpu}.{share}.lock")
+                lock = FileLock(folder / f"{gpu}.{place}.lock")
                 try:
                     stack.enter_context(lock.acquire(timeout=0))
                 except Timeout:

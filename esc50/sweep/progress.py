@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from esc50.config.signature import mode
+from esc50.results.numbers import duration
 from esc50.sweep.jobs import Job, Plan, Sweep
 
 INTERVAL = 1.0  # seconds between looks at the jobs' notes
@@ -69,10 +70,3 @@ def progress_line(jobs: Sequence[Job], plan: Plan, seconds: float, metric: str) 
     if plan.total and here and len(ended) < plan.total:
         words.append(f"{duration(seconds / here * (plan.total - len(ended)))} left")
     return f"sweep{' continued' if plan.earlier else ''}: {', '.join(words)}"
-
-
-def duration(seconds: float) -> str:
-    """Write a time in the unit that people would use: 40 s, 12 min, 3.5 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

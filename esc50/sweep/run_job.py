@@ -25,8 +25,8 @@ def run_job(cfg: DictConfig) -> float | None:
     note = JobNote.find(HydraConfig.get())
     try:
         ended = _run_in_process(cfg, note)
-    except UserError as refusal:
-        ended = {"failed": str(refusal)}
+    except UserError as error:
+        ended = {"failed": str(error)}
     except Exception as error:  # whatever it is, the other jobs of the sweep go on
         ended = {"failed": f"{type(error).__name__}: {error}"}
     note.end(**ended)

@@ -79,7 +79,7 @@ class Study:
 
     @contextmanager
     def sole_driver(self) -> Iterator[None]:
-        """Keep the study to this process, and bring in order what a dead one left.
+        """Keep other processes from driving the study, and tidy up what a killed one left.
 
         Raises:
             UserError: another process drives this search.

@@ -1,4 +1,4 @@
-"""The summaries that a sweep ends in: recipe by recipe, over folds and over seeds."""
+"""Summarises a sweep at its end: each recipe over folds and over seeds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a run does beside training: keeps checkpoints, averages, stops early, measures speed."""
+"""Lightning callbacks: keep checkpoints, average weights, stop early, measure speed."""
 
 import time
 from pathlib import Path
@@ -34,21 +34,21 @@ class DivergenceCheck(pl.Callback):
         """Look at the loss; on a GPU now and then, since every look waits for it."""
         every = 10 if pl_module.device.type == "cuda" else 1
         if batch_idx % every == 0 and not outputs["loss"].isfinite():
-            self._refuse(trainer, pl_module, f"the loss is {outputs['loss'].item()}")
+            self._stop(trainer, pl_module, f"the loss is {outputs['loss'].item()}")
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Look at what validation measured."""
         for key, value in trainer.callback_metrics.items():
             if key.startswith("val/") and not value.isfinite():
-                self._refuse(trainer, pl_module, f"{key} is {value.item()}")
+                self._stop(trainer, pl_module, f"{key} is {value.item()}")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Look at all that a checkpoint would hold."""
         for name, numbers in pl_module.state_dict().items():
             if not numbers.isfinite().all():
-                self._refuse(trainer, pl_module, f"{name} holds values that are not finite")
+                self._stop(trainer, pl_module, f"{name} holds values that are not finite")
 
-    def _refuse(self, trainer: pl.Trainer, pl_module: Any, what: str) -> None:
+    def _stop(self, trainer: pl.Trainer, pl_module: Any, what: str) -> None:
         group = trainer.optimizers[0].param_groups[0]
         gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
         norm = f"{torch.nn.utils.get_total_norm(gradients).item():g}" if gradients else "unknown"
@@ -146,7 +146,7 @@ class WeightAverage(pl.callbacks.WeightAveraging):
 
 
 class ClipsPerSecond(pl.Callback):
-    """Logs how many training items went through the network in a second, every epoch."""
+    """Logs how many training items went through the network per second, every epoch."""
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Start the clock."""
@@ -162,8 +162,5 @@ class ClipsPerSecond(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Log the rate, of all processes together."""
         if self.items:
-            rate, over_processes = (
-                self.items / self.seconds,
-                {"sync_dist": True, "reduce_fx": "sum"},
-            )
-            pl_module.log("clips_per_second", rate, prog_bar=True, **over_processes)
+            rate = self.items / self.seconds
+            pl_module.log("clips_per_second", rate, prog_bar=True, sync_dist=True, reduce_fx="sum")

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole, read without running anything; where weights come from."""
+"""Checkpoints: written whole or not at all, read without running code; where weights come from."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def read_specification(path: Path) -> dict[str, Any] | None:
-    """Read what `Classifier.on_save_checkpoint` put there; None where that cannot be had."""
+    """Read what `Classifier.on_save_checkpoint` put there; None in other files."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return dict(checkpoint["esc50"])

@@ -1,4 +1,4 @@
-"""Five folds in one process, and the summary over them."""
+"""Runs the five folds in one process, and summarises them."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
 
     Raises:
         UserError: naming the folds that failed, after the summary of the others is written.
-        TrialPruned: a search finds this trial hopeless after some of its folds.
+        TrialPruned: the search's pruner ends this trial after some of its folds.
     """
     runs: list[Path] = []
     failed: dict[str, UserError] = {}

@@ -70,7 +70,7 @@ def run_on_processes(world: int, folder: Path, work: Callable[..., Any], *args: 
         args: what can be pickled.
 
     Raises:
-        UserError: one of them refused, or ended before its time, and why.
+        UserError: one of them raised it, or ended early; the sentence says why.
         TrialPruned: one of them raised it.
         SystemExit: this process was sent SIGTERM, SIGINT (Ctrl-C), ...
     """
@@ -104,7 +104,7 @@ def run_on_processes(world: int, folder: Path, work: Callable[..., Any], *args: 
 
 
 def _rank(folder: Path, threads: int, work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """One of the processes."""
+    """Do the work as one of the processes."""
     _end_at_once()
     rank = int(os.environ["RANK"])
     if rank:

@@ -8,6 +8,7 @@ from esc50.atomic import atomic_write_text
 from esc50.config.composition import compose_config
 from esc50.config.signature import folder
 from esc50.results.labels import label
+from esc50.results.numbers import percent
 from esc50.results.tables import Table
 from esc50.training.cross_validation import cross_validate
 from esc50.training.fold import run_fold
@@ -58,24 +59,24 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
         *sizes, train, val, test = row["published"]
         shown, official = row["same_protocol"], row["official"]
         body.append(
-            [f"{name}, as published", _sizes(*sizes[1:]), *map(_percent, (train, val, test))]
+            [f"{name}, as published", _sizes(*sizes[1:]), *map(percent, (train, val, test))]
         )
         body.append(
             [
                 f"{name}, the same protocol here{label(shown)}",
                 _sizes(shown["n_train"], shown["n_val"], shown["n_test"]),
-                *(_percent(shown[key]) for key in ("train/acc", "val/acc", "test/acc")),
+                *(percent(shown[key]) for key in ("train/acc", "val/acc", "test/acc")),
             ]
         )
         runs = official["runs"]
         low, high = official["test/acc_ci95"]
-        mean, spread = _percent(official["test/acc_mean"]), f"{100 * official['test/acc_std']:.2f}"
+        mean, spread = percent(official["test/acc_mean"]), f"{100 * official['test/acc_std']:.2f}"
         body.append(
             [
                 f"{name}, official folds 1 to 5{label(official)}",
-                _sizes(official["n_train"], "a fold each", runs[0]["n_test"]),
-                _percent(official["train/acc_mean"]),
-                _percent(official["val/acc_mean"]),
+                _sizes(official["n_train"], "one fold", runs[0]["n_test"]),
+                percent(official["train/acc_mean"]),
+                percent(official["val/acc_mean"]),
                 f"{mean} ± {spread} (95% {100 * low:.1f} to {100 * high:.1f})",
             ]
         )
@@ -90,7 +91,3 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
 
 def _sizes(*sizes: Any) -> str:
     return " / ".join("-" if size is None else str(size) for size in sizes)
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}%"

@@ -1,4 +1,4 @@
-"""One command: a fold, or the five in turn."""
+"""Runs what a config asks for: one fold, or the five in turn."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A run in a process of its own: config in by stdin, outcome out by stdout, all else into a log.
+"""Starts an experiment in a process of its own, and waits for what becomes of it.
 
 A process that dies, for whatever reason, takes nothing with it, and its memory goes with it.
 """
@@ -56,7 +56,7 @@ def wait_for_result(process: "subprocess.Popen[str]", log: Path) -> dict[str, An
 
     Returns:
         {"metric": the monitored metric or None} when it ran to its end, {"pruned": True} when a
-        search gave it up, {"failed": why, in a sentence} otherwise.
+        search pruned it, {"failed": why, in a sentence} otherwise.
     """
     assert process.stdin is not None and process.stdout is not None  # pipes
     try:
@@ -77,7 +77,7 @@ def wait_for_result(process: "subprocess.Popen[str]", log: Path) -> dict[str, An
 
 
 def why_ended(code: int) -> str:
-    """Say of an exit code what ended a process from without; "" when it ended of itself."""
+    """Say what signal ended a process, by its exit code; "" when it ended by itself."""
     if code < 0:
         name = signal.Signals(-code).name
         why = ": the system was out of memory, or somebody stopped it" if code == -9 else ""

@@ -1,10 +1,12 @@
-"""How far training is: a bar on a terminal, a line an epoch in a log."""
+"""How far training is: a bar on a terminal, one line per epoch in a log."""
 
 import sys
 import time
 from typing import Any
 
 import pytorch_lightning as pl
+
+from esc50.results.numbers import duration
 
 SHOWN = ("train/loss", "train/acc", "val/loss", "val/acc")
 
@@ -21,7 +23,7 @@ def make_progress(leave: bool = False) -> pl.Callback:
 
 
 class EpochLines(pl.Callback):
-    """Prints a line an epoch: losses, accuracies, clips per second, time left."""
+    """Prints one line per epoch: losses, accuracies, clips per second, time left."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Start the clock; a run that goes on has fewer epochs ahead."""
@@ -40,10 +42,3 @@ class EpochLines(pl.Callback):
         if total > done and not trainer.should_stop:
             words.append(f"{duration(each * (total - done))} left")
         print(f"epoch {done}/{total}: {', '.join(words)}", flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Write a time in the unit that people would use: 40 s, 12 min, 3.5 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -77,7 +77,7 @@ class ImageLogger(pl.Callback):
             writer.add_image(title, grid, 0, dataformats="HW")
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Draw who was taken for whom."""
+        """Draw the confusion matrix."""
         writers = tensorboards(trainer)
         if not writers:
             return

@@ -1,4 +1,4 @@
-"""Runs one experiment in a process of its own: config on stdin, outcome as JSON on stdout.
+"""Runs one experiment in a process of its own: config on stdin, result as JSON on stdout.
 
 All other output goes to standard error, which the process that started this one keeps in a log.
 """
@@ -38,9 +38,9 @@ def main(folder: Path) -> None:
 
     try:
         ended: dict[str, Any] = {"metric": run(cfg, folder)}
-    except UserError as refusal:
-        ended = {"failed": str(refusal), "diverged": isinstance(refusal, DivergenceError)}
-        print(f"error: {refusal}")
+    except UserError as error:
+        ended = {"failed": str(error), "diverged": isinstance(error, DivergenceError)}
+        print(f"error: {error}")
     except TrialPruned as why:
         ended = {"pruned": True}
         print(why)

@@ -120,8 +120,8 @@ class Search(Sweeper):
         """Run trials until `n_trials` have ended, those of earlier processes counted in."""
         try:
             self._search(arguments)
-        except UserError as refusal:
-            sys.exit(f"error: {refusal}")
+        except UserError as error:
+            sys.exit(f"error: {error}")
 
     def _search(self, arguments: list[str]) -> None:
         try:

@@ -1,7 +1,7 @@
 """Contestants that stretch, shift and add noise to a clip in memory, up to its log-mel.
 
-All report milliseconds an example, on the processor. Decoding is left out for all; ours begins with
-the cached spectrum, as training does.
+All report milliseconds per example, on the processor. Decoding is left out for all; ours begins
+with the cached spectrum, as training does.
 """
 
 import itertools
@@ -18,12 +18,13 @@ from esc50.audio.augment_params import make_recipe
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
+from esc50.config.choices import CONF
 from esc50.data.table import read_table
 
 BATCH = 64
 TORCH_BATCH = 16  # what the batched waveform library is handed at a time
 RATES, SEMITONES, NOISE_STD = (0.8, 1.25), 2, 0.005
-ONLINE = Path(__file__).parents[2] / "conf" / "augment" / "online.yaml"
+ONLINE = CONF / "augment" / "online.yaml"
 
 
 def ours(turns: Turns, clips: str, batches: int) -> None:
@@ -100,7 +101,7 @@ def audiomentations_offline(turns: Turns, clips: str, examples: int) -> None:
 
 
 def torchaudio_offline(turns: Turns, clips: str, examples: int) -> None:
-    """Torchaudio's phase vocoder, PitchShift (one module a step, ready made) and mel."""
+    """Torchaudio's phase vocoder, PitchShift (one module per step, ready made) and mel."""
     from torchaudio import transforms
 
     spec, rng = FeatureSpec(), np.random.default_rng(0)

@@ -122,7 +122,7 @@ def whole_experiment(clips: Path, scratch: Path, epochs: int) -> list[dict]:
 
 
 def _to_the_same(ours: list[tuple[float, float]], theirs: list[tuple[float, float]]) -> dict:
-    """Row of the seconds to their best validation accuracy, from (seconds, accuracy) an epoch."""
+    """Row of the seconds to their best validation accuracy, from (seconds, accuracy) per epoch."""
     goal = max(accuracy for _, accuracy in theirs)
     first = [
         Outcome([at for at, accuracy in epochs if accuracy >= goal][:1])
@@ -138,7 +138,7 @@ def _to_the_same(ours: list[tuple[float, float]], theirs: list[tuple[float, floa
 def _train(
     outcome: Outcome, clips: Path, folder: Path, *overrides: str
 ) -> tuple[dict, list[tuple[float, float]]]:
-    """Run train.py from files to test accuracy; its results, and (seconds, accuracy) an epoch."""
+    """Run train.py from files to test accuracy; its results, and (seconds, accuracy) per epoch."""
     folder.mkdir()
     noted = folder / "epochs"
     command = [

@@ -1,4 +1,4 @@
-"""Contestants that turn sound files into features: clips a second."""
+"""Contestants that turn sound files into features: clips per second."""
 
 import os
 import shutil

@@ -20,7 +20,7 @@ class FirstStep(pl.Callback):
 
 
 class EpochEnds(pl.Callback):
-    """Writes a line an epoch: when it was validated, and the validation accuracy."""
+    """Writes one line per epoch: when it was validated, and the validation accuracy."""
 
     def __init__(self, path: str):
         """Take the file."""

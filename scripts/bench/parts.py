@@ -56,7 +56,7 @@ class Bench:
             return compete(who, repeats, self.scratch, advance)
 
     def features(self) -> list[dict]:
-        """(a) Clips a second from sound files to cached features."""
+        """(a) Clips per second from sound files to cached features."""
         sets = {"WAV": link(self.wav, self.scratch / "features_wav", self.sizes.clips)}
         if "Ogg" in self.sizes.formats:
             folder = self.scratch / "features_ogg"
@@ -104,7 +104,7 @@ class Bench:
         ]
 
     def training(self) -> list[dict]:
-        """(c) Clips a second through training."""
+        """(c) Clips per second through training."""
         sizes = self.sizes
         step = {"batch_size": sizes.batch_size, "steps": sizes.steps}
         needed = -(-sizes.batch_size * sizes.steps * 5 // 3) + 10  # three folds of five train

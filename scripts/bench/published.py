@@ -1,4 +1,4 @@
-"""The published pipeline as its notebooks run it: one process, one .npy file a clip, float32."""
+"""The published pipeline as its notebooks run it: one process, one .npy file per clip, float32."""
 
 from pathlib import Path
 
@@ -41,10 +41,10 @@ def change(y: np.ndarray, sr: int, rate: float, semitones: float, noise_std: flo
 
 
 class Files(Dataset):
-    """One .npy file an item."""
+    """One .npy file per item."""
 
     def __init__(self, paths: list[Path], targets: list[int]):
-        """Take a path and a target an item."""
+        """Take one path and one target per item."""
         self.paths, self.targets = paths, targets
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Contestants that train the ResNet-18: clips a second."""
+"""Contestants that train the ResNet-18: clips per second."""
 
 import time
 from pathlib import Path
@@ -6,14 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch.nn import functional as F
 
 from bench.contest import Turns
-from esc50.config.choices import CONF
+from esc50.config.composition import compose_config
 from esc50.config.hardware import resolve_precision
-from esc50.config.resolvers import register_resolvers
 from esc50.config.targets import build
 from esc50.data.datamodule import ESC50DataModule
 from esc50.model.resnet import optimize_memory_layout, single_channel_resnet18
@@ -68,7 +66,7 @@ def ours(
 
 
 def published(turns: Turns, folder: str, batch_size: int, steps: int) -> None:
-    """Train by the published loop from .npy files, one a clip; what is in them costs nothing."""
+    """Train by the published loop from .npy files, one per clip; what is in them costs nothing."""
     from torch.utils.data import DataLoader
 
     from bench.published import SIZE, Files, Training
@@ -117,8 +115,6 @@ def limit(turns: Turns, batch_size: int, steps: int) -> None:
 
 
 def _config(clips: str, cache_dir: str, augment: str, batch_size: int) -> dict:
-    register_resolvers()
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        cfg = compose("train", overrides=[f"augment={augment}", f"batch_size={batch_size}"])
+    cfg = compose_config([f"augment={augment}", f"batch_size={batch_size}"])
     cfg.data.root, cfg.data.cache_dir = clips, cache_dir
     return OmegaConf.to_container(cfg, resolve=True)

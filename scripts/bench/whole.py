@@ -16,11 +16,10 @@ from torch.utils.data import DataLoader
 
 from bench.published import Files, Training, change, load, picture
 from esc50.audio.augment_params import make_recipe
+from esc50.config.choices import CONF
 from esc50.data.datamodule import DRAW_COPIES
 from esc50.data.split import SplitSettings, draw_split
 from esc50.data.table import read_table
-
-CONF = Path(__file__).parents[2] / "conf"
 
 
 def main(clips: str, folder: str, epochs: str) -> None:

@@ -1,57 +1,21 @@
 import itertools
-from pathlib import Path
 
 import librosa
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 
-from esc50.audio.augment import Augment
-from esc50.audio.augment_params import AugmentParams, make_recipe
+from esc50.audio.augment_params import AugmentParams
 from esc50.audio.logmel import LogMel
-from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
+from tests.audio.pictures import WHOLE, analysed, make, read, sampled
 
-CONF = Path(__file__).parents[2] / "conf" / "augment"
-# The decibels themselves, one cell a cell, but for a fixed scale.
-WHOLE = FeatureSpec(frames=431, width=431, standardise="fixed")
 CHANGES = {
     "slower": (lambda y: librosa.effects.time_stretch(y, rate=0.8), {"rate": 0.8}),
     "faster": (lambda y: librosa.effects.time_stretch(y, rate=1.2), {"rate": 1.2}),
     "lower": (lambda y: librosa.effects.pitch_shift(y, sr=44100, n_steps=-2), {"pitch": -2}),
     "higher": (lambda y: librosa.effects.pitch_shift(y, sr=44100, n_steps=2), {"pitch": 2}),
 }
-
-
-def make(config, spec=WHOLE, **changes):
-    return Augment(
-        spec,
-        make_recipe(OmegaConf.to_container(OmegaConf.load(CONF / f"{config}.yaml")) | changes),
-    )
-
-
-def sampled(n, **columns):
-    params = AugmentParams.neutral(n)
-    for name, value in columns.items():
-        getattr(params, name)[:] = value
-    return params
-
-
-def analysed(waveforms, spec=WHOLE):
-    front_end = LogMel(spec)
-    picture, magnitude, peak = zip(*map(front_end, waveforms), strict=True)
-    return torch.stack(magnitude), torch.stack(peak), torch.stack(picture)
-
-
-def read(esc10, n):
-    paths = sorted((esc10 / "audio").glob("*.ogg"))[:: 400 // n][:n]
-    return [torch.from_numpy(read_clip(path, 44100, 220500)) for path in paths]
-
-
-@pytest.fixture(scope="module")
-def clips(esc10):
-    return read(esc10, 20)
 
 
 @pytest.fixture(scope="module")
@@ -95,42 +59,14 @@ def test_stretch_and_pitch_are_librosas_on_sixty_clips(change, esc10):
     assert_close_to_librosa(change, correlations(change, read(esc10, 60)))
 
 
-@pytest.mark.parametrize("noise_std", [0.005, 0.02])
-def test_noise_has_the_waveforms_mean_and_spread_by_band(noise_std, clips):
-    n, generator = len(clips), torch.Generator().manual_seed(0)
-    noisy = [y + noise_std * torch.randn(len(y), generator=generator) for y in clips]
-    theirs = 21 * torch.stack([LogMel(WHOLE).features(y) for y in noisy])  # in dB
-    params = sampled(n, noise_std=noise_std, noise_at=np.linspace(0, 1, n, endpoint=False))
-    ours = 21 * make("published").render(*analysed(clips), params)
-    mean = (ours.mean((0, 1, 3)) - theirs.mean((0, 1, 3))).abs().max()
-    spread = (ours.std(3).mean((0, 1)) - theirs.std(3).mean((0, 1))).abs().max()
-    print(f"{noise_std}: by mel band at most {mean:.2f} dB in mean, {spread:.2f} dB in spread")
-    assert mean < 0.5 and spread < 0.5
-
-
-def test_noise_is_correlated_in_time_and_frequency_like_noise():
-    generator = torch.Generator().manual_seed(5)
-    real = LogMel(WHOLE).features(torch.randn(4, 220500, generator=generator))[..., 3:-3]
-    silence = analysed(list(torch.zeros(4, 220500)))
-    params = sampled(4, noise_std=1.0, noise_at=np.arange(4) / 4)
-    ours = make("published").render(*silence, params)[..., 3:-3]
-    for axis in (2, 3):
-        near = []
-        for x in (real, ours):
-            x = x - x.mean(3, keepdim=True)
-            n = x.shape[axis] - 1
-            near.append((x.narrow(axis, 1, n) * x.narrow(axis, 0, n)).mean() / x.square().mean())
-        assert abs(near[0] - near[1]) < 0.03
-
-
-def test_neutral_draws_change_nothing(noise_clips):
+def test_neutral_params_change_nothing(noise_clips):
     inputs = analysed(noise_clips, FeatureSpec())
     for kind in ("published", "online"):
         pictures = make(kind, FeatureSpec()).render(*inputs, AugmentParams.neutral(8))
         assert torch.equal(pictures, inputs[2])
 
 
-def test_almost_neutral_params_changes_almost_nothing(noise_clips):
+def test_almost_neutral_params_change_almost_nothing(noise_clips):
     inputs = analysed(noise_clips)
     changed = make("published").render(*inputs, sampled(8, gain_db=1e-3))
     assert not torch.equal(changed, inputs[2])
@@ -206,19 +142,19 @@ def test_pictures_come_in_the_precision_that_the_network_is_trained_in(noise_cli
 
 
 def test_mixing_adds_amplitudes_after_equal_levels():
-    """Two clips in opposite halves of time: the mixture shows each at its share's level."""
+    """Two clips in opposite halves of time: the mixture shows each at its weight's level."""
     first, second = torch.zeros(2, 220500)
     tone = torch.sin(torch.arange(88200) * 0.3)
     first[22050:88200] = 0.5 * tone[:66150]
     second[132300:198450] = 0.002 * tone[:66150]
-    share = 0.7
-    params = sampled(2, mix_weight=np.array([share, 1.0], np.float32))
-    x, partner, shares = make("online").apply_params(*analysed([first, second]), params)
+    weight = 0.7
+    params = sampled(2, mix_weight=np.array([weight, 1.0], np.float32))
+    x, partner, weights = make("online").apply_params(*analysed([first, second]), params)
     assert partner.tolist() == [1, 0]
-    np.testing.assert_allclose(shares, [share, 1.0])
+    np.testing.assert_allclose(weights, [weight, 1.0])
     loudest = 21 * x[0, 0].amax(0)
     apart = loudest[60:160].median() - loudest[280:370].median()
-    assert abs(apart - 20 * np.log10(share / (1 - share))) < 0.1
+    assert abs(apart - 20 * np.log10(weight / (1 - weight))) < 0.1
 
 
 def test_silence_is_neither_mixed_nor_made_nan():
@@ -227,9 +163,9 @@ def test_silence_is_neither_mixed_nor_made_nan():
         spec = WHOLE.model_copy(update={"standardise": kind})
         params = make("online").recipe.sample_params(2, np.random.default_rng(1))
         params.mix_weight[:], params.rate[:] = 0.5, 1.1
-        x, _, shares = make("online", spec).apply_params(*analysed(waveforms, spec), params)
+        x, _, weights = make("online", spec).apply_params(*analysed(waveforms, spec), params)
         assert torch.isfinite(x).all()
-        assert shares.tolist() == [1, 1]
+        assert weights.tolist() == [1, 1]
 
 
 def test_minmax_copies_lie_between_0_and_1(noise_clips):

@@ -1,8 +1,13 @@
+import contextlib
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
-from esc50.data.datasets import ESC10, DataSettings, Folder, make_dataset, open_clips
+from esc50.config.choices import CONF
+from esc50.config.sections import DataSettings
+from esc50.data.datasets import ESC10, Folder, make_dataset, open_clips
 from esc50.data.table import read_table
 from esc50.errors import UserError
 
@@ -64,7 +69,7 @@ def test_a_data_set_of_ones_own_is_named_by_its_target(tmp_path):
         ),
         ({"_target_": OWN, "shelf": "x", "seed": 1}, "data.seed is not an argument of"),
         ({"_target_": OWN, "shelf": "???"}, r"needs shelf: give it as data\.shelf=\.\.\."),
-        ({"_target_": f"{__name__}.Closed"}, r"has no open\(\) to get a table by"),
+        ({"_target_": f"{__name__}.Closed"}, r"has no open\(\) that returns a table"),
         ({"_target_": f"{__name__}.Empty"}, "returns NoneType, not a ClipTable"),
         ({"_target_": "nowhere.Clips"}, "data._target_=nowhere.Clips is invalid: No module named"),
         ({"name": "esc50"}, "data._target_=null is invalid: it takes a class"),
@@ -123,3 +128,26 @@ def test_another_data_set_is_not_esc10(tmp_path):
     write_table(tmp_path, "a.wav")
     with pytest.raises(UserError, match="ten classes of ESC-10"):
         open_clips(ESC10(root=tmp_path, **LINKS))
+
+
+@pytest.mark.parametrize("choice", sorted(path.stem for path in (CONF / "data").glob("*.yaml")))
+def test_every_key_of_a_data_set_is_read(choice, tmp_path):
+    """Opened where nothing is and nothing can be fetched; the keys are read before that shows."""
+    overrides = [f"data={choice}", f"data.root={tmp_path / 'none'}"]
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose("train", overrides)
+    section = OmegaConf.to_container(cfg.data, resolve=True)
+    if "url" in section:
+        section["url"] = "http://127.0.0.1:9/none.zip"
+    if "clips_per_fold" in section:
+        section["clips_per_fold"] = 10
+    made, read = make_dataset(section), set()
+
+    class Recorded(type(made)):
+        def __getattribute__(self, name):
+            read.add(name)
+            return super().__getattribute__(name)
+
+    with contextlib.suppress(UserError):
+        Recorded(**dict(made)).open()
+    assert set(section) - {"_target_", *DataSettings.model_fields} <= read

@@ -68,7 +68,7 @@ def test_a_dropped_connection_is_tried_again(server, tmp_path):
 
 def test_a_later_run_starts_over(server, tmp_path):
     server.plan = ["drop"] + ["503"] * 9
-    refuses(server, tmp_path / "x", "cannot be had from 127.0.0.1 .HTTP 503")
+    refuses(server, tmp_path / "x", "cannot be downloaded from 127.0.0.1 .HTTP 503")
     assert len(server.seen) == download.TRIES
     server.plan, server.body = [], archive(extra=[("more", b"x" * 9999)])
     fetch(server, tmp_path / "x", sha256=hashlib.sha256(server.body).hexdigest())
@@ -76,15 +76,15 @@ def test_a_later_run_starts_over(server, tmp_path):
 
 
 @pytest.mark.parametrize("deed", [deed for deed in ENDLESS if "drip" in deed])
-def test_a_server_that_drips_is_given_up(server, tmp_path, monkeypatch, deed):
+def test_a_server_that_drips_is_abandoned(server, tmp_path, monkeypatch, deed):
     monkeypatch.setattr(download, "PATIENCE", 0.3)
     monkeypatch.setattr(download, "TRIES", 2)
     server.plan = [deed] * 9
     begin = time.monotonic()
-    refuses(server, tmp_path / "x", "less than 10,000 bytes a second")
+    refuses(server, tmp_path / "x", "less than 10,000 bytes per second")
     assert time.monotonic() - begin < 3 and len(server.seen) == 2
     server.plan = []
-    fetch(server, tmp_path / "x")  # the requests that were given up do not get in the way
+    fetch(server, tmp_path / "x")  # the abandoned requests do not get in the way
 
 
 def test_a_slow_server_is_waited_for(server, tmp_path, monkeypatch, capsys):
@@ -100,7 +100,7 @@ def test_a_slow_server_is_waited_for(server, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("deed", ["flood", "flood in chunks"])
-def test_a_server_that_never_ends_is_given_up(server, tmp_path, monkeypatch, deed):
+def test_a_server_that_never_ends_is_abandoned(server, tmp_path, monkeypatch, deed):
     monkeypatch.setattr(download, "ARCHIVE_MAX", 5_000_000)
     server.plan = [deed]
     refuses(server, tmp_path / "x", "over 5,000,000 bytes")

@@ -67,7 +67,7 @@ def test_folds_are_balanced_and_repeatable(tmp_path):
     np.testing.assert_array_equal(again.folds, table.folds)
 
 
-def test_refusals(tmp_path):
+def test_what_is_no_folder_of_classes_is_refused(tmp_path):
     def refuses(words: str, folder: Path = tmp_path) -> None:
         with pytest.raises(UserError, match=words):
             read_folder(folder)

@@ -27,9 +27,9 @@ def test_input_is_shifted_as_published(classifier):
 
 def test_loss_of_a_mixture_is_that_of_soft_targets(classifier):
     x, y, y_mix = torch.randn(4, 1, 32, 32), torch.tensor([0, 1, 2, 3]), torch.tensor([1, 2, 3, 4])
-    share = torch.tensor([1.0, 0.5, 0.2, 0.7])
-    soft = share[:, None] * F.one_hot(y, 5) + (1 - share)[:, None] * F.one_hot(y_mix, 5)
-    loss = classifier.training_step({"x": x, "y": y, "y_mix": y_mix, "mix_weight": share}, 0)
+    weight = torch.tensor([1.0, 0.5, 0.2, 0.7])
+    soft = weight[:, None] * F.one_hot(y, 5) + (1 - weight)[:, None] * F.one_hot(y_mix, 5)
+    loss = classifier.training_step({"x": x, "y": y, "y_mix": y_mix, "mix_weight": weight}, 0)
     torch.testing.assert_close(loss, F.cross_entropy(classifier(x), soft))
 
 

@@ -1,11 +1,15 @@
+import ctypes
+import sys
 from copy import deepcopy
 
 import pytest
 import torch
 from torchvision.models import resnet18
 
+from esc50.config.hardware import instruction_set
 from esc50.errors import UserError
 from esc50.model.resnet import optimize_memory_layout, single_channel_resnet18
+from esc50.training.memory import keep_freed_memory
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +67,42 @@ def test_the_layout_in_memory_changes_neither_outputs_nor_gradients(size, turned
         for numbers in (weight, weight.grad):
             lies = numbers.mT if turned and not gpu else numbers
             assert lies.is_contiguous(memory_format=order)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or instruction_set() not in ("AMX", "AVX512-BF16"),
+    reason="the processor has no bfloat16 instructions",
+)
+def test_gradients_in_bfloat16_do_not_depend_on_what_was_in_memory():
+    """Of pictures that end as a single column, oneDNN leaves parts of the gradient unwritten."""
+    keep_freed_memory()  # what is freed here is what the gradients are then written to
+    torch.manual_seed(3)
+    network = single_channel_resnet18(7, stem_stride=(2, 4))
+    network = optimize_memory_layout(network, (16, 16)).to(memory_format=torch.channels_last)
+    x, first = torch.randn(32, 1, 16, 16), None
+    for _ in range(10):
+        network.zero_grad()
+        poison_freed_memory()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = network(x).float().square().sum()
+        loss.backward()
+        gradients = [parameter.grad.clone() for parameter in network.parameters()]
+        first = first or gradients
+        assert all(gradient.isfinite().all() for gradient in gradients)
+        assert all(map(torch.equal, gradients, first))
+
+
+def poison_freed_memory():
+    """Leave NaN behind in memory that is free, as other work may."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    sizes = [1 << bits for bits in (16, 18, 20, 22, 24, 25)] * 3
+    taken = [(libc.malloc(size), size) for size in sizes]
+    for place, size in taken:
+        ctypes.memset(place, 0xFF, size)
+    for place, _ in taken:
+        libc.free(place)
 
 
 def test_single_channel_weights_are_taken_as_they_are(tmp_path):

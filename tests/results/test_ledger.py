@@ -159,7 +159,7 @@ def limited(path: Path, room: int, row: str) -> str:
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {resource.RLIM_INFINITY}))\n"
         f"try: append(Path({str(path)!r}), {row})\n"
-        "except UserError as refusal: print(refusal)\n"
+        "except UserError as error: print(error)\n"
     )
     env = {**os.environ, "PYTHONPATH": str(REPO)}
     return subprocess.check_output([sys.executable, "-c", code], env=env, text=True)

@@ -1,7 +1,10 @@
 """How a sweep ends: what is said of its jobs, and the exit code."""
 
+import pickle
+
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from esc50.config.resolvers import register_resolvers
 from esc50.sweep.callback import SummariseSweep
@@ -55,3 +58,10 @@ def test_a_failed_trial_fails_its_search(master):
     with pytest.raises(SystemExit) as ended:
         SummariseSweep().on_multirun_end(config)
     assert ended.value.code == 1
+
+
+def test_a_callback_sets_up_the_process_it_is_unpickled_in():
+    packed = pickle.dumps(SummariseSweep())
+    OmegaConf.clear_resolver("esc50.mode")
+    pickle.loads(packed)
+    assert OmegaConf.has_resolver("esc50.mode")

@@ -1,13 +1,6 @@
-import math
-
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 
-from esc50.config.signature import signature
 from esc50.errors import UserError
-from tests.conftest import REPOSITORY
 
 optuna = pytest.importorskip("optuna", reason="searches need the extra `sweep`")
 from optuna.distributions import (  # noqa: E402
@@ -17,41 +10,10 @@ from optuna.distributions import (  # noqa: E402
 )
 from optuna.trial import TrialState  # noqa: E402
 
-from esc50.sweep.study import Study  # noqa: E402
-from esc50.sweep.study_report import write_report  # noqa: E402
 from esc50.training.pruning import report_and_should_prune  # noqa: E402
+from tests.sweep.search import RANDOM, SPACE, drive, make  # noqa: E402
 
-RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
 TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 3, "multivariate": True}
-MEDIAN = {
-    "_target_": "optuna.pruners.MedianPruner",
-    "n_startup_trials": 2,
-    "n_warmup_steps": 1,
-}
-SPACE = ["optimizer.lr=tag(log, interval(1e-4, 1e-1))", "batch_size=choice(8,16)"]
-
-
-def parse(*texts):
-    overrides = OverridesParser.create().parse_overrides(list(texts))
-    return {override.get_key_element(): override for override in overrides}
-
-
-def make(cfg, space=SPACE, sampler=RANDOM):
-    return Study(cfg, parse(*space), seed=3, sampler=sampler, pruner=MEDIAN)
-
-
-def loss(trial):
-    return (math.log10(trial.params["optimizer.lr"]) + 2.5) ** 2 + int(trial.params["batch_size"])
-
-
-def drive(study, until, die_at=None):
-    """Run trials; `die_at` leaves that one unfinished, as a killed driver does."""
-    with study.sole_driver():
-        while study.count() < until:
-            (trial,) = study.ask(1)
-            if trial.number == die_at:
-                return
-            study.tell(trial, loss(trial), None)
 
 
 def finished(study):
@@ -159,27 +121,3 @@ def test_trials_that_the_pruner_ends_stay_pruned(config):
     with again.sole_driver():  # the driver was killed before it could enter that
         assert again.study.trials[bad.number].state == TrialState.PRUNED
         assert again.count() == 4
-
-
-def test_the_report_ranks_and_its_recipe_is_the_best_trial(tiny_overrides, config, tmp_path):
-    fixed = ["data=esc10", "optimizer=adamw", *tiny_overrides[3:], f"output_dir={tmp_path}"]
-    with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
-        cfg = compose("train", overrides=["+experiment=augmented", *fixed])
-    study = make(cfg)
-    drive(study, 6)
-    write_report(study.study, cfg, study.folder, ["+experiment=augmented", *fixed])
-    page = (study.folder / "study.html").read_text()
-    assert page.count("plotly-graph-div") >= 4 and "Hyperparameter Importances" in page
-    rows = (study.folder / "trials.csv").read_text().splitlines()
-    assert rows[0] == "trial,state,val/loss,lr,batch_size,seconds" and len(rows) == 7
-    losses = [float(row.split(",")[2]) for row in rows[1:]]
-    assert losses == sorted(losses)
-    best = study.study.best_trial
-    with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
-        mine = ["+experiment=augmented", *fixed, *study.overrides(best)]
-        trial = compose("train", overrides=mine)
-        search = f"hydra.searchpath=[file://{study.folder}]"
-        recipe = compose("train", overrides=[search, "+experiment=best_trial", "data=esc10"])
-    assert recipe.name == "augmented_best"
-    assert signature(recipe) == signature(trial)
-    assert OmegaConf.to_container(recipe.augment) == OmegaConf.to_container(trial.augment)

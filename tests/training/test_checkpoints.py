@@ -1,7 +1,10 @@
 import pytest
 import torch
+from torchvision.models import resnet18
 
+from esc50.config.signature import signature
 from esc50.training.checkpoints import AtomicCheckpointIO
+from esc50.training.fold import run_fold
 
 
 class Unsaveable:
@@ -22,3 +25,30 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path):
     (tmp_path / "last.ckpt.part1").write_bytes(b"half")
     AtomicCheckpointIO().save_checkpoint({"a": torch.ones(3)}, str(tmp_path / "last.ckpt"))
     assert [left.name for left in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_weights_that_have_seen_the_tested_clips_make_the_result_leaky(config, tmp_path):
+    first = run_fold(config(), tmp_path / "first")  # tests fold 1, chooses on 2, trains on 3 to 5
+    assert first["origin"] is None and first["pretrained_on"] is None
+    best = tmp_path / "first" / "checkpoints" / "best.ckpt"
+    last = best.with_name("last.ckpt")
+    expected = {3: True, 2: True, 1: False}  # trained on, chosen on, neither
+    for fold, leaky in expected.items():
+        cfg = config(f"split.fold={fold}", f"model.weights={best}", "split=literature")
+        results = run_fold(cfg, tmp_path / f"fold{fold}")
+        assert results["leaky"] is leaky
+        assert ("clips seen by the starting weights: 10" in results["audit"]) is leaky
+        assert first["signature"] in results["origin"]
+    # What a network has seen is handed down: fold 1 was trained on by the run just made.
+    second = tmp_path / "fold3" / "checkpoints" / "last.ckpt"
+    cfg = config("split.fold=1", f"model.weights={second}", "split=literature")
+    assert run_fold(cfg, tmp_path / "third")["leaky"]
+    assert signature(config(f"model.weights={best}")) != signature(config(f"model.weights={last}"))
+    assert signature(config(f"model.weights={best}")) != signature(config())
+
+
+def test_weights_of_unknown_origin_are_named(config, tmp_path):
+    torch.save(resnet18(num_classes=7).state_dict(), tmp_path / "found.pth")
+    results = run_fold(config(f"model.weights={tmp_path / 'found.pth'}"), tmp_path / "run")
+    assert results["pretrained_on"].startswith("unknown: found.pth")
+    assert results["origin"] is None

@@ -21,14 +21,10 @@ from esc50.training.experiment import run
 from esc50.training.processes import last_lines, start_worker, wait_for_result
 from esc50.training.pruning import TrialPruned
 from tests.conftest import REPOSITORY
+from tests.training.weights import weights
 
 # Double precision: rounding apart, which chaos would amplify, the two are to be the same.
 EXACT = ["trainer.precision=64-true", "optimizer=sgd", "optimizer.lr=1e-3"]
-
-
-def weights(folder, name="last"):
-    path = folder / "checkpoints" / f"{name}.ckpt"
-    return torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
 
 
 def results(folder):
@@ -226,7 +222,7 @@ def raise_in_rank_1(error):
     ("error", "raised", "words"),
     [
         (UserError("this is invalid: do that"), UserError, "^this is invalid: do that$"),
-        (TrialPruned("given up"), TrialPruned, "^given up$"),
+        (TrialPruned("pruned"), TrialPruned, "^pruned$"),
         (KeyError("key"), UserError, "rank 1 of 2 .* ended: KeyError: 'key' .*rank1.log"),
     ],
 )

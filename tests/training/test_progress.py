@@ -3,7 +3,7 @@ import re
 from esc50.training.fold import run_fold
 
 
-def test_a_log_gets_a_line_an_epoch(config, tmp_path, capsys):
+def test_a_log_gets_one_line_per_epoch(config, tmp_path, capsys):
     run_fold(config("trainer.enable_progress_bar=true", "trainer.max_epochs=2"), tmp_path / "run")
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
     assert len(lines) == 2

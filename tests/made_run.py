@@ -1,18 +1,18 @@
-"""Made-up run folders, for all that is computed from them."""
+"""A made-up run folder, for all that is computed from finished runs."""
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 CLASSES = {0: "dog", 1: "rooster", 10: "rain", 11: "sea_waves", 20: "crying_baby"}
+
+
 LABELS = np.array(list(CLASSES))
 
 
-def _make_run(
+def make_run_folder(
     folder: Path,
     fold: int = 1,
     seed: int = 1,
@@ -64,9 +64,3 @@ def _make_run(
     }
     (folder / "results.json").write_text(json.dumps(made))
     return folder
-
-
-@pytest.fixture
-def make_run() -> Callable[..., Path]:
-    """The maker of run folders."""
-    return _make_run

@@ -1,0 +1,30 @@
+import librosa
+import numpy as np
+import pytest
+
+from esc50.audio.filters import area_weights, band_edges, mel_filters, mel_points
+
+
+@pytest.mark.parametrize("ratio", [(44100, 2048, 128), (16000, 512, 64), (22050, 1024, 40)])
+def test_mel_filters_are_librosas(ratio):
+    rate, n_fft, n_mels = ratio
+    ours = mel_filters(np.fft.rfftfreq(n_fft, 1 / rate), n_mels, 0.0, rate / 2)
+    theirs = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=n_mels, dtype=np.float64)
+    np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n_in", "n_out"), [(500, 128), (431, 431), (128, 64), (7, 3)])
+def test_area_weights_are_exact_means(n_in, n_out):
+    x = np.random.default_rng(0).standard_normal(n_in)
+    expected = np.repeat(x, n_out).reshape(n_out, n_in).mean(1)
+    np.testing.assert_allclose(area_weights(n_in, n_out) @ x, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("per_mel", [1, 2, 3])
+def test_bands_cover_every_bin_once_and_straddle_no_corner(per_mel):
+    bin_hz, n_bins = 44100 / 2048, 1025
+    points = mel_points(40, 50.0, 16000.0)
+    edges = band_edges(n_bins, bin_hz, points, per_mel)
+    assert edges[0] == 0 and edges[-1] == n_bins and (np.diff(edges) > 0).all()
+    corners = np.ceil(points / bin_hz - 1e-6).astype(int)  # the first bin above each
+    assert set(corners) <= set(edges)

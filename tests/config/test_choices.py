@@ -1,0 +1,44 @@
+import pytest
+
+from esc50.config.choices import CONF, RENAMED, refuse_overrides, renamed
+
+
+def test_the_folder_of_the_choices_is_found():
+    assert (CONF / "train.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("callbacks.pictures", "callbacks.pictures is now called callbacks.images"),
+        ("callbacks.pictures.n_clips", "callbacks.pictures is now called callbacks.images"),
+        ("callbacks.picturesque", None),
+        ("callbacks", None),
+        ("augment.eq_db", None),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_told_from_others(key, sentence):
+    assert renamed(key) == sentence
+
+
+def test_no_new_name_is_an_earlier_one():
+    assert not set(RENAMED) & set(RENAMED.values())
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ("split=null", "error: split=null is invalid: choose one of literature, official,"),
+        ("+split=NULL", "error: +split=NULL is invalid: choose one of"),
+        ("+model.timm=vit", "error: model.timm is now called model.name"),
+        ("~augment.colour_db", "error: augment.colour_db is now called augment.eq_db"),
+    ],
+)
+def test_what_hydra_would_answer_in_its_own_words_is_refused(argument, sentence):
+    with pytest.raises(SystemExit) as end:
+        refuse_overrides(["seed=1", argument])
+    assert str(end.value).startswith(sentence)
+
+
+def test_other_arguments_are_left_to_hydra():
+    refuse_overrides(["-m", "data=esc10", "logger.tensorboard=null", "nothing=null", "--cfg"])

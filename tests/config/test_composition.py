@@ -1,0 +1,26 @@
+import pytest
+from hydra import initialize_config_dir
+from omegaconf import OmegaConf
+
+from esc50.config.choices import CONF
+from esc50.config.composition import compose_config
+from esc50.errors import UserError
+
+
+def test_a_config_is_that_of_the_command_line_without_hydras_own_part():
+    cfg = compose_config(["+experiment=augmented", "optimizer.lr=0.5"])
+    assert cfg.name == "augmented" and cfg.optimizer.lr == 0.5
+    assert cfg.augment._target_.startswith("esc50.")
+    assert "hydra" not in cfg
+
+
+def test_it_is_checked():
+    with pytest.raises(UserError, match=r"batch_size=0 is invalid"):
+        compose_config(["batch_size=0"])
+
+
+def test_it_is_the_same_where_hydra_is_at_work_already():
+    alone = compose_config(["seed=7"])
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        within = compose_config(["seed=7"])
+    assert OmegaConf.to_container(within) == OmegaConf.to_container(alone)

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from esc50.config.sections import DataSettings, ModelSettings, TrainerSettings, TrialSettings
+from esc50.errors import UserError
+
+
+@pytest.fixture
+def trainer(config):
+    """The `trainer` section of a run, changed."""
+    from omegaconf import OmegaConf
+
+    section = OmegaConf.to_container(config().trainer, resolve=True)
+    return lambda **changes: TrainerSettings.parse("trainer", section | changes)
+
+
+@pytest.mark.parametrize("limit", [0.5, 1.0, 1, 30, None])
+def test_a_limit_is_a_part_or_a_number_of_batches(trainer, limit):
+    assert trainer(limit_train_batches=limit).limit_train_batches == limit
+
+
+@pytest.mark.parametrize("limit", [0, 0.0, 1.5, -1, True, "all"])
+def test_another_limit_is_refused(trainer, limit):
+    with pytest.raises(UserError, match=r"trainer\.limit_val_batches=.* is invalid"):
+        trainer(limit_val_batches=limit)
+
+
+def test_arguments_of_lightnings_own_are_left_to_it(trainer):
+    assert trainer(max_steps=3).max_steps == 3
+    with pytest.raises(
+        UserError, match=r"trainer\.precision=half is invalid: it takes one of auto,"
+    ):
+        trainer(precision="half")
+
+
+def test_the_keys_of_a_data_section_are_parted():
+    section = {"_target_": "a.B", "root": "???", "seed": 1, "cache_dir": Path("c"), "workers": 2}
+    settings = DataSettings.of(section)
+    assert (settings.cache_dir, settings.workers) == ("c", 2)
+    assert DataSettings.without(section) == {"_target_": "a.B", "seed": 1}
+
+
+@pytest.mark.parametrize("stride", [[4], [0, 2], [2, 8], 2, [2, 2, 2]])
+def test_a_stride_is_a_pair_from_1_to_7(stride):
+    assert ModelSettings.parse("model", {"stem_stride": [2, 4]}).stem_stride == [2, 4]
+    with pytest.raises(UserError, match=r"model\.stem_stride=.* is invalid: it takes a list of 2"):
+        ModelSettings.parse("model", {"stem_stride": stride})
+
+
+def test_a_trial_has_a_study_and_a_number_from_0():
+    assert TrialSettings.parse("trial", {"study": None, "number": None}).number is None
+    with pytest.raises(UserError, match=r"trial\.number=-1 is invalid"):
+        TrialSettings.parse("trial", {"study": "here", "number": -1})

@@ -1,0 +1,35 @@
+import pytest
+
+from esc50.config.hardware import resolve_precision
+from esc50.config.signature import signature
+
+
+@pytest.mark.parametrize(
+    ("override", "same"),
+    [
+        ("optimizer.lr=0.01", False),
+        ("augment=published", False),
+        ("features.n_mels=40", False),
+        ("batch_size=8", False),
+        ("trainer.max_epochs=3", False),
+        ("split=literature", False),
+        ("ckpt_path=elsewhere/last.ckpt", False),
+        ("ckpt_path=last", True),
+        ("split.fold=3", True),
+        ("seed=7", True),
+        ("data.workers=1", True),
+        ("data.cache_dir=elsewhere", True),
+        ("logger.tensorboard=null", True),
+        ("trainer.log_every_n_steps=3", True),
+    ],
+)
+def test_signature_holds_what_affects_the_numbers(config, override, same):
+    assert (signature(config()) == signature(config(override))) == same
+
+
+def test_a_precision_of_auto_is_the_same_run_as_what_it_stands_for(config):
+    meant = resolve_precision("cpu", "auto")
+    other = "64-true"
+    auto = config("trainer.precision=auto")
+    assert signature(auto) == signature(config(f"trainer.precision={meant}"))
+    assert signature(auto) != signature(config(f"trainer.precision={other}"))

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import torch
+
+from esc50.data.batches import DistributedBatchSampler, EpochShuffle, FeatureDataset, RankBatch
+
+
+def test_order_depends_on_seed_and_epoch_alone():
+    assert list(EpochShuffle(50, 1, lambda: 3)) == list(EpochShuffle(50, 1, lambda: 3))
+    assert list(EpochShuffle(50, 1, lambda: 3)) != list(EpochShuffle(50, 2, lambda: 3))
+    assert list(EpochShuffle(50, 1, lambda: 3)) != list(EpochShuffle(50, 1, lambda: 4))
+
+
+@pytest.mark.parametrize(("least", "sizes"), [(1, [4, 4, 2]), (2, [4, 4, 2]), (3, [4, 4])])
+def test_a_last_batch_that_is_too_small_is_left_out(least, sizes):
+    sampler = DistributedBatchSampler(range(10), 4, least=least)
+    assert [len(batch.positions) for batch in sampler] == sizes
+    assert len(sampler) == len(sizes)
+
+
+def test_each_process_takes_its_items_of_every_batch_and_weighs_them():
+    shares = [list(DistributedBatchSampler(range(10), 5, rank, world=2)) for rank in (0, 1)]
+    assert [share.positions.tolist() for share in shares[0]] == [[0, 2, 4], [5, 7, 9]]
+    assert [share.positions.tolist() for share in shares[1]] == [[1, 3], [6, 8]]
+    assert [shares[0][0].weight, shares[1][0].weight] == [6 / 5, 4 / 5]
+
+
+def test_partners_of_another_process_come_along_as_guests():
+    sampler = DistributedBatchSampler(
+        [10, 11, 12, 13], 4, rank=0, world=2, partners=lambda batch: np.array([1, 0, 0, 3])
+    )
+    (share,) = sampler
+    assert share.positions.tolist() == [10, 12, 11]  # its own, then the guest
+    assert share.positions[share.partner].tolist() == [11, 10]
+
+
+def test_a_batch_holds_clips_and_copies_by_item_number():
+    clips = {"logmel": torch.arange(3.0).view(3, 1, 1, 1), "peak": torch.tensor([5.0, 6.0, 7.0])}
+    copies = 100 + torch.arange(2.0).view(2, 1, 1, 1)
+    items, targets = np.array([4, 1, 3, 0]), torch.tensor([0, 1, 2, 3, 4])
+    batch = FeatureDataset(items, clips, copies, targets).__getitems__(
+        RankBatch(np.array([0, 1, 2]), weight=0.5)
+    )
+    assert batch["item"].tolist() == batch["y"].tolist() == [4, 1, 3]
+    assert batch["x"].flatten().tolist() == [101, 1, 100]
+    assert batch["peak"][1] == 6 and batch["weight"] == 0.5
+    assert clips["logmel"].flatten().tolist() == [0, 1, 2]

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from esc50.results.figures import NUMBERED, classes_figure, confusion_figure, save
+
+
+def test_a_confusion_matrix_shows_its_counts_by_the_share_of_the_target():
+    counts = np.array([[3, 1], [0, 8]])
+    (axes, *_) = confusion_figure(counts, ["dog", "rain"], "made up").axes
+    np.testing.assert_allclose(axes.images[0].get_array(), [[0.75, 0.25], [0, 1]])
+    written = {text.get_position(): text.get_text() for text in axes.texts}
+    assert written == {(0, 0): "3", (1, 0): "1", (1, 1): "8"}
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["dog", "rain"]
+    assert axes.get_title() == "made up"
+
+
+def test_a_class_without_tests_and_too_many_classes_are_drawn_too():
+    n = NUMBERED + 1
+    (axes, *_) = confusion_figure(np.zeros((n, n), int), [f"c{i}" for i in range(n)]).axes
+    assert not axes.texts and not axes.images[0].get_array().any()
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 0.5, 1.0])
+def test_the_hardest_class_is_on_top_and_its_interval_around_its_accuracy(accuracy):
+    rows = [
+        {"class": "easy", "acc": 1.0, "low": 0.9, "high": 1.0, "n": 8},
+        {"class": "hard", "acc": accuracy, "low": accuracy + 1e-12, "high": 1.0, "n": 4},
+    ]
+    (axes,) = classes_figure(rows).axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["easy (8)", "hard (4)"]  # from the bottom
+    assert [bar.get_width() for bar in axes.patches] == [100.0, 100 * accuracy]
+
+
+def test_a_figure_is_written_as_png(tmp_path):
+    save(confusion_figure(np.eye(2, dtype=int), ["a", "b"]), tmp_path / "f.png")
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,66 @@
+import json
+
+import pytest
+from omegaconf import OmegaConf
+
+from esc50.sweep.jobs import Job
+from esc50.sweep.summaries import summarise_recipes
+
+
+@pytest.fixture
+def sweep(tmp_path, make_run):
+    """Summarises made-up runs of jobs: whether all is complete."""
+
+    def summarise(*overrides, runs, failed=()):
+        jobs = []
+        for seed, fold in runs:
+            folder = tmp_path / "made-0123" / f"seed{seed}" / f"fold{fold}"
+            why = "no such clip" if (seed, fold) in failed else None
+            if why is None:
+                make_run(folder, fold=fold, seed=seed)
+            jobs.append(Job(len(jobs), [], str(folder), failed=why))
+        hydra = {"sweep": {"dir": str(tmp_path)}, "overrides": {"task": list(overrides)}}
+        return summarise_recipes(OmegaConf.create({"hydra": hydra}), jobs)
+
+    return summarise
+
+
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_folds_are_summarised_by_seed_and_over_the_seeds(sweep, tmp_path):
+    runs = [(seed, fold) for seed in (1, 2) for fold in (1, 2)]
+    assert sweep("split.fold=1,2", "seed=1,2", runs=runs)
+    group = tmp_path / "made-0123"
+    assert summary(group)["n_runs"] == 4 and summary(group)["complete"]
+    for seed in (1, 2):
+        assert summary(group / f"seed{seed}")["seeds"] == [seed]
+
+
+def test_a_failed_job_is_named_where_it_is_missing(sweep, tmp_path):
+    runs = [(seed, fold) for seed in (1, 2) for fold in (1, 2)]
+    assert not sweep("split.fold=1,2", "seed=1,2", runs=runs, failed=[(2, 1)])
+    group = tmp_path / "made-0123"
+    assert summary(group)["missing"] == {"fold 1, seed 2": "no such clip"}
+    assert summary(group / "seed1")["complete"]
+    assert not summary(group / "seed2")["complete"]
+
+
+@pytest.mark.parametrize(("failed", "complete"), [([], True), ([(1, 1)], False)])
+def test_a_sweep_over_something_else_has_no_summary(sweep, tmp_path, failed, complete):
+    assert sweep("optimizer.lr=1,2", runs=[(1, 1)], failed=failed) is complete
+    assert not list(tmp_path.rglob("summary.json"))
+
+
+def test_jobs_that_cross_validated_are_summarised_over_the_seeds_alone(tmp_path, make_run):
+    jobs = []
+    for seed in (1, 2):
+        folder = tmp_path / "made-0123" / f"seed{seed}"
+        for fold in range(1, 6):
+            make_run(folder / f"fold{fold}", fold=fold, seed=seed)
+        jobs.append(Job(seed, [], str(folder)))
+    hydra = {"sweep": {"dir": str(tmp_path)}, "overrides": {"task": ["seed=1,2"]}}
+    assert summarise_recipes(OmegaConf.create({"hydra": hydra}), jobs)
+    assert summary(tmp_path / "made-0123")["n_runs"] == 10
+    assert not (tmp_path / "made-0123" / "seed1" / "summary.json").exists()

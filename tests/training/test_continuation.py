@@ -1,0 +1,52 @@
+import shutil
+
+import pytest
+
+from esc50.config.signature import signature
+from esc50.errors import UserError
+from esc50.training.fold import run_fold
+from tests.training.weights import same_weights, weights
+
+
+def test_checkpoints_that_cannot_be_continued_are_refused(config, tmp_path, tiny):
+    with pytest.raises(UserError, match="no checkpoint at"):
+        run_fold(config("ckpt_path=last"), tmp_path / "none")
+    run_fold(config(), tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    for override, why in (
+        ("split.fold=3", "split.fold=3 is not what .*split.fold=1"),
+        ("seed=1", "seed=1 is not what"),
+        ("optimizer.lr=0.01", "optimizer.lr=0.01 is not what .*model.weights="),
+        ("scheduler=plateau", "scheduler"),
+        ("split=literature", "split.protocol=literature is not what"),
+        ("data.workers=1", "has 2 epochs behind it, and trainer.max_epochs=2 leaves none"),
+    ):
+        with pytest.raises(UserError, match=why):
+            run_fold(config(override, f"ckpt_path={path}"), tmp_path / "other")
+    best = path.with_name("best.ckpt")
+    with pytest.raises(UserError, match="weights alone"):
+        run_fold(config("trainer.max_epochs=3", f"ckpt_path={best}"), tmp_path / "other")
+    fewer = tmp_path / "fewer"
+    shutil.copytree(tiny, fewer)
+    table = fewer / "meta" / "esc50.csv"
+    lines = [line for line in table.read_text().splitlines() if "tone4" not in line]
+    table.write_text("\n".join(lines) + "\n")
+    with pytest.raises(UserError, match="trained on 5 classes"):
+        run_fold(config(f"data.root={fewer}", f"ckpt_path={path}"), tmp_path / "other")
+    table.write_text("\n".join(table.read_text().splitlines()[:-1]) + "\n")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match="damaged"):
+        run_fold(config(f"ckpt_path={path}"), tmp_path / "other")
+    assert not (tmp_path / "other" / "results.json").exists()
+
+
+def test_a_run_made_longer_is_the_one_that_was_long_from_the_start(config, tmp_path):
+    short = run_fold(config("trainer.max_epochs=1"), tmp_path / "short")
+    last = tmp_path / "short" / "checkpoints" / "last.ckpt"
+    longer = config("trainer.max_epochs=3", f"ckpt_path={last}")
+    results = run_fold(longer, tmp_path / "longer")
+    run_fold(config("trainer.max_epochs=3"), tmp_path / "long")
+    for name in ("last", "best"):
+        assert same_weights(weights(tmp_path / "longer", name), weights(tmp_path / "long", name))
+    assert short["signature"] in results["origin"] and not results["leaky"]
+    assert results["signature"] != signature(config("trainer.max_epochs=3"))

@@ -1,0 +1,54 @@
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from esc50.data.table import read_table
+from esc50.errors import UserError
+from esc50.training.module import build_module, check_module
+
+
+@pytest.fixture
+def plain(config):
+    return lambda *overrides: OmegaConf.to_container(config(*overrides), resolve=True)
+
+
+def test_network_objective_and_optimizer_are_those_of_the_config(plain, tiny):
+    settings = ["optimizer=sgd", "optimizer.lr=0.25", "label_smoothing=0.1", "input_mean=2.0"]
+    module = build_module(plain(*settings), read_table(tiny), (32, 32), {"seed": 7})
+    assert module(torch.randn(2, 1, 32, 32)).shape == (2, 5)
+    assert (module.objective.label_smoothing, module.objective.input_mean) == (0.1, 2.0)
+    optimizer = module.make_optimizer(module.parameters())
+    assert type(optimizer) is torch.optim.SGD and optimizer.defaults["lr"] == 0.25
+    assert module.specification["classes"] == [f"tone{i}" for i in range(5)]
+    assert module.specification["seed"] == 7 and module.schedule is None
+
+
+@pytest.mark.parametrize(
+    ("choice", "interval", "kind"),
+    [
+        ("onecycle", "step", torch.optim.lr_scheduler.OneCycleLR),
+        ("cosine", "epoch", torch.optim.lr_scheduler.CosineAnnealingLR),
+        ("plateau", "epoch", torch.optim.lr_scheduler.ReduceLROnPlateau),
+    ],
+)
+def test_a_scheduler_is_built_for_the_training_it_is_of(plain, tiny, choice, interval, kind):
+    module = build_module(plain(f"scheduler={choice}"), read_table(tiny), (32, 32), {})
+    scheduler = module.schedule.build(module.make_optimizer(module.parameters()), 77)
+    assert type(scheduler) is kind
+    assert (module.schedule.interval, module.schedule.monitor) == (interval, "val/loss")
+    assert choice != "onecycle" or scheduler.total_steps == 77
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("model", "model.deep is not an argument of"),
+        ("optimizer", "optimizer.deep is not an argument of torch.optim.Adam"),
+        ("scheduler", "scheduler.deep is not an argument of"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(plain, section, words):
+    fine = plain("scheduler=cosine")
+    check_module(fine)
+    with pytest.raises(UserError, match=words):
+        check_module(fine | {section: fine[section] | {"deep": 3}})
