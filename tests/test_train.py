@@ -48,6 +48,7 @@ def test_a_sweep_killed_after_two_folds_does_only_what_is_missing(tiny_overrides
     assert one == other
 
 
+@pytest.mark.slow
 def test_folds_in_one_process_and_as_jobs_agree(config, tiny_overrides, tmp_path):
     settings = ["trainer.max_epochs=1", "callbacks.early_stopping=null"]
     as_jobs = train("-m", *tiny_overrides, *settings, "split.fold=2,4", cwd=tmp_path)

@@ -105,6 +105,8 @@ def _check_keys(cfg: DictConfig) -> None:
         for group, choice in hydra.runtime.choices.items()
         if not group.startswith("hydra/") and group not in RECIPES and "/" not in group
     ]
+    if hydra.searchpath:  # where configs of one's own lie
+        choices.append(f"hydra.searchpath={list(hydra.searchpath)}")
     declared = _compose(choices)
     for key in map(str, declared):
         if key not in cfg.keys():  # noqa: SIM118  (`in` denies keys without a value)

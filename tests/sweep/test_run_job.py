@@ -42,6 +42,7 @@ def test_a_job_returns_and_notes_the_monitored_metric(job, tmp_path):
     assert "official split, fold 1" in (tmp_path / "run" / LOG).read_text()
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_gives_nan_and_notes_why(job, tmp_path):
     value, noted = job(f"data.root={tmp_path}")
     assert math.isnan(value) and noted.ended

@@ -50,8 +50,12 @@ def short(tiny_overrides):
     ("arguments", "words"),
     [
         (["+sweep=optuna", "monitor=test/acc"], ["monitor=test/acc", "val/"]),
-        (["+sweep=optuna", "split=literature"], ["split=literature", "no validation"]),
-        (["hydra/sweeper=optuna"], ["no settings to vary"]),
+        pytest.param(
+            ["+sweep=optuna", "split=literature"],
+            ["split=literature", "no validation"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(["hydra/sweeper=optuna"], ["no settings to vary"], marks=pytest.mark.slow),
     ],
 )
 def test_a_search_without_a_fair_objective_is_refused(arguments, words, short, tmp_path):

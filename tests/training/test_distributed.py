@@ -135,6 +135,7 @@ def test_two_processes_mix_as_one_does(config, tmp_path):
         assert results(tmp_path / "two")[key] == pytest.approx(results(tmp_path / "one")[key], 1e-4)
 
 
+@pytest.mark.slow
 def test_a_process_lost_at_the_start_ends_the_run_with_a_sentence(config, tmp_path):
     folder, log = tmp_path / "run", tmp_path / "console.log"
     process = start_worker(config("trainer=ddp_cpu"), folder, log, {"MARK": str(tmp_path)})
