@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 import esc50
@@ -21,6 +22,7 @@ def test_a_recipe_is_loaded_looked_at_and_trained(tiny_overrides, tmp_path):
     assert (tmp_path / f"augmented-{results['signature']}" / "seed42" / "fold1").is_dir()
 
 
+@pytest.mark.slow
 def test_all_folds_give_their_summary(tiny_overrides, tmp_path):
     settings = ["split.fold=all", "trainer.max_epochs=1", f"output_dir={tmp_path}"]
     summary = esc50.train(esc50.load_recipe(None, *tiny_overrides, *settings))

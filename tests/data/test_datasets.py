@@ -130,7 +130,13 @@ def test_another_data_set_is_not_esc10(tmp_path):
         open_clips(ESC10(root=tmp_path, **LINKS))
 
 
-@pytest.mark.parametrize("choice", sorted(path.stem for path in (CONF / "data").glob("*.yaml")))
+@pytest.mark.parametrize(
+    "choice",
+    [
+        pytest.param(path.stem, marks=pytest.mark.slow if path.stem == "demo" else ())
+        for path in sorted((CONF / "data").glob("*.yaml"))
+    ],
+)
 def test_every_key_of_a_data_set_is_read(choice, tmp_path):
     """Opened where nothing is and nothing can be fetched; the keys are read before that shows."""
     overrides = [f"data={choice}", f"data.root={tmp_path / 'none'}"]

@@ -36,6 +36,7 @@ def job(tiny_overrides, tmp_path):
     return work
 
 
+@pytest.mark.slow
 def test_a_job_returns_and_notes_the_monitored_metric(job, tmp_path):
     value, noted = job("monitor=val/acc")
     assert noted.metric == value and noted.ended and noted.failed is None

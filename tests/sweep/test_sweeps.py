@@ -46,16 +46,13 @@ def short(tiny_overrides):
     return [*tiny_overrides, "trainer.max_epochs=1", "callbacks.images=null"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["+sweep=optuna", "monitor=test/acc"], ["monitor=test/acc", "val/"]),
-        pytest.param(
-            ["+sweep=optuna", "split=literature"],
-            ["split=literature", "no validation"],
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(["hydra/sweeper=optuna"], ["no settings to vary"], marks=pytest.mark.slow),
+        (["+sweep=optuna", "split=literature"], ["split=literature", "no validation"]),
+        (["hydra/sweeper=optuna"], ["no settings to vary"]),
     ],
 )
 def test_a_search_without_a_fair_objective_is_refused(arguments, words, short, tmp_path):

@@ -34,6 +34,7 @@ def test_a_stopped_process_is_said_to_be_one(config, tmp_path, number, words):
     assert not (tmp_path / "run" / "results.json").exists()
 
 
+@pytest.mark.slow
 def test_a_user_error_comes_back_as_its_sentence(config, tmp_path):
     log = tmp_path / "console.log"
     process = start_worker(config(f"data.root={tmp_path}"), tmp_path / "run", log, {})

@@ -28,6 +28,7 @@ def answer(config, tmp_path):
     return work
 
 
+@pytest.mark.slow
 def test_the_metric_is_the_answer_and_all_else_goes_to_the_log(answer, tmp_path):
     said, log = answer("monitor=val/acc")
     results = json.loads((tmp_path / "run" / "results.json").read_text())
