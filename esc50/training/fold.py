@@ -62,7 +62,8 @@ class FoldRun:
     def __init__(self, cfg: DictConfig, folder: Path):
         """Check what can be checked before data is read."""
         self.cfg, self.folder = cfg, folder
-        self.plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore
+        plain: Any = OmegaConf.to_container(cfg, resolve=True)
+        self.plain: dict[str, Any] = plain
         trainer = self.plain["trainer"]
         trainer["precision"] = resolve_precision(trainer["accelerator"], trainer["precision"])
         self.world = resolve_world_size(trainer, cfg.batch_size)
