@@ -107,6 +107,7 @@ def test_everything_is_ones_own(mine, tmp_path):
     assert results["data"] == "shelf" and results["n_test"] == 10
 
 
+@pytest.mark.slow
 def test_a_logger_keeps_the_place_it_is_given(mine, tmp_path):
     place = tmp_path / "elsewhere"
     done = mine("model=mine", "data=mine", "logger=csv", f"logger.csv.save_dir={place}")

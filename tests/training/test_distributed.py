@@ -286,6 +286,7 @@ def test_devices_that_cannot_work_are_refused(tmp_path, overrides, words):
     assert words in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_two_processes_without_a_logger_end_too(config, tmp_path):
     settings = ["trainer=ddp_cpu", "trainer.max_epochs=1", "logger.tensorboard=null"]
     run(config(*settings), tmp_path / "run")

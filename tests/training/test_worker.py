@@ -38,7 +38,10 @@ def test_the_metric_is_the_answer_and_all_else_goes_to_the_log(answer, tmp_path)
 
 @pytest.mark.parametrize(
     ("override", "words", "diverged"),
-    [("optimizer.lr=1e30", "training diverged", True), ("split.fold=7", "split.fold=7", False)],
+    [
+        pytest.param("optimizer.lr=1e30", "training diverged", True, marks=pytest.mark.slow),
+        ("split.fold=7", "split.fold=7", False),
+    ],
 )
 def test_a_run_that_fails_says_why_and_whether_it_diverged(answer, override, words, diverged):
     said, log = answer(override)
