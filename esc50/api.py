@@ -36,8 +36,7 @@ def build_datamodule(cfg: "DictConfig") -> "ESC50DataModule":
     from esc50.data.datamodule import ESC50DataModule
 
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
-    sections = {key: plain[key] for key in ("data", "split", "features", "augment")}
-    data = ESC50DataModule(**sections, batch_size=cfg.batch_size, seed=cfg.seed)
+    data = ESC50DataModule.from_config(plain)
     data.setup()
     return data
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytorch_lightning as pl
@@ -64,6 +64,12 @@ class ESC50DataModule(pl.LightningDataModule):
         self.batch_size, self.seed = batch_size, seed
         self.seen_before: Seen | None = None  # by the weights that training starts from
         self._sampled: tuple[int, AugmentParams] | None = None  # of the latest epoch
+
+    @classmethod
+    def from_config(cls, plain: Mapping[str, Any]) -> Self:
+        """Build it from a whole config in plain dictionaries. Raises UserError for wrong keys."""
+        keys = ("data", "split", "features", "augment", "batch_size", "seed")
+        return cls(**{key: plain[key] for key in keys})
 
     @cached_property
     def table(self) -> ClipTable:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,7 @@ class FoldRun:
         self.world = resolve_world_size(trainer, cfg.batch_size)
         check_module(self.plain)
         check_trainer(self.plain)
-        sections = {key: self.plain[key] for key in ("data", "split", "features", "augment")}
-        self.data = ESC50DataModule(**sections, batch_size=cfg.batch_size, seed=cfg.seed)
+        self.data = ESC50DataModule.from_config(self.plain)
 
     def run(self) -> dict[str, Any]:
         """Train and test, or find that this has been done.
@@ -95,7 +95,7 @@ class FoldRun:
             append_once(Path(self.cfg.output_dir) / "results.csv", results)
         return results
 
-    @property
+    @cached_property  # the signature reads whatever file training starts from
     def identity(self) -> dict[str, Any]:
         """What must agree with another run for it to be the same one."""
         cfg = self.cfg

@@ -49,8 +49,7 @@ def ours(
     """Train as train.py does: its config, data module, Classifier, precision and malloc."""
     plain = _config(clips, cache_dir, augment, batch_size)
     setup_environment(plain["seed"])
-    sections = {key: plain[key] for key in ("data", "split", "features", "augment")}
-    data = ESC50DataModule(**sections, batch_size=batch_size, seed=plain["seed"])
+    data = ESC50DataModule.from_config(plain)
     data.setup()
     settings = plain["trainer"] | {
         "precision": resolve_precision(plain["trainer"]["accelerator"], "auto"),
