@@ -98,6 +98,17 @@ def config(tiny_overrides, tmp_path):
     return make
 
 
+@pytest.fixture(scope="session")
+def tiny_run(tiny_overrides, tmp_path_factory) -> Path:
+    """The folder of a finished run on `tiny`; tests read it and leave it as it is."""
+    from esc50.config.composition import compose_config
+    from esc50.training.fold import run_fold
+
+    folder = tmp_path_factory.mktemp("outputs") / "run"
+    run_fold(compose_config([*tiny_overrides, f"output_dir={folder.parent}"]), folder)
+    return folder
+
+
 @pytest.fixture
 def make_run():
     """Makes run folders: see `make_run_folder`."""

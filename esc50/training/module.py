@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from esc50.config.targets import build, check_target
 from esc50.data.table import ClipTable
 from esc50.model.classifier import Classifier, Objective, Schedule
-from esc50.model.resnet import optimize_memory_layout
+from esc50.model.network import build_network
 
 OBJECTIVE = ("label_smoothing", "input_mean", "input_std")
 
@@ -27,9 +27,6 @@ def build_module(
 ) -> Classifier:
     """Build the network, and what trains it, that a config describes.
 
-    A network's class or function is given `n_classes` (or `num_classes`) and `size` where it takes
-    them.
-
     Args:
         plain: the config in plain dictionaries.
         table: the clips whose classes are learnt.
@@ -37,8 +34,7 @@ def build_module(
         about: what a checkpoint says of the run beside classes, features and config.
     """
     n_classes = len(table.classes)
-    given = {"n_classes": n_classes, "num_classes": n_classes, "size": size}
-    network = optimize_memory_layout(build("model", plain["model"], given), size)
+    network = build_network(plain["model"], n_classes, size)
     categories = None if table.categories5 is None else table.categories5.tolist()
     objective = Objective(n_classes, categories, **{key: plain[key] for key in OBJECTIVE})
     specification = {

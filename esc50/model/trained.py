@@ -1,0 +1,160 @@
+"""A checkpoint read back: the network, and all it takes to predict with it."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from esc50.audio.spec import FeatureSpec
+from esc50.errors import UserError
+from esc50.model.classifier import FORMAT
+from esc50.model.network import build_network
+
+PACKAGE = __name__.partition(".")[0]
+AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained network on one device, as the test of its run saw it.
+
+    Attributes:
+        network: log-mels, already scaled by `scale`, (batch, 1, height, width) to logits.
+        specification: what the checkpoint says of its run: classes, features, config, seen clips.
+        device: that the network lies on.
+    """
+
+    network: nn.Module
+    specification: Mapping[str, Any]
+    device: torch.device
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes, in the order of the outputs."""
+        return self.specification["classes"]
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The config of the run, in plain dictionaries."""
+        return self.specification["config"]
+
+    @cached_property
+    def spec(self) -> FeatureSpec:
+        """What the features are that the network was trained on."""
+        return FeatureSpec.parse("features", self.specification["features"])
+
+    def scale(self, x: Tensor) -> Tensor:
+        """Scale log-mels as the config's input_mean and input_std say."""
+        return (x - self.config["input_mean"]) / self.config["input_std"]
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Log-mels (batch, 1, height, width) to float32 logits (batch, classes).
+
+        Computed in the precision that the run was tested in; gradients are kept if they are on.
+        """
+        with self._precision():
+            return self.network(self.scale(x.to(self.device))).float()
+
+    @torch.no_grad()
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Log-mels (batch, 1, height, width) to float32 probabilities (batch, classes)."""
+        return self.logits(x).softmax(1)
+
+    @torch.no_grad()
+    def embed(self, x: Tensor) -> Tensor:
+        """Log-mels (batch, 1, height, width) to float32 features (batch, n) of the network.
+
+        They are what its last linear layer sees.
+
+        Raises:
+            UserError: the network has no linear layer.
+        """
+        layers = [layer for layer in self.network.modules() if isinstance(layer, nn.Linear)]
+        if not layers:
+            raise UserError("the network has no linear layer whose input could be its features")
+        seen: list[Tensor] = []
+        hook = layers[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        try:
+            self.logits(x)
+        finally:
+            hook.remove()
+        return seen[0].flatten(1).float()
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        kind = AUTOCAST.get(self.specification["precision"])
+        if kind is None or (self.device.type == "cpu" and kind == torch.float16):
+            return nullcontext()
+        return torch.autocast(self.device.type, kind)
+
+
+def load_trained(
+    path: str | Path, device: str | torch.device = "cpu", trusted: bool = False
+) -> TrainedModel:
+    """Read a checkpoint of this package; nothing in it is run.
+
+    Args:
+        path: best.ckpt or last.ckpt of a run.
+        device: where to compute.
+        trusted: whether a network of another package may be imported, which runs its code.
+
+    Raises:
+        UserError: it is no checkpoint of this package, of a newer format, damaged, or its network
+            is of another package and not trusted.
+    """
+    path = Path(path)
+    checkpoint = _read(path)
+    specification = checkpoint["esc50"]
+    section = {**specification["config"]["model"]}
+    target = str(section.get("_target_"))
+    if not trusted and not target.startswith(f"{PACKAGE}.model."):
+        raise UserError(
+            f"{path}: its network is {target}, code of another package, which loading would run: "
+            "allow it (trusted=True, --trust) if you trust who made the checkpoint"
+        )
+    if "weights" in section:
+        section["weights"] = None  # the checkpoint's own follow
+    features = specification["features"]
+    size = (features["height"], features["width"])
+    network = build_network(section, len(specification["classes"]), size)
+    prefix = "network."
+    state = {
+        key.removeprefix(prefix): value
+        for key, value in checkpoint["state_dict"].items()
+        if key.startswith(prefix)
+    }
+    try:
+        network.load_state_dict(state)
+    except RuntimeError:
+        raise UserError(f"{path} is damaged: its weights are not those of its network") from None
+    device = torch.device(device)
+    network = network.eval().requires_grad_(False).to(device)
+    return TrainedModel(network, specification, device)
+
+
+NEEDED = ("classes", "features", "config", "precision")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"{path} is no file: give a checkpoint of a run, such as best.ckpt")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        specification = checkpoint["esc50"]
+        complete = all(key in specification for key in NEEDED) and "state_dict" in checkpoint
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except Exception:  # torch.load raises many kinds for files that are not its own
+        complete = False
+    if not complete:
+        raise UserError(f"{path} is not a checkpoint that this package wrote, or it is damaged")
+    if specification["format"] != FORMAT:
+        raise UserError(
+            f"{path} is of format {specification['format']}, this version reads {FORMAT}: "
+            "install the version that wrote it"
+        )
+    return dict(checkpoint)
