@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -35,15 +36,63 @@ def read_clip(path: Path | str, sample_rate: int, n_samples: int) -> np.ndarray:
         UserError: the file is missing, empty, not audio, truncated, or holds NaN or infinity.
     """
     path = Path(path)
+    clip = _decode(path, sample_rate, n_samples)
+    _check_finite(path, clip)
+    return clip
+
+
+def read_blocks(path: Path | str, n_frames: int) -> Iterator[np.ndarray]:
+    """Read a sound file from beginning to end as it is: its own rate, all channels, all its length.
+
+    Args:
+        path: see `read_clip`.
+        n_frames: of a block; the last one may be shorter.
+
+    Yields:
+        float32 (frames, channels).
+
+    Raises:
+        UserError: see `read_clip`.
+    """
+    path = Path(path)
+    with open_sound(path) as sound:
+        got = 0
+        while True:
+            samples = np.empty((n_frames, sound.channels), np.float32)
+            try:
+                count = _fill(samples, sound)
+            except RuntimeError:
+                count = 0
+            if not count:
+                break
+            got += count
+            _check_finite(path, samples[:count])
+            yield samples[:count]
+        _check_length(path, sound, got, sound.frames)
+
+
+def open_sound(path: Path | str) -> "SoundFile":
+    """Open a sound file that is whole; to be closed, as by `with`.
+
+    Raises:
+        UserError: the file is missing, empty, not audio, or truncated.
+    """
+    import soundfile
+
+    path = Path(path)
     try:
         with path.open("rb") as file:
             _check_complete(path, file)
-        clip = _decode(path, sample_rate, n_samples)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    if not np.isfinite(clip).all():
-        raise UserError(f"{path} holds samples that are NaN or infinite: export it again.")
-    return clip
+    try:
+        sound = soundfile.SoundFile(path)
+    except (RuntimeError, TypeError):  # TypeError: headerless formats, known by their suffix
+        raise UserError(f"{path} is not audio in a format that libsndfile reads.") from None
+    if sound.frames <= 0:
+        sound.close()
+        raise UserError(f"{path} is empty: it holds no samples.")
+    return sound
 
 
 def audio_digest(path: Path | str) -> str:
@@ -60,15 +109,7 @@ def audio_digest(path: Path | str) -> str:
 
 def _decode(path: Path, sample_rate: int, n_samples: int) -> np.ndarray:
     """Decode, average the channels, resample, pad; see `read_clip`."""
-    import soundfile
-
-    try:
-        sound = soundfile.SoundFile(path)
-    except (RuntimeError, TypeError):  # TypeError: headerless formats, known by their suffix
-        raise UserError(f"{path} is not audio in a format that libsndfile reads.") from None
-    with sound:
-        if sound.frames <= 0:
-            raise UserError(f"{path} is empty: it holds no samples.")
+    with open_sound(path) as sound:
         same_rate = sound.samplerate == sample_rate
         needed = n_samples if same_rate else _frames_for(n_samples, sound.samplerate, sample_rate)
         wanted = min(needed, sound.frames)
@@ -80,9 +121,7 @@ def _decode(path: Path, sample_rate: int, n_samples: int) -> np.ndarray:
             got = _fill(samples[:wanted], sound)
         except RuntimeError:
             got = 0
-        slack = MP3_FRAME - 1 if sound.format == "MP3" else 0
-        if got == 0 or got + slack < wanted:
-            raise UserError(f"{path} is truncated or damaged: it does not decode to its end.")
+        _check_length(path, sound, got, wanted)
         if straight:
             samples[got:] = 0
             return samples
@@ -118,6 +157,17 @@ def _resample(samples: np.ndarray, source_rate: int, sample_rate: int) -> np.nda
     import soxr
 
     return soxr.resample(samples, source_rate, sample_rate, quality="HQ")
+
+
+def _check_finite(path: Path, samples: np.ndarray) -> None:
+    if not np.isfinite(samples).all():
+        raise UserError(f"{path} holds samples that are NaN or infinite: export it again.")
+
+
+def _check_length(path: Path, sound: "SoundFile", got: int, wanted: int) -> None:
+    slack = MP3_FRAME - 1 if sound.format == "MP3" else 0
+    if got == 0 or got + slack < wanted:
+        raise UserError(f"{path} is truncated or damaged: it does not decode to its end.")
 
 
 def _check_complete(path: Path, file: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""Pages for people, filled in from the templates beside this file."""
+"""Markdown for people, filled in from the templates beside this file."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 def render(template: str, **values: object) -> str:
     """Fill in a template of esc50/results/templates.
 
-    In an .html template every value is escaped; in Markdown those that the filter `md` is given.
+    Values that the filter `md` is given are escaped.
 
     Args:
-        template: the file's name; "study.html.j2".
+        template: the file's name; "summary.md.j2".
         values: what it names; a name without a value is an error.
     """
     return _environment().get_template(template).render(values)
@@ -27,7 +27,7 @@ def _environment() -> "Environment":
 
     environment = Environment(
         loader=PackageLoader("esc50.results"),
-        autoescape=lambda name: name is None or name.endswith(".html.j2"),
+        autoescape=False,  # Markdown is not HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -12,8 +12,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from esc50.atomic import atomic_write, atomic_write_text
 from esc50.config.choices import CONF
+from esc50.report.figures import Chart
+from esc50.report.page import write_page
 from esc50.results.layout import show_table
-from esc50.results.render import render
 from esc50.results.tables import Table
 from esc50.sweep.study import FAILED
 
@@ -26,6 +27,30 @@ STATES = {
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
+}
+
+CAPTIONS = {  # of Optuna's figures: a title, and what is to be seen
+    "plot_optimization_history": (
+        "Optimization history",
+        "The value of each trial in the order they ran, and the best so far. The table of trials "
+        "has the numbers.",
+    ),
+    "plot_param_importances": (
+        "Hyperparameter importances",
+        "The share of the variance of the value that each hyperparameter explains (fANOVA).",
+    ),
+    "plot_intermediate_values": (
+        "Values while training",
+        "The value of each trial after each epoch; pruned trials end early.",
+    ),
+    "plot_parallel_coordinate": (
+        "Parallel coordinates",
+        "One line per trial through its hyperparameters, coloured by its value.",
+    ),
+    "plot_slice": (
+        "Slices",
+        "The value of each trial against each hyperparameter by itself.",
+    ),
 }
 
 
@@ -45,13 +70,14 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
     count = Counter(row[1] for row in rows)
     said = ", ".join(f"{number} {word}" for word, number in count.items())
     title = f"{cfg.name}: {said or 'no trials'}"
-    page = render("study.html.j2", title=title, figures=_figures(study), header=header, rows=rows)
-    atomic_write_text(folder / "study.html", page)
+    table = Table("Trials, the best first", header, rows, n_names=0)
+    page = folder / "study.html"
+    write_page(page, "study.html.j2", title=title, charts=_charts(study), trials=table)
     # The whole of it is on the page; a terminal shows the best.
     show_table(
         Table(title, header, rows[:SHOWN], n_names=0, dispensable=["seconds", *header[-2:2:-1]])
     )
-    print(f"the search is in {folder / 'study.html'}")
+    print(f"the search is in {page}")
     if not count["finished"]:
         print("no trial finished: there is no best one")
         return
@@ -91,23 +117,27 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _figures(study: optuna.Study) -> list[str]:
-    """Draw the search, each figure as HTML; the first brings the script that draws them all."""
+def _charts(study: optuna.Study) -> list[Chart]:
+    """Draw the search."""
     from optuna import visualization
 
     finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
     drawn = []
     if finished:
-        drawn += [visualization.plot_optimization_history(study)]
-        if any(trial.intermediate_values for trial in study.trials):
-            drawn += [visualization.plot_intermediate_values(study)]
-        drawn += [visualization.plot_parallel_coordinate(study), visualization.plot_slice(study)]
-    if len({trial.value for trial in finished}) > 1:  # importance is a share of the variance
-        drawn.insert(1, visualization.plot_param_importances(study))
-    return [
-        figure.to_html(full_html=False, include_plotlyjs=number == 0)
-        for number, figure in enumerate(drawn)
-    ]
+        drawn += ["plot_optimization_history"]
+        # Importance is a share of the variance: there must be some.
+        drawn += ["plot_param_importances"] if len({trial.value for trial in finished}) > 1 else []
+        values = any(trial.intermediate_values for trial in study.trials)
+        drawn += ["plot_intermediate_values"] if values else []
+        drawn += ["plot_parallel_coordinate", "plot_slice"]
+    return [_chart(name, getattr(visualization, name)(study)) for name in drawn]
+
+
+def _chart(name: str, plot: Any) -> Chart:
+    """A figure of Optuna's as one of the page's: its title becomes the caption."""
+    plot.update_layout(title=None)
+    title, summary = CAPTIONS[name]
+    return Chart(name.removeprefix("plot_").replace("_", "-"), title, summary, plot)
 
 
 def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[str]) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.audio.read import audio_digest, read_clip
+from esc50.audio.read import audio_digest, read_blocks, read_clip
 from esc50.errors import UserError
 
 RATE, N = 44_100, 220_500
@@ -175,3 +175,11 @@ def test_digest_is_of_the_bytes(tmp_path):
     assert audio_digest(tmp_path / "a") == hashlib.blake2b(b"abc", digest_size=16).hexdigest()
     with pytest.raises(UserError, match="cannot be read"):
         audio_digest(tmp_path / "b")
+
+
+def test_blocks_are_the_whole_file_with_all_its_channels(tmp_path):
+    samples = np.random.default_rng(1).uniform(-1, 1, (1000, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "x.wav", samples, 8000, subtype="FLOAT")
+    blocks = list(read_blocks(tmp_path / "x.wav", 300))
+    assert [len(block) for block in blocks] == [300, 300, 300, 100]
+    np.testing.assert_array_equal(np.concatenate(blocks), samples)

@@ -1,0 +1,125 @@
+"""Interactive figures: plotly's, with a common look, and what they say in words and numbers."""
+
+import html
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from esc50.errors import UserError
+from esc50.results.tables import Table
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+# Told apart with the common kinds of colour blindness, and on white and on black alike.
+COLORS = ("#2f7ed8", "#d9601a", "#1a9e77", "#c2478f", "#8a6bd1", "#b8860b", "#4a9db5", "#a0522d")
+SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "x", "triangle-down")
+SCALE = 4  # pixels of a saved image per pixel on the screen: 300 dpi in a column of print
+LONGEST = 32  # characters of a name in a figure
+
+
+def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, Any]:
+    """A plotly template; colours are page, text, grid lines, and the scale's ends."""
+    axis: dict[str, Any] = {
+        "gridcolor": grid,
+        "linecolor": grid,
+        "zerolinecolor": grid,
+        "automargin": True,
+    }
+    axis |= {"title": {"standoff": 8}}  # beyond the names of ticks, however long
+    return {
+        "layout": {
+            "paper_bgcolor": paper,  # parallel coordinates know no transparency
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"color": ink, "size": 13, "family": "system-ui, sans-serif"},
+            "colorway": list(COLORS),
+            "colorscale": {"sequential": [[0, empty], [1, full]]},
+            "coloraxis": {"colorscale": [[0, empty], [1, full]]},
+            "margin": {"l": 56, "r": 16, "t": 40, "b": 48},
+            "xaxis": axis,
+            "yaxis": axis,
+            "hoverlabel": {"align": "left"},
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ink, "activecolor": full},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        }
+    }
+
+
+# Which of them a page shows follows the reader's own choice; papers get the light one.
+TEMPLATES = {
+    "light": _look("#ffffff", ink="#1c1e21", grid="#d5d9de", empty="#f2f6fb", full="#0b4a8f"),
+    "dark": _look("#14171b", ink="#e6e8eb", grid="#41464d", empty="#1d232b", full="#8cc4ff"),
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure, with what it says for those who cannot see it.
+
+    Attributes:
+        key: names it in links and files: letters, digits, hyphens.
+        title: its caption.
+        summary: what is to be seen, in a sentence or two.
+        plot: plotly's figure; its template is replaced by ours.
+        table: its numbers, shown on demand.
+    """
+
+    key: str
+    title: str
+    summary: str
+    plot: "Figure"
+    table: Table | None = None
+
+    @property
+    def height(self) -> int:
+        """Pixels that it takes on the page."""
+        return int(self.plot.layout.height or 420)
+
+
+def figure_text(name: object) -> str:
+    """Write a name so that plotly, which reads a kind of HTML, shows it as it is, cut if long."""
+    text = str(name)
+    short = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return html.escape(short, quote=False)
+
+
+def chart_json(chart: Chart, **_: Any) -> str:
+    """Write a figure's data and layout as JSON, without a template: the page brings that.
+
+    It may be `dumps` of Jinja, which makes it safe inside a script element.
+    """
+    from plotly.io.json import to_json_plotly
+
+    plot = chart.plot.to_plotly_json()
+    plot["layout"].pop("template", None)
+    return to_json_plotly({"data": plot["data"], "layout": plot["layout"]})
+
+
+def save_images(charts: Sequence[Chart], folder: Path) -> None:
+    """Write figures as `<key>.png` for papers: on white, `SCALE` times as fine as on the screen.
+
+    Raises:
+        UserError: kaleido, which makes them, or the browser that it needs is missing.
+    """
+    import plotly.graph_objects as go
+    import plotly.io
+
+    folder.mkdir(parents=True, exist_ok=True)
+    plots = [go.Figure(chart.plot) for chart in charts]
+    for plot, chart in zip(plots, charts, strict=True):
+        plot.update_layout(template=TEMPLATES["light"], title=figure_text(chart.title))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".part") as part:
+        paths = [Path(part) / f"{chart.key}.png" for chart in charts]
+        try:
+            plotly.io.write_images(
+                fig=plots, file=paths, scale=SCALE, width=900, height=[c.height for c in charts]
+            )
+        except (ValueError, RuntimeError) as error:
+            raise UserError(
+                "figures cannot be written as PNG: install kaleido (pip install 'esc50[png]') and "
+                f"a Chrome or Chromium that it finds ({str(error).strip().splitlines()[0]})"
+            ) from None
+        for path in paths:
+            path.replace(folder / path.name)

@@ -1,0 +1,40 @@
+"use strict";
+// Draws the page's figures in the reader's colour scheme, and anew when that changes.
+const looks = JSON.parse(document.getElementById("plotly-templates").textContent);
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const look = () => looks[dark.matches ? "dark" : "light"];
+
+// For papers: on white whatever the screen is, and four times as fine.
+function download(format) {
+  return (plot) => {
+    const layout = { ...plot.layout, template: looks.light };
+    const size = { width: plot.offsetWidth, height: plot.offsetHeight, scale: format === "png" ? 4 : 1 };
+    Plotly.downloadImage({ data: plot.data, layout }, { format, filename: plot.dataset.key, ...size });
+  };
+}
+
+const settings = {
+  responsive: true,
+  displaylogo: false,
+  modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"],
+  modeBarButtonsToAdd: ["png", "svg"].map((format) => ({
+    name: `Download as ${format.toUpperCase()}`,
+    icon: format === "png" ? Plotly.Icons.camera : Plotly.Icons.disk,
+    click: download(format),
+  })),
+};
+
+async function draw(plot) {
+  const { data, layout } = JSON.parse(document.getElementById(`data-${plot.dataset.key}`).textContent);
+  await Plotly.newPlot(plot, data, { ...layout, template: look() }, settings);
+  // Caption, summary and table say in words what the drawing shows.
+  plot.querySelectorAll("svg.main-svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
+  plot.dispatchEvent(new CustomEvent("drawn"));
+}
+
+const plots = [...document.querySelectorAll(".plot")];
+// One at a time, so that the page can be read and scrolled meanwhile.
+const drawn = plots.reduce((before, plot) => before.then(() => draw(plot)), Promise.resolve());
+dark.addEventListener("change", () => drawn.then(
+  () => plots.forEach((plot) => Plotly.relayout(plot, { template: look() })),
+));

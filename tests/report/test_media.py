@@ -1,0 +1,57 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from esc50.report.media import clip_sound, logmel_uri, sound_uri, waveform_path
+
+
+def content(uri):
+    kind, _, data = uri.partition(",")
+    return kind, io.BytesIO(base64.b64decode(data))
+
+
+def test_sound_is_a_short_opus_of_the_same_tone():
+    time = np.arange(2 * 22050) / 22050
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * time)).astype(np.float32)
+    kind, file = content(sound_uri(tone, 22050))
+    assert kind == "data:audio/ogg;base64" and len(file.getvalue()) < 20_000
+    samples, rate = soundfile.read(file)
+    assert len(samples) / rate == pytest.approx(2, abs=0.05)
+    spectrum = np.abs(np.fft.rfft(samples[rate // 2 : rate]))
+    assert spectrum.argmax() * 2 == pytest.approx(1000, abs=4)
+
+
+def test_silence_and_samples_beyond_full_scale_can_be_encoded():
+    for samples in (np.zeros(4800), np.full(4800, 7.0), np.zeros(0)):
+        decoded, _ = soundfile.read(content(sound_uri(samples.astype(np.float32), 48000))[1])
+        assert len(decoded) and np.abs(decoded).max() < 1.5
+
+
+def test_a_clip_is_cut_and_one_that_is_gone_has_no_sound(tiny, tmp_path):
+    path = next((tiny / "audio").iterdir())
+    samples, rate = soundfile.read(content(clip_sound(path, 0.2))[1])
+    assert len(samples) / rate == pytest.approx(0.2, abs=0.02)
+    assert clip_sound(tmp_path / "gone.wav", 1) is None
+
+
+def test_a_picture_has_low_frequencies_below_and_its_scale():
+    from PIL import Image
+
+    logmel = np.zeros((3, 5), np.float32)
+    logmel[0, 4] = 10
+    kind, file = content(logmel_uri(logmel, low=0, high=20))
+    image = Image.open(file)
+    assert kind == "data:image/png;base64" and image.size == (5, 3)
+    levels = np.asarray(image)
+    assert levels[2, 4] == 128 and levels.sum() == 128
+    assert np.asarray(image.convert("RGB"))[0, 0].tolist() == [68, 1, 84]  # viridis' first
+    content(logmel_uri(np.zeros((2, 2))))
+
+
+def test_a_waveform_is_its_outline():
+    path = waveform_path(np.array([0.5, -1, 0, 0], np.float32), columns=2)
+    assert path == "M0 0.50L1 1.00L1 1.01L0 2.01Z"
+    assert waveform_path(np.array([0.5], np.float32), columns=3).startswith("M0")

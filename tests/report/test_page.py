@@ -1,0 +1,80 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import jinja2
+import pytest
+
+from esc50.report.figures import Chart, figure_text
+from esc50.report.page import render_page, write_page
+from esc50.results.tables import Table
+
+EVIL = "</script><script>alert(1)</script>"
+
+
+def chart(name=EVIL):
+    import plotly.graph_objects as go
+
+    plot = go.Figure(go.Bar(x=[1.0], y=[figure_text(name)], text=name))
+    return Chart("one", f"title {name}", f"summary {name}", plot, Table("t", [name], [[name]]))
+
+
+class Elements(HTMLParser):
+    """Counts elements, and what of them is open."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.count, self.open, self.text = {}, [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.count[tag] = self.count.get(tag, 0) + 1
+        if tag not in ("meta", "link", "img", "input", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data if "script" not in self.open else ""
+
+
+@pytest.fixture(scope="module")
+def page():
+    table = Table("trials", ["k"], [[EVIL]])
+    return render_page(
+        "study.html.j2", title=EVIL, labels=["LEAKY"], charts=[chart(), chart()], trials=table
+    )
+
+
+def test_names_never_become_elements(page):
+    elements = Elements(page)
+    assert not elements.open
+    # Looks, plotly, ours, and the data of two figures.
+    assert elements.count["script"] == 5
+    assert elements.text.count(EVIL) == 11  # title and heading, 4 in each figure, the table
+
+
+def test_a_figures_data_reach_the_page_as_they_are(page):
+    stored = re.search(r'id="data-one">(.*?)</script>', page, re.S)[1]
+    plot = json.loads(stored)
+    assert plot["data"][0]["text"] == EVIL and "template" not in plot["layout"]
+
+
+def test_a_page_needs_nothing_from_elsewhere(page):
+    outside = re.sub(r"<script.*?</script>", "", page, flags=re.S)
+    assert not re.search(r"(src|href)=\"(?!#|data:)", outside) and "url(" not in outside
+    assert page.count("plotly.js v") == 1
+    assert '<strong class="badge">LEAKY</strong>' in page
+
+
+def test_a_name_without_a_value_is_an_error():
+    with pytest.raises(jinja2.UndefinedError, match="charts"):
+        render_page("study.html.j2", title="t", trials=Table("", ["k"]))
+
+
+def test_a_page_is_written_whole_into_a_new_folder(tmp_path):
+    path = tmp_path / "new" / "study.html"
+    write_page(path, "study.html.j2", title="t", charts=[], trials=Table("", ["k"]))
+    assert path.read_text().rstrip().endswith("</html>")
+    assert [file.name for file in path.parent.iterdir()] == ["study.html"]
