@@ -93,8 +93,8 @@ def _load(folder: Path) -> dict[str, Any] | str:
     return results
 
 
-def read_settings(folder: Path) -> dict[str, str]:
-    """Read the settings in a run's config.yaml that affect its numbers, by key; {} without one."""
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """Read a run's config.yaml; None where there is none, or none in shape."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
@@ -102,7 +102,12 @@ def read_settings(folder: Path) -> dict[str, str]:
     try:
         config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     except (OSError, ValueError, YAMLError, OmegaConfBaseException):
-        return {}
+        return None
+    return {str(key): part for key, part in config.items()} if isinstance(config, dict) else None
+
+
+def read_settings(folder: Path) -> dict[str, str]:
+    """Read the settings in a run's config.yaml that affect its numbers, by key; {} without one."""
     settings: dict[str, str] = {}
 
     def flatten(section: Any, key: str) -> None:
@@ -112,7 +117,7 @@ def read_settings(folder: Path) -> dict[str, str]:
         elif key.split(".")[0] in SECTIONS and key not in WITHOUT_EFFECT:
             settings[key] = str(section)
 
-    flatten(config, "")
+    flatten(read_config(folder) or {}, "")
     return settings
 
 

@@ -18,6 +18,7 @@ from esc50.config.signature import signature
 from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import DivergenceError
 from esc50.model.classifier import Classifier
+from esc50.report.at_end import report_at_end
 from esc50.results.ledger import append_once
 from esc50.results.run_folder import (
     find_results,
@@ -231,8 +232,14 @@ class FoldRun:
 
 
 def run_fold(cfg: DictConfig, folder: Path) -> dict[str, Any]:
-    """Train and test one fold in `folder`, or find that this has been done: see `FoldRun.run`."""
-    return FoldRun(cfg, folder).run()
+    """Train and test one fold in `folder`, or find that this has been done: see `FoldRun.run`.
+
+    Its report, if the config wants one, comes after it is finished.
+    """
+    results = FoldRun(cfg, folder).run()
+    if cfg.report:
+        report_at_end(folder)
+    return results
 
 
 def make_as_one_of_several(
