@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from esc50.report.at_end import report_at_end
 from esc50.sweep.jobs import Job
 
 if TYPE_CHECKING:
@@ -100,6 +99,8 @@ def _summarise(recipe: _Recipe, out: Path, folds: Sequence[int], seeds: list[int
     summary = summarise(recipe.runs, folds, out=out, expected_seeds=seeds, failed=recipe.failed)
     show_summary(summary, out)
     if recipe.report:
+        from esc50.report.at_end import report_at_end
+
         report_at_end(out, anew=True)
     return bool(summary["complete"])
 
