@@ -213,11 +213,11 @@ def map_chart(
         for number, group in enumerate(dict.fromkeys(groups)):
             clips = np.flatnonzero(of_clip == group)
             plot.add_scatter(
-                x=np.round(places[clips, 0], 2),
-                y=np.round(places[clips, 1], 2),
+                x=np.round(places[clips, 0], 2).tolist(),
+                y=np.round(places[clips, 1], 2).tolist(),
                 mode="markers",
                 name=figure_text(group),
-                customdata=clips,
+                customdata=clips.tolist(),
                 text=text[clips],
                 hovertemplate="%{text}<extra></extra>",
                 marker={"size": 7, "opacity": 0.85, **_marker(number)},

@@ -7,6 +7,7 @@ import pytest
 
 from esc50.errors import UserError
 from esc50.report.exploration import Exploration
+from tests.report.browser import faults_in_browser
 from tests.report.conftest import CLASSES
 
 
@@ -98,3 +99,8 @@ def test_all_sounds_in_the_page_no_augmentation_and_a_split_that_cannot_be_made(
 def test_bad_input_is_a_sentence(odd_config, override, sentence):
     with pytest.raises(UserError, match=sentence):
         Exploration(odd_config(override))
+
+
+@pytest.mark.slow
+def test_a_browser_finds_nothing_wrong_with_the_page(explored):
+    assert faults_in_browser(explored.page) == []

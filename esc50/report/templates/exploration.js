@@ -32,7 +32,7 @@ function choose(clip, play) {
 // An open ring around the chosen point, in a trace of its own at the end.
 function mark(clip) {
   for (const trace of map.data.filter((trace) => trace.customdata && trace.visible !== false)) {
-    const at = Array.from(trace.customdata).indexOf(clip);
+    const at = trace.customdata.indexOf(clip);
     if (at >= 0) Plotly.restyle(map, { x: [[trace.x[at]]], y: [[trace.y[at]]] }, [map.data.length - 1]);
   }
 }
@@ -47,7 +47,7 @@ colouring.addEventListener("change", () => {
   const legend = new Set(map.data.filter((trace) => trace.meta === colouring.value).map((trace) => trace.name));
   Plotly.update(map, { visible: shown }, { showlegend: legend.size <= 12 });
 });
-map.addEventListener("drawn", () => {
+drawn.then(() => {
   Plotly.addTraces(map, {
     x: [], y: [], mode: "markers", hoverinfo: "skip", showlegend: false,
     marker: { size: 18, symbol: "circle-open", line: { width: 3 }, color: "#d9601a" },
