@@ -210,7 +210,7 @@ def map_chart(
     )
     for shown, (colouring, groups) in enumerate(colourings.items()):
         of_clip = np.array(groups, dtype=object)
-        for number, group in enumerate(dict.fromkeys(groups)):
+        for number, group in enumerate(sorted(set(groups))):
             clips = np.flatnonzero(of_clip == group)
             plot.add_scatter(
                 x=np.round(places[clips, 0], 2).tolist(),

@@ -42,16 +42,20 @@ heard.addEventListener("error", () => {
   card.append(line("em", "Its sound is not in this page, and not where the page looks for it."));
 });
 chooser.addEventListener("change", () => chooser.value && choose(Number(chooser.value), true));
-colouring.addEventListener("change", () => {
+// A legend of fifty classes would leave no room for the map on a phone.
+function colour() {
   const shown = map.data.map((trace) => !trace.customdata || trace.meta === colouring.value);
-  const legend = new Set(map.data.filter((trace) => trace.meta === colouring.value).map((trace) => trace.name));
-  Plotly.update(map, { visible: shown }, { showlegend: legend.size <= 12 });
-});
+  const groups = map.data.filter((trace) => trace.meta === colouring.value).length;
+  Plotly.update(map, { visible: shown }, { showlegend: groups <= (window.innerWidth < 700 ? 12 : 60) });
+}
+
+colouring.addEventListener("change", colour);
 drawn.then(() => {
   Plotly.addTraces(map, {
     x: [], y: [], mode: "markers", hoverinfo: "skip", showlegend: false,
     marker: { size: 18, symbol: "circle-open", line: { width: 3 }, color: "#d9601a" },
   });
+  colour();
   map.on("plotly_click", (event) => {
     const clip = event.points[0].customdata;
     if (clip !== undefined) choose(Number(clip), true);
