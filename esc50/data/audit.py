@@ -1,6 +1,6 @@
 """The leakage audit: what lies on both sides of a split that should not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -234,21 +234,32 @@ def _near(
     clips: tuple[np.ndarray, np.ndarray],
 ) -> list[Crossing]:
     """Pairs of clips whose log-mels correlate above NEAR, at a quarter of the resolution."""
-    if not all(side.size for side in clips):
-        return []
-    ours, theirs = (_profiles(logmels, side) for side in clips)
     found = []
+    for a, b in near_pairs(logmels, clips):
+        pair = (table.filenames[a], table.filenames[b])
+        same = bool(table.targets[a] == table.targets[b])
+        name = " ~ ".join(pair)
+        found.append(Crossing("near-duplicate", name, sides, ((pair[0],), (pair[1],)), same))
+    return found
+
+
+def near_pairs(
+    logmels: np.ndarray, clips: tuple[np.ndarray, np.ndarray]
+) -> Iterator[tuple[int, int]]:
+    """Find pairs of different clips, one of each set, that are near-duplicates.
+
+    Args:
+        logmels: float (clips, 1, height, width).
+        clips: int64, the two sets.
+    """
+    if not all(side.size for side in clips):
+        return
+    ours, theirs = (_profiles(logmels, side) for side in clips)
     for start in range(0, len(ours), BLOCK):
         for at, match in np.argwhere(ours[start : start + BLOCK] @ theirs.T > NEAR):
-            a, b = clips[0][start + at], clips[1][match]
+            a, b = int(clips[0][start + at]), int(clips[1][match])
             if a != b:
-                pair = (table.filenames[a], table.filenames[b])
-                same = bool(table.targets[a] == table.targets[b])
-                name = " ~ ".join(pair)
-                found.append(
-                    Crossing("near-duplicate", name, sides, ((pair[0],), (pair[1],)), same)
-                )
-    return found
+                yield a, b
 
 
 def _profiles(logmels: np.ndarray, clips: np.ndarray) -> np.ndarray:

@@ -29,7 +29,6 @@ async function draw(plot) {
   await Plotly.newPlot(plot, data, { ...layout, template: look() }, settings);
   // Caption, summary and table say in words what the drawing shows.
   plot.querySelectorAll("svg.main-svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
-  plot.dispatchEvent(new CustomEvent("drawn"));
 }
 
 const plots = [...document.querySelectorAll(".plot")];

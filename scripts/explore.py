@@ -1,0 +1,35 @@
+"""Look at a data set before training: a page of what is in it, what to mend, how it sounds.
+
+python scripts/explore.py data=esc10
+python scripts/explore.py data=folder data.root=/my/sounds augment=published
+"""
+
+import sys
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from esc50.config.choices import CONF, refuse_overrides
+from esc50.errors import exit_on_error
+
+
+def main() -> None:
+    """Explore what the command line asks for."""
+    refuse_overrides(sys.argv[1:])
+    _main()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="explore")
+def _main(cfg: DictConfig) -> None:
+    """Write the page and clips.csv, and say where they are."""
+    from esc50.report.exploration import Exploration
+
+    with exit_on_error():
+        exploration = Exploration(OmegaConf.to_container(cfg, resolve=True))
+        exploration.write(HydraConfig.get().runtime.choices["data"])
+        print(f"the page is {exploration.page}")
+
+
+if __name__ == "__main__":
+    main()

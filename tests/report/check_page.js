@@ -1,0 +1,85 @@
+// Opens pages in Chromium, wide and narrow, light and dark, and prints what is wrong with them as
+// JSON, a list of sentences: errors on the console, requests to elsewhere, a page wider than the
+// screen, figures that are not drawn, players that do not play, serious findings of axe-core.
+//
+//   node check_page.js BROWSER PAGE...
+//
+// playwright-core and axe-core are looked for where NODE_PATH says and where npm installs.
+"use strict";
+const { pathToFileURL } = require("node:url");
+const { chromium } = require("playwright-core");
+const axe = require.resolve("axe-core/axe.min.js");
+
+const FLAGS = ["--no-sandbox", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"];
+const PLAYERS = 3; // tried out on each page
+
+async function main(browserPath, files) {
+  const browser = await chromium.launch({ executablePath: browserPath, args: FLAGS });
+  const wrong = [];
+  for (const file of files) {
+    for (const [width, colorScheme] of [[1400, "light"], [1400, "dark"], [400, "light"], [400, "dark"]]) {
+      const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+      const say = (what) => wrong.push(`${file} at ${width} pixels, ${colorScheme}: ${what}`);
+      page.on("console", (line) => line.type() === "error" && say(`console: ${line.text()}`));
+      page.on("pageerror", (error) => say(`error: ${error.message}`));
+      page.on("request", (request) => /^(http|ws)/.test(request.url()) && say(`asks for ${request.url()}`));
+      await page.goto(pathToFileURL(file).href);
+      for (const what of await inspect(page)) say(what);
+      if (width === 1400 && colorScheme === "light") for (const what of await play(page)) say(what);
+      for (const what of await audit(page)) say(what);
+      await page.close();
+    }
+  }
+  await browser.close();
+  console.log(JSON.stringify(wrong));
+}
+
+// Layout, figures, headings.
+const inspect = (page) => page.evaluate(async () => {
+  await drawn;
+  const wrong = [];
+  const wide = document.documentElement.scrollWidth;
+  if (wide > window.innerWidth) wrong.push(`the page is ${wide} pixels wide`);
+  for (const plot of document.querySelectorAll(".plot")) {
+    if (!plot.querySelector("svg.main-svg")) wrong.push(`figure ${plot.dataset.key} is not drawn`);
+    const ink = plot._fullLayout?.font.color;
+    if (ink !== look().layout.font.color) wrong.push(`figure ${plot.dataset.key} has ink ${ink}`);
+  }
+  if (document.querySelectorAll("h1").length !== 1) wrong.push("there is not one h1");
+  return wrong;
+});
+
+// Players have a duration and get on.
+const play = (page) => page.evaluate(async (most) => {
+  const wrong = [];
+  const players = [...document.querySelectorAll("audio[src]")].filter((player) => !player.hidden);
+  for (const player of players.slice(0, most)) {
+    player.muted = true;
+    const name = player.getAttribute("aria-label");
+    try {
+      await player.play();
+      await new Promise((done) => setTimeout(done, 300));
+      if (!(player.duration > 0) || !(player.currentTime > 0)) wrong.push(`${name} does not get on`);
+    } catch (error) {
+      wrong.push(`${name} does not play: ${error.message}`);
+    }
+    player.pause();
+  }
+  return wrong;
+}, PLAYERS);
+
+async function audit(page) {
+  await page.addScriptTag({ path: axe });
+  const found = await page.evaluate(() => {
+    document.querySelectorAll("details").forEach((details) => { details.open = true; });
+    return window.axe.run();
+  });
+  return found.violations
+    .filter((violation) => ["serious", "critical"].includes(violation.impact))
+    .map((violation) => `${violation.id}: ${violation.help}: ${violation.nodes[0].html.slice(0, 200)}`);
+}
+
+main(process.argv[2], process.argv.slice(3)).catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

@@ -1,0 +1,28 @@
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+
+def explore(*arguments, cwd):
+    command = [sys.executable, str(REPOSITORY / "scripts" / "explore.py"), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.slow
+def test_a_page_and_a_list_of_the_data_set_by_its_name(tiny, tiny_overrides, tmp_path):
+    features = [o for o in tiny_overrides if o.startswith(("data", "features"))]
+    done = explore(*features, "reduction=pca", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "outputs" / "explore" / "esc50"
+    assert sorted(path.name for path in folder.iterdir()) == ["clips.csv", "index.html"]
+    assert "Data set esc50" in (folder / "index.html").read_text()
+
+
+def test_a_wrong_folder_is_a_sentence(tmp_path):
+    done = explore("data=folder", f"data.root={tmp_path / 'none'}", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "none" in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
