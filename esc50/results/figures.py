@@ -82,7 +82,7 @@ def input_figure(logmels: np.ndarray, titles: Sequence[str], seconds: float) -> 
     Args:
         logmels: float (rows, clips, height, width); of two rows the second is augmented.
         titles: of the clips.
-        seconds: that a clip lasts.
+        seconds: across a picture.
     """
     n_rows, n_clips = logmels.shape[:2]
     figure = _figure(1.6 * n_clips + 1, 1.8 * n_rows + 0.8)
@@ -98,7 +98,7 @@ def input_figure(logmels: np.ndarray, titles: Sequence[str], seconds: float) -> 
             if row == 0:
                 axes.set_title(plain(titles[column], 20), fontsize=8)
             axes.tick_params(labelsize=7)
-        grid[row, 0].set_ylabel(f"{name}\nmel band", fontsize=8)
+        grid[row, 0].set_ylabel(f"{name}\nmel row", fontsize=8)
     figure.supxlabel("seconds", fontsize=8)
     return figure
 

@@ -125,7 +125,9 @@ class ImageLogger(pl.Callback):
         clips = data.prepared.example_clips(self.n_clips)
         titles = [printable(data.table.classes[t]) for t in data.table.targets[clips]]
         pictures = np.stack([row[:, 0].numpy() for row in rows])
-        figure = input_figure(pictures, titles, data.spec.seconds)
+        spec = data.spec
+        seconds = spec.frames * spec.hop_length / spec.sample_rate
+        figure = input_figure(pictures, titles, seconds)
         for writer in writers:
             writer.add_figure("input", figure, 0, close=False)
 

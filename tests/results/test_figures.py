@@ -46,8 +46,8 @@ def test_inputs_are_labelled_and_share_a_scale(tmp_path):
     save(figure, tmp_path / "f.png")
     assert [axes.get_title() for axes in figure.axes[:3]] == ["dog", r"\$a\$", "rain"]
     assert [figure.axes[row].get_ylabel() for row in (0, 3)] == [
-        "clip\nmel band",
-        "augmented\nmel band",
+        "clip\nmel row",
+        "augmented\nmel row",
     ]
     assert len({axes.images[0].get_clim() for axes in figure.axes}) == 1
     np.testing.assert_array_equal(figure.axes[4].images[0].get_array(), logmels[1, 1])
