@@ -126,8 +126,10 @@ def illustrate(
         memories: of each run, by its name.
 
     Raises:
-        UserError: a run's network, or features, cannot be had; the sentence says why.
+        UserError: features, or a run's network, cannot be had, of which the first is said; what can
+            be had has been added.
     """
+    failed: UserError | None = None
     for name, memory in memories.items():
         if memory.clips is None:
             continue
@@ -141,7 +143,12 @@ def illustrate(
             x = memory.clips.logmels[[rows[case.clip] for _, case in own]]
             for (_, case), logmel in zip(own, x, strict=True):
                 case.picture = logmel_uri(logmel[0].numpy())
-            _explain(subject, own, x, memory)
+            try:
+                _explain(subject, own, x, memory)
+            except UserError as error:
+                failed = failed or error
+    if failed:
+        raise failed
 
 
 def _explain(subject: Subject, own: Sequence[tuple[int, Case]], x: Tensor, memory: Memory) -> None:

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from esc50.report.run_report import write_report
+from tests.report.browser import faults_in_browser
 from tests.report.conftest import EVIL, seen
 from tests.report.test_page import Elements
 
@@ -58,3 +59,14 @@ def test_a_config_out_of_shape_costs_a_sentence(tmp_path, make_run, damage):
     (folder / "config.yaml").write_text(damage)
     write_report(folder)
     assert "Nothing can be heard" in (folder / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_browser_finds_nothing_wrong_with_the_pages(reported, hostile):
+    write_report(hostile)
+    assert faults_in_browser(reported / "report.html", hostile / "report.html") == []
+
+
+@pytest.mark.slow
+def test_the_confusion_matrix_is_heard_by_mouse_and_by_keyboard(reported):
+    assert faults_in_browser(reported / "report.html", script="check_confusion.js") == []
