@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from esc50.data.table import ESC50_CLASSES, source_and_take
+from esc50.data.columns import source_and_take
+from esc50.data.table import ESC50_CLASSES
 from esc50.errors import UserError
 from esc50.results.run_folder import read_results
 

@@ -28,7 +28,7 @@ def test_no_new_name_is_an_earlier_one():
 @pytest.mark.parametrize(
     ("argument", "sentence"),
     [
-        ("split=null", "error: split=null is invalid: choose one of literature, official,"),
+        ("split=null", "error: split=null is invalid: choose one of given, literature, official,"),
         ("+split=NULL", "error: +split=NULL is invalid: choose one of"),
         ("+model.timm=vit", "error: model.timm is now called model.name"),
         ("~augment.colour_db", "error: augment.colour_db is now called augment.eq_db"),

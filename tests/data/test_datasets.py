@@ -140,6 +140,7 @@ def test_another_data_set_is_not_esc10(tmp_path):
 def test_every_key_of_a_data_set_is_read(choice, tmp_path):
     """Opened where nothing is and nothing can be fetched; the keys are read before that shows."""
     overrides = [f"data={choice}", f"data.root={tmp_path / 'none'}"]
+    overrides += ["data.table=none.csv"] if choice == "csv" else []
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         cfg = compose("train", overrides)
     section = OmegaConf.to_container(cfg.data, resolve=True)

@@ -131,9 +131,9 @@ def test_all_folds_at_once_are_no_split(table):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"fold": 0}, "split.fold=0 is invalid: it takes a whole number of at least 1, or all"),
-        ({"fold": True}, "split.fold=True is invalid: it takes a whole number of at least 1"),
-        ({"protocol": "fair"}, "it takes one of official, literature, random, published"),
+        ({"fold": -1}, "split.fold=-1 is invalid: it takes a whole number of at least 0, or all"),
+        ({"fold": True}, "split.fold=True is invalid: it takes a whole number of at least 0"),
+        ({"protocol": "fair"}, "it takes one of official, literature, random, published, given"),
         ({"val": 1.5}, "split.val=1.5 is invalid: it takes a number from 0 to 1"),
         ({"val": 0.6, "test": 0.4}, "split.val=0.6 and split.test=0.4 leave nothing to train on"),
         ({"keep_sources": 1}, "split.keep_sources=1 is invalid: it takes true or false"),
