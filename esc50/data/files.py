@@ -98,12 +98,12 @@ def name_fault(name: str, outside: bool = False) -> str | None:
     """
     if not name.isprintable():  # control characters, and bytes that are not UTF-8
         return "holds control characters or is not UTF-8"
-    if not name or (outside and name.endswith("/")):
+    if not name or name.endswith("/"):
         return "is empty"
     if "\\" in name or name[1:3] == ":/":
         return "is a path of Windows, which leads nowhere here: write it relative to the audio"
     if not outside and any(part in ("", ".", "..") for part in name.split("/")):
-        return "is empty or leads out of its folder (data=csv data.outside=true allows the latter)"
+        return "leads out of its folder (data=csv data.outside=true allows that)"
     return None
 
 
@@ -151,11 +151,17 @@ def _leads_out(link: Path, audio: Path) -> str:
 def _described(audio: Path, missing: list[str], shown: int = 5) -> str:
     """The first of the missing files, each with the file it may stand for."""
     similar = _similar(audio, missing[:shown])
-    names = [
-        f"{name!r} (there is {similar[name]!r})" if name in similar else name
-        for name in missing[:shown]
-    ]
+    names = [_beside(name, similar.get(name)) for name in missing[:shown]]
     return ", ".join(names) + (", ..." if len(missing) > shown else "")
+
+
+def _beside(name: str, found: str | None) -> str:
+    """A missing name, with the one that it may stand for."""
+    if found is None:
+        return name
+    if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", found):
+        return f"{name!r} (there is {found!a}, another Unicode form of {name!a})"
+    return f"{name!r} (there is {found!r})"
 
 
 def _similar(audio: Path, names: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from esc50.atomic import atomic_write
 from esc50.data.columns import NO_FOLD
-from esc50.data.notices import notice, some
+from esc50.data.notices import SHOWN, notice
 from esc50.data.table import ClipTable
 from esc50.errors import UserError
 
@@ -37,7 +37,7 @@ def give_folds(table: ClipTable, n_folds: int, seed: int, cache_dir: Path) -> Cl
     lines = zip(table.filenames, table.labels, table.sources, strict=True)
     text = "\n".join(map(str, [n_folds, seed, *lines]))
     digest = hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
-    path = cache_dir / "folds" / f"{table.root.absolute().name}-{digest}.csv"
+    path = cache_dir / "folds" / f"{table.root.absolute().stem}-{digest}.csv"
     folds = _read(path, table)
     if folds is None:
         folds = make_folds(table, n_folds, seed)
@@ -92,11 +92,19 @@ def warn_of_classes(table: ClipTable) -> None:
     targets, groups, what = table.targets, table.folds, "fold"
     if table.sides is not None:
         groups, what = table.sides, "side"
-    for name in sorted(set(groups.tolist())):
-        there = np.isin(np.arange(len(table.classes)), targets[groups == name])
-        absent = [c for c, found in zip(table.classes, there, strict=True) if not found]
-        if absent:
-            notice(f"{what} {name} of {table.root} has no clip of {len(absent)}: {some(absent)}")
+    names = sorted(set(groups.tolist()))
+    absent = {}
+    for target, category in enumerate(table.classes):
+        there = set(groups[targets == target].tolist())
+        if len(there) < len(names):
+            absent[category] = ", ".join(str(name) for name in names if name not in there)
+    if absent:
+        lacking = [f"{category!r} ({what} {where})" for category, where in absent.items()]
+        more = ", ..." if len(lacking) > SHOWN else ""
+        notice(
+            f"{len(absent)} of {len(table.classes)} classes of {table.root} have no clip in some "
+            f"{what}s: {', '.join(lacking[:SHOWN])}{more}"
+        )
     counts = np.bincount(targets)
     least, most = counts.argmin(), counts.argmax()
     if counts[most] > UNBALANCED * counts[least]:

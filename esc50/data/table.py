@@ -51,7 +51,7 @@ class ClipTable:
     indices into `classes`. A source is one original recording; its takes are clips cut from it.
     """
 
-    root: Path
+    root: Path  # what it was read from, for messages
     audio_root: Path  # `filenames` are relative to this
     filenames: tuple[str, ...]
     folds: np.ndarray  # int64 (n,), any whole numbers
@@ -183,7 +183,7 @@ def read_clips(
     sides = read_sides(file, names.split)
     sources, takes = read_sources(file, names, filenames)
     return ClipTable(
-        root=path.parent,
+        root=path,
         audio_root=audio,
         filenames=tuple(filenames),
         folds=read_folds(file, names.fold, given=sides is not None),

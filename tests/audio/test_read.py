@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from esc50.audio.containers import UNMARKED
-from esc50.audio.read import audio_digest, read_clip, read_sound
+from esc50.audio.read import CUT, SHORT, audio_digest, duration, read_clip, read_sound
 from esc50.errors import UserError
 
 RATE, N = 44_100, 220_500
@@ -179,3 +179,21 @@ def test_digest_is_of_the_bytes(tmp_path):
     assert audio_digest(tmp_path / "a") == hashlib.blake2b(b"abc", digest_size=16).hexdigest()
     with pytest.raises(UserError, match="cannot be read"):
         audio_digest(tmp_path / "b")
+
+
+def test_one_channel_is_read_by_its_number_or_its_loudness(tmp_path):
+    sound = np.stack([0.1 * noise(N), noise(N), 0.5 * noise(N)], axis=1)
+    soundfile.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
+    for channel, column in ((1, 0), (3, 2), ("loudest", 1)):
+        read = read_sound(tmp_path / "a.wav", RATE, N, channel=channel).samples
+        np.testing.assert_allclose(read, sound[:, column], atol=1e-7)
+    with pytest.raises(UserError, match="has 3 channels: features.channel=4 is not one of them"):
+        read_sound(tmp_path / "a.wav", RATE, N, channel=4)
+
+
+def test_what_is_cut_or_padded_is_said(tmp_path):
+    path = tmp_path / "a.wav"
+    for seconds, remarks in ((1.0, (CUT,)), (0.21, ()), (0.15, ()), (0.05, (SHORT,))):
+        soundfile.write(path, noise(int(seconds * RATE)), RATE)
+        assert read_sound(path, RATE, int(0.2 * RATE)).remarks == remarks
+        assert duration(path) == pytest.approx(seconds)
