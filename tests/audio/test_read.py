@@ -187,7 +187,7 @@ def test_one_channel_is_read_by_its_number_or_its_loudness(tmp_path):
     for channel, column in ((1, 0), (3, 2), ("loudest", 1)):
         read = read_sound(tmp_path / "a.wav", RATE, N, channel=channel).samples
         np.testing.assert_allclose(read, sound[:, column], atol=1e-7)
-    with pytest.raises(UserError, match="has 3 channels: features.channel=4 is not one of them"):
+    with pytest.raises(UserError, match=r"has 3 channels: features\.channel=4 is not one of them"):
         read_sound(tmp_path / "a.wav", RATE, N, channel=4)
 
 

@@ -1,9 +1,16 @@
 import json
 
+import numpy as np
 import pytest
 
 from esc50.errors import UserError
-from esc50.results.run_folder import find_results, is_finished, read_results, why_unfinished
+from esc50.results.run_folder import (
+    find_results,
+    is_finished,
+    read_results,
+    why_unfinished,
+    write_predictions,
+)
 
 
 def test_a_run_with_results_and_predictions_is_finished(tmp_path, make_run):
@@ -56,3 +63,24 @@ def test_results_without_predictions_are_not_finished(tmp_path, make_run):
     (run / "predictions.csv").unlink()
     assert "no predictions.csv" in why_unfinished(run)
     assert "no results.json" in why_unfinished(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(("sources", "written"), [(["7", "7"], False), (["tape", "tape"], True)])
+def test_recordings_are_written_where_names_do_not_tell_them(tmp_path, sources, written):
+    clips = ["1-7-A-0.wav", "1-7-B-0.wav"]
+    numbers = np.zeros(2, np.int64)
+    probabilities = np.array([[0.75, 0.25], [0.5, 0.5]])
+    write_predictions(
+        tmp_path / "predictions.csv",
+        clips,
+        numbers + 1,
+        numbers,
+        probabilities,
+        ["a", "b"],
+        np.arange(2),
+        sources,
+    )
+    kept = tmp_path / "sources.json"
+    assert kept.exists() == written
+    if written:
+        assert json.loads(kept.read_text()) == dict(zip(clips, sources, strict=True))
