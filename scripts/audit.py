@@ -10,13 +10,14 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.config.choices import CONF, refuse_overrides
+from esc50.config.choices import CONF, quote_paths, refuse_overrides
 from esc50.config.resolvers import register_resolvers
 from esc50.errors import exit_on_error
 
 
 def main() -> None:
     """Audit what the command line asks for."""
+    sys.argv[1:] = quote_paths(sys.argv[1:])
     refuse_overrides(sys.argv[1:])
     register_resolvers()
     _main()
