@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.config.choices import CONF, refuse_overrides
+from esc50.config.choices import CONF, quote_paths, refuse_overrides
 from esc50.config.resolvers import register_resolvers
 from esc50.errors import exit_on_error
 from esc50.sweep.plugins import register_plugins
@@ -34,7 +34,7 @@ Choices, GROUP=CHOICE (* is the default; +GROUP=CHOICE where none is marked):
 
 def train() -> None:
     """Run the command line: one experiment, or with -m a sweep of them."""
-    arguments = sys.argv[1:]
+    sys.argv[1:] = arguments = quote_paths(sys.argv[1:])
     if {"--help", "-h"} & set(arguments):
         print(describe_choices())  # Hydra's own page copies all its configs for every group
         return

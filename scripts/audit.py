@@ -10,13 +10,16 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.config.choices import CONF, refuse_overrides
+from esc50.config.choices import CONF, quote_paths, refuse_overrides
+from esc50.config.resolvers import register_resolvers
 from esc50.errors import exit_on_error
 
 
 def main() -> None:
     """Audit what the command line asks for."""
+    sys.argv[1:] = quote_paths(sys.argv[1:])
     refuse_overrides(sys.argv[1:])
+    register_resolvers()
     _main()
 
 
@@ -24,13 +27,14 @@ def main() -> None:
 def _main(cfg: DictConfig) -> None:
     """Print every crossing of every fold asked for."""
     from esc50.data.audit import audit_split, describe
-    from esc50.data.split import FOLDS, SplitSettings, draw_split
+    from esc50.data.split import SplitSettings, choosable_folds, draw_split
 
     with exit_on_error():
         table, digests, logmels = _open(cfg)
         settings = SplitSettings.parse("split", OmegaConf.to_container(cfg.split))
         leaky = False
-        for fold in FOLDS if settings.fold == "all" else [settings.fold]:
+        folds = choosable_folds(table, settings.protocol)
+        for fold in folds if settings.fold == "all" else [settings.fold]:
             split = draw_split(table, settings.model_copy(update={"fold": fold}), cfg.seed)
             audit = audit_split(table, split, digests, logmels)
             print(f"{cfg.split.protocol} split, fold {fold}: {audit.sentence}")
@@ -51,12 +55,12 @@ def _open(cfg: DictConfig) -> tuple:
     from esc50.data.datasets import DataSettings, open_clips
     from esc50.data.features import clip_features
 
-    data = OmegaConf.to_container(cfg.data)
-    table = open_clips(data)
+    data = OmegaConf.to_container(cfg.data, resolve=True)
+    spec = FeatureSpec.parse("features", OmegaConf.to_container(cfg.features, resolve=True))
+    table = open_clips(data, spec.seconds)
     settings = DataSettings.of(data)
     cache_dir = Path(settings.cache_dir)
-    digests = clip_digests(table.paths, cache_dir)
-    spec = FeatureSpec.parse("features", OmegaConf.to_container(cfg.features))
+    digests = table.identify(clip_digests(table.paths, cache_dir))
     features = clip_features(table, spec, digests, cache_dir, settings.workers)
     return table, digests, features["logmel"]
 

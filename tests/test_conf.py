@@ -24,6 +24,7 @@ def test_every_choice_is_accepted(choice):
     override = f"{'+' if group in RECIPES else ''}{group}={name}"
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         overrides = [override, "data.root=somewhere"]
+        overrides += ["data.table=clips.csv"] if choice == "data/csv" else []
         cfg = compose("train", overrides, return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)
         with open_dict(cfg):

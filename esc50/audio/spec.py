@@ -9,6 +9,7 @@ from esc50.audio.filters import band_edges, mel_filters, mel_points
 from esc50.config.settings import Settings
 
 Size = Annotated[int, Field(ge=1)]
+PADDING = 1.2  # the published 500 frames for 431 are within it
 
 
 class FeatureSpec(Settings):
@@ -28,6 +29,7 @@ class FeatureSpec(Settings):
     standardise: Literal["clip", "fixed", "minmax"] = "clip"
     bands_per_mel: Size = 2
     repeat_below: Annotated[float, Field(ge=1)] | None = None
+    channel: Size | Literal["loudest"] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -52,7 +54,8 @@ class FeatureSpec(Settings):
             raise ValueError(
                 f"features.height={self.height} and features.width={self.width} must not exceed"
                 f" features.n_mels={self.n_mels} and features.frames={self.frames}:"
-                " area interpolation only makes a picture smaller"
+                " area interpolation only makes a picture smaller; a lower features.hop_length"
+                " makes more frames of a short clip"
             )
         return self
 
@@ -70,6 +73,34 @@ class FeatureSpec(Settings):
     def n_frames(self) -> int:
         """Frames of one clip's spectrogram, the first and last centred on its ends."""
         return 1 + self.n_samples // self.hop_length
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What names features in the cache: settings newer than it count where they are set."""
+        return {k: v for k, v in self.model_dump().items() if k != "channel" or v is not None}
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is likely not meant, in sentences."""
+        said = []
+        if self.frames < self.n_frames:
+            said.append(
+                f"features.frames={self.frames} shows {self.frames / self.n_frames:.0%} of the "
+                f"{self.n_frames} frames of features.seconds={self.seconds:g}: without it, all"
+            )
+        if self.frames > PADDING * self.n_frames:
+            filled = -(-self.width * self.n_frames // self.frames)
+            said.append(
+                f"features.frames={self.frames} leaves {self.width - filled} of {self.width} "
+                f"columns empty: features.seconds={self.seconds:g} makes {self.n_frames} frames"
+            )
+        empty = int((self.mel_filters().max(axis=1) == 0).sum())
+        if empty:
+            said.append(
+                f"{empty} of features.n_mels={self.n_mels} filters are empty: they are narrower "
+                f"than the bins of features.n_fft={self.n_fft}; lower the one or raise the other"
+            )
+        return said
 
     @property
     def bin_hz(self) -> np.ndarray:

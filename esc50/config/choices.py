@@ -1,5 +1,6 @@
 """Command-line overrides that Hydra would answer in its own words: refused here in a sentence."""
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parents[1]
 # Beside the package in a clone, inside it once installed.
 CONF = next(folder / "conf" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "conf").is_dir())
+
+PLAIN_KEY = re.compile(r"\+{0,2}[a-z_]+(\.[a-z_]+)*")
+PLAIN_VALUE = re.compile(r"[A-Za-z0-9_/.-]*")
 
 # Keys of earlier versions, and what they are called now.
 RENAMED = {
@@ -37,6 +41,28 @@ def refuse_overrides(arguments: Sequence[str]) -> None:
             sys.exit(f"error: {argument} is invalid: choose one of {names}")
         if sentence := renamed(key):
             sys.exit(f"error: {sentence}")
+
+
+def quote_paths(arguments: Sequence[str]) -> list[str]:
+    """Quote the values that are files or folders as they stand, whatever characters they have.
+
+    Hydra's grammar takes `=`, commas, brackets and letters beyond ASCII for more than a name.
+    """
+    quoted = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if PLAIN_KEY.fullmatch(key) and not PLAIN_VALUE.fullmatch(value) and _exists(value):
+            escaped = re.sub(r"(\\*)'", r"\1\1\\'", value)
+            argument = f"{key}='{escaped}'"
+        quoted.append(argument)
+    return quoted
+
+
+def _exists(value: str) -> bool:
+    try:
+        return Path(value).exists()
+    except (OSError, ValueError):  # too long for a name, or with a NUL
+        return False
 
 
 def renamed(key: str) -> str | None:

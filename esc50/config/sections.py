@@ -77,10 +77,23 @@ FolderPath = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 
 
 class DataSettings(Settings):
-    """The keys of every `data` section that are not the data set's own."""
+    """The keys of every `data` section that are not the data set's own.
+
+    Attributes:
+        cache_dir: folder of computed features, and of folds that were made.
+        workers: threads that build the cache; None: one per core.
+        folds: how many are made where the data set has none.
+        fold_seed: of making them.
+        windows: seconds from one window of a long recording to the next; None: its beginning alone.
+        sampler: balanced: training sees each class equally often; None: each clip.
+    """
 
     cache_dir: FolderPath
     workers: FromOne | None = None
+    folds: Annotated[int, Field(ge=2, le=1000)] = 5
+    fold_seed: Annotated[int, Field(ge=0)] = 0
+    windows: Annotated[float, Field(ge=0.01)] | None = None
+    sampler: Literal["balanced"] | None = None
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> Self:

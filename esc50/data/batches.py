@@ -88,9 +88,16 @@ class DistributedBatchSampler(Sampler[RankBatch]):
 class EpochShuffle(Sampler[int]):
     """Orders items anew every epoch, by seed and epoch alone, so a resumed run repeats it."""
 
-    def __init__(self, n: int, seed: int, epoch: Callable[[], int]):
-        """Shuffle `n` items by `seed` and whatever `epoch()` says when an epoch begins."""
+    def __init__(
+        self, n: int, seed: int, epoch: Callable[[], int], balanced: np.ndarray | None = None
+    ):
+        """Shuffle `n` items by `seed` and whatever `epoch()` says when an epoch begins.
+
+        With the items' targets in `balanced`, int64 (n,), as many items are drawn as there are, so
+        that all classes are equally likely: some come several times, some not at all.
+        """
         self.n, self.seed, self.epoch = n, seed, epoch
+        self.chances = None if balanced is None else equal_chances(balanced)
 
     def __len__(self) -> int:
         """Count the items."""
@@ -99,7 +106,16 @@ class EpochShuffle(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         """Yield positions."""
         rng = np.random.default_rng([self.seed, self.epoch(), DRAW_ORDER])
-        yield from rng.permutation(self.n).tolist()
+        if self.chances is None:
+            yield from rng.permutation(self.n).tolist()
+        else:
+            yield from rng.choice(self.n, self.n, p=self.chances).tolist()
+
+
+def equal_chances(targets: np.ndarray) -> np.ndarray:
+    """Give each item the chance, float64 (n,), that makes all classes equally likely."""
+    chances = 1 / np.bincount(targets)[targets]
+    return chances / chances.sum()
 
 
 class FeatureDataset(Dataset[Batch]):

@@ -21,6 +21,7 @@ from esc50.data.batches import Batch, DistributedBatchSampler, EpochShuffle, Fea
 from esc50.data.cache import clip_digests
 from esc50.data.datasets import make_dataset, open_clips
 from esc50.data.features import clip_features, copy_features
+from esc50.data.folds import warn_of_classes
 from esc50.data.prepared import Prepared
 from esc50.data.split import Split, SplitSettings, draw_split
 from esc50.data.table import ClipTable
@@ -58,6 +59,7 @@ class ESC50DataModule(pl.LightningDataModule):
         """Take the config's sections as plain dictionaries. Raises UserError for wrong keys."""
         super().__init__()
         self.dataset, self.storage = make_dataset(data), DataSettings.of(data)
+        self.section = dict(data)
         self.split_settings = SplitSettings.parse("split", split)
         self.spec = FeatureSpec.parse("features", features)
         self.recipe = make_recipe(augment)
@@ -74,12 +76,14 @@ class ESC50DataModule(pl.LightningDataModule):
     @cached_property
     def table(self) -> ClipTable:
         """The clips, fetched or made when they are first asked for."""
-        return open_clips(self.dataset)
+        table = open_clips(self.section, self.spec.seconds)
+        warn_of_classes(table)
+        return table
 
     @cached_property
     def digests(self) -> list[str]:
         """Digest of each clip's audio."""
-        return clip_digests(self.table.paths, Path(self.storage.cache_dir))
+        return self.table.identify(clip_digests(self.table.paths, Path(self.storage.cache_dir)))
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -115,7 +119,7 @@ class ESC50DataModule(pl.LightningDataModule):
             "seed": self.seed,
             "augment": [type(self.recipe).__name__, self.recipe.model_dump()],
             "copies": used.tolist(),
-            "features": self.spec.model_dump(),
+            "features": self.spec.key,
             "digests": self.digests,
         }
         cache_dir = Path(self.storage.cache_dir)
@@ -142,7 +146,7 @@ class ESC50DataModule(pl.LightningDataModule):
     def digest(self) -> str:
         """Identify the clips, their names, classes and folds: 16 hexadecimal digits."""
         table = self.table
-        lines = zip(table.filenames, self.digests, table.labels, table.folds, strict=True)
+        lines = zip(table.filenames, self.digests, table.labels, table.parts, strict=True)
         text = "\n".join(" ".join(map(str, line)) for line in lines)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -174,7 +178,9 @@ class ESC50DataModule(pl.LightningDataModule):
             raise UserError(
                 f"{n} training items are too few for {world} processes: set a lower trainer.devices"
             )
-        order: Sequence[int] | EpochShuffle = EpochShuffle(n, self.seed, lambda: self._epoch)
+        balanced = self.prepared.targets.numpy()[self.split.train] if self.storage.sampler else None
+        order: Sequence[int] | EpochShuffle
+        order = EpochShuffle(n, self.seed, lambda: self._epoch, balanced)
         if getattr(self.trainer, "overfit_batches", 0):
             order = range(n)
         online = self.recipe.online

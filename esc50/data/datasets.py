@@ -5,13 +5,23 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from esc50.config.sections import DataSettings, FolderPath
 from esc50.config.settings import Settings
 from esc50.config.targets import arguments, check_target, locate
-from esc50.data.table import ESC10_LABELS, ClipTable, read_table
+from esc50.data.columns import ColumnNames
+from esc50.data.folds import give_folds
+from esc50.data.table import ESC10_LABELS, ClipTable, read_clips, read_table
+from esc50.data.windows import cut_windows
 from esc50.errors import UserError
+
+
+def _column_names(section: object) -> object:
+    """Read the section `data.columns`, so that what is wrong there is named by its whole key."""
+    if not isinstance(section, Mapping):
+        return section
+    return ColumnNames.parse("data.columns", section)
 
 
 class DataSet(Protocol):
@@ -75,13 +85,38 @@ class Folder(Settings):
     """Own clips, one sub-folder per class; see `read_folder`."""
 
     root: FolderPath
-    takes: bool
+    takes: bool | None
 
     def open(self) -> ClipTable:
-        """List the clips and give them folds; raises UserError where there are too few."""
+        """List the clips; raises UserError where there are none."""
         from esc50.data.folder import read_folder
 
         return read_folder(self.root, takes=self.takes)
+
+
+class Table(Settings):
+    """Clips that a table lists: CSV, JSON lines or Parquet; see `read_clips`.
+
+    Attributes:
+        table: the file.
+        root: what `table` and `audio` are relative to; None: where you are.
+        audio: what its file names are relative to; None: the folder that the table is in.
+        columns: which of its columns mean what.
+        outside: allow clips that lie outside `audio`.
+    """
+
+    table: FolderPath
+    root: FolderPath | None = None
+    audio: FolderPath | None = None
+    columns: Annotated[ColumnNames, BeforeValidator(_column_names)]
+    outside: bool = False
+
+    def open(self) -> ClipTable:
+        """Read the table; raises UserError where it or its clips are missing or damaged."""
+        root = Path(self.root or "")
+        table = root / self.table
+        audio = table.parent if self.audio is None else root / self.audio
+        return read_clips(table, audio, self.columns, self.outside)
 
 
 def make_dataset(section: Mapping[str, Any]) -> DataSet:
@@ -103,8 +138,13 @@ def make_dataset(section: Mapping[str, Any]) -> DataSet:
     return made(**arguments(own))
 
 
-def open_clips(dataset: DataSet | Mapping[str, Any]) -> ClipTable:
+def open_clips(dataset: DataSet | Mapping[str, Any], seconds: float | None = None) -> ClipTable:
     """Open a data set, or the one that a `data` section describes; download or make it if needed.
+
+    Args:
+        dataset: it, or the keys of a file in conf/data: these also say how folds are made and
+            recordings cut into windows.
+        seconds: length of a clip, for windows.
 
     Raises:
         UserError: a wrong key, or whatever the data set refuses.
@@ -116,4 +156,9 @@ def open_clips(dataset: DataSet | Mapping[str, Any]) -> ClipTable:
             f"data._target_={type(opened).__module__}.{type(opened).__name__} is invalid: its "
             f"open() returns {type(table).__name__}, not a ClipTable"
         )
-    return table
+    if not isinstance(dataset, Mapping):
+        return table
+    settings = DataSettings.of(dataset)
+    if settings.windows is not None and seconds is not None:
+        table = cut_windows(table, seconds, settings.windows)
+    return give_folds(table, settings.folds, settings.fold_seed, Path(settings.cache_dir))

@@ -1,6 +1,7 @@
 """Features of a whole table by way of the cache: log-mels, and the spectra behind them."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,10 +13,11 @@ import torch
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams
 from esc50.audio.logmel import LogMel
-from esc50.audio.read import read_clip
+from esc50.audio.read import read_sound
 from esc50.audio.silence import repeat_sound
 from esc50.audio.spec import FeatureSpec
 from esc50.data.cache import RowWriter, entry_key, open_or_build
+from esc50.data.notices import notice, some
 from esc50.data.progress_bar import progress_bar
 from esc50.data.table import ClipTable
 
@@ -42,13 +44,20 @@ def clip_features(
         "magnitude": ((n, spec.n_bands, spec.n_frames), "<f2"),
         "peak": ((n,), "<f4"),
     }
-    key = entry_key("clips", features=spec.model_dump(), digests=digests)
+    key = entry_key("clips", features=spec.key, digests=digests)
+    for remark in spec.remarks:
+        notice(remark)
+    remarks: dict[str, list[str]] = defaultdict(list)
 
     def fill(writer: RowWriter) -> None:
         front_end = LogMel(spec)
 
         def one(row: int) -> None:
-            clip = read_clip(paths[row], spec.sample_rate, spec.n_samples)
+            start = 0.0 if table.offsets is None else float(table.offsets[row])
+            sound = read_sound(paths[row], spec.sample_rate, spec.n_samples, start, spec.channel)
+            clip = sound.samples
+            for remark in sound.remarks:
+                remarks[remark].append(table.filenames[row])
             if spec.repeat_below is not None:
                 clip = repeat_sound(clip, spec.sample_rate, spec.repeat_below)
             with torch.inference_mode():
@@ -69,6 +78,8 @@ def clip_features(
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+        for remark, names in sorted(remarks.items()):
+            notice(f"{len(names)} of {n} clips {remark}: {some(sorted(names))}")
 
     return open_or_build(cache_dir, key, arrays, fill)
 

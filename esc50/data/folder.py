@@ -1,129 +1,170 @@
-"""Own clips: one sub-folder per class."""
+"""Own clips: one sub-folder per class, or train/, val/ and test/ with one per class in each."""
 
 import re
 from collections import defaultdict
-from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from esc50.data.table import FOLDS, MARKER, ClipTable, name_fault, read_table, source_and_take
+from esc50.data.columns import NO_FOLD, SIDE_OF, check_class, source_and_take
+from esc50.data.files import PassedOver, list_folder
+from esc50.data.notices import notice, some
+from esc50.data.table import MARKER, ClipTable, read_table
 from esc50.errors import UserError
 
-SUFFIXES = frozenset(
-    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".caf"}
-    | {".w64", ".rf64"}
-)  # what libsndfile reads and people have
-TAKE_SUFFIX = re.compile(r"(?:[ _-]+(?:take|part|seg|segment|chunk)?[ _-]*\d+|\s*\(\d+\))$", re.I)
+NAMED_TAKE = re.compile(r"[ _-]+(?:take|part|seg|segment|chunk)[ _-]*\d+$", re.I)
+NUMBERED = re.compile(r"(?:[ _-]+(?:take|part|seg|segment|chunk)?[ _-]*\d+|\s*\(\d+\))$", re.I)
+ENOUGH = 5  # recordings that numbered names must leave in a class to be taken for takes
 
 
-def read_folder(folder: Path | str, takes: bool = True) -> ClipTable:
+class _Clip(NamedTuple):
+    side: str  # train, val, test; "" where the folder does not say
+    category: str
+    name: str  # relative to the folder
+
+
+def read_folder(folder: Path | str, takes: bool | None = None) -> ClipTable:
     """Make a clip table of `folder/<class>/<clip>`, without writing to the folder.
 
-    Classes are the sub-folders in alphabetical order, targets their numbers from 0. Hidden files,
-    and files that are not sound by their suffix, are passed over.
-
-    Folds 1 to 5 are assigned by source, so that no recording is on both sides of a split: within
-    each class the sources, those with most clips first and in an order fixed by their names,
-    go to the fold that holds fewest clips of the class so far. The same files get the same folds.
+    Classes are the sub-folders in alphabetical order, targets their numbers from 0. Where all
+    sub-folders are called train, val or test, the classes are theirs, and each clip has its side.
+    What is no clip is passed over, and counted. Folds are left to be made: see `give_folds`.
 
     The source of a clip is, within its class,
     - the source in an ESC-50 file name, `{fold}-{source}-{take}-{target}`; otherwise
-    - the file's stem without a take at its end: `_1`, `-03`, ` 2`, ` (2)`, `_take2`, `-part 4`.
+    - the file's stem without a take at its end that says so: `_take2`, `-part 4`; otherwise
+    - the file's stem without a number at its end (`_1`, `-03`, ` (2)`), where `takes` is true, or
+      where it is None and at least ENOUGH different stems are left in the class: of `dog_1` to
+      `dog_20` nobody can tell whether they are one recording, of twenty stems with three numbers
+      each it is likely.
     With `takes=False` each file is a source of its own: right only if no two clips were cut from
-    one recording. To give folds and sources yourself, put `meta/esc50.csv` in the folder and the
-    clips in `audio/`: it is then read as a table (`read_table`).
+    one recording. With `meta/esc50.csv` in the folder and the clips in `audio/` it is read as a
+    table (`read_table`).
 
     Args:
         folder: the folder of the class folders.
         takes: whether names that differ only in a number at their end are takes of one source.
 
     Raises:
-        UserError: no such folder, no classes, no clips, or a class with fewer than 5 sources.
+        UserError: no such folder, no classes, no clips, or a name that is unfit.
     """
     folder = Path(folder)
     if (folder / "meta" / "esc50.csv").exists():
         return read_table(folder)
-    by_class = _list_clips(folder)
-    filenames, folds, labels, sources, parts = [], [], [], [], []
-    totals = np.zeros(len(FOLDS), dtype=np.int64)  # clips in each fold, all classes
-    for label, (category, names) in enumerate(by_class.items()):
-        source_of = {name: _source(name, takes) for name in names}
-        fold_of = _assign_folds(folder / category, list(source_of.values()), totals)
-        seen: dict[str, int] = defaultdict(int)
-        for name, source in source_of.items():
-            seen[source] += 1
-            filenames.append(f"{category}/{name}")
-            folds.append(fold_of[source])
-            labels.append(label)
-            sources.append(f"{category}/{source}")
-            parts.append(str(seen[source]))
+    clips = _list_clips(folder)
+    classes = sorted({clip.category for clip in clips})
+    for category in classes:
+        if fault := check_class(category):
+            raise UserError(f"{folder}: the class folder {category!r} {fault}.")
+    sources = _sources(clips, takes)
+    seen: dict[str, int] = defaultdict(int)
+    parts = []
+    for source in sources:
+        seen[source] += 1
+        parts.append(str(seen[source]))
+    given = any(clip.side for clip in clips)
     return ClipTable(
         root=folder,
         audio_root=folder,
-        filenames=tuple(filenames),
-        folds=np.array(folds, dtype=np.int64),
-        labels=np.array(labels, dtype=np.int64),
+        filenames=tuple(clip.name for clip in clips),
+        folds=np.full(len(clips), 1 if given else NO_FOLD, dtype=np.int64),
+        labels=np.array([classes.index(clip.category) for clip in clips], dtype=np.int64),
         sources=np.array(sources),
         takes=np.array(parts),
-        classes=tuple(by_class),
-        class_labels=np.arange(len(by_class), dtype=np.int64),
+        classes=tuple(classes),
+        class_labels=np.arange(len(classes), dtype=np.int64),
         synthetic=(folder / MARKER).exists(),
+        sides=np.array([clip.side for clip in clips]) if given else None,
     )
 
 
-def _list_clips(folder: Path) -> dict[str, list[str]]:
-    """File names by class, both sorted."""
-    try:
-        classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    except OSError as error:
-        raise UserError(f"{folder} cannot be read as a folder: {error.strerror}.") from None
-    if not classes:
-        raise UserError(f"{folder} has no sub-folders: data=folder takes one sub-folder per class.")
-    by_class = {
-        path.name: sorted(
-            p.name
-            for p in path.iterdir()
-            if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
-        )
-        for path in classes
-    }
-    if not any(by_class.values()):
+def _list_clips(folder: Path) -> list[_Clip]:
+    """The clips of all classes, by side, class and name."""
+    passed = PassedOver()
+    folders, loose = list_folder(folder, "", passed)
+    if not folders:
         raise UserError(
-            f"{folder} holds no sound in its sub-folders: {' '.join(sorted(SUFFIXES))}."
+            f"{folder} has no sub-folders: data=folder takes one sub-folder per class; clips that "
+            "lie side by side take a table (data=csv)."
         )
-    for category, names in by_class.items():
-        for name in (category, *names):
-            if fault := name_fault(name):
-                raise UserError(f"{folder}: the name {name!r} {fault}: rename it.")
-    return by_class
+    for name in loose:
+        passed.add(name, "in no class folder")
+    clips = []
+    if all(name.lower() in SIDE_OF for name in folders):
+        for name in folders:
+            within, loose = list_folder(folder / name, f"{name}/", passed)
+            for clip in loose:
+                passed.add(f"{name}/{clip}", "in no class folder")
+            for category in within:
+                clips += _list_class(folder, SIDE_OF[name.lower()], f"{name}/{category}", passed)
+    else:
+        for name in folders:
+            clips += _list_class(folder, "", name, passed)
+    if not clips:
+        raise UserError(_nothing_there(folder, folders))
+    passed.tell(folder)
+    return clips
 
 
-def _source(name: str, takes: bool) -> str:
-    """The recording that a clip comes from, by its file name; see `read_folder`."""
-    if not takes:
-        return name
-    stem = Path(name).stem
+def _list_class(folder: Path, side: str, place: str, passed: PassedOver) -> list[_Clip]:
+    """The clips of one class folder; what lies in folders within is passed over."""
+    within, names = list_folder(folder / place, f"{place}/", passed)
+    for name in within:
+        for path in sorted((folder / place / name).rglob("*")):
+            if path.is_file():
+                passed.add(path.relative_to(folder).as_posix(), "in a folder within a class folder")
+    if not names:
+        passed.add(f"{place}/", "folders without a clip")
+    category = place.rpartition("/")[2]
+    return [_Clip(side, category, f"{place}/{name}") for name in names]
+
+
+def _nothing_there(folder: Path, folders: list[str]) -> str:
+    deeper = [f for f in folders if any(p.is_dir() for p in (folder / f).iterdir())]
+    hint = f": are they in data.root={folder / deeper[0]}?" if deeper else "."
+    return f"{folder} holds no sound in its sub-folders {some(folders)}{hint}"
+
+
+def _sources(clips: list[_Clip], takes: bool | None) -> list[str]:
+    """The recording that each clip comes from, by its file name; see `read_folder`."""
+    by_class: dict[str, list[int]] = defaultdict(list)
+    for row, clip in enumerate(clips):
+        by_class[clip.category].append(row)
+    sources = [""] * len(clips)
+    joined: list[str] = []
+    apart: list[str] = []
+    for category, rows in by_class.items():
+        stems = [Path(clips[row].name).stem for row in rows]
+        numbered = [_without_take(stem, NUMBERED) for stem in stems]
+        named = [_without_take(stem, NAMED_TAKE) for stem in stems]
+        if takes is None and len(set(numbered)) < len(set(named)):
+            (joined if len(set(numbered)) >= ENOUGH else apart).append(category)
+        by_number = takes or (takes is None and len(set(numbered)) >= ENOUGH)
+        chosen = numbered if by_number else named
+        for row, source in zip(rows, chosen, strict=True):
+            place = Path(clips[row].name).parent.as_posix()  # below a side, which counts from 1
+            if source_and_take(Path(clips[row].name).stem):
+                place = category
+            sources[row] = clips[row].name if takes is False else f"{place}/{source}"
+    _tell(joined, apart)
+    return sources
+
+
+def _without_take(stem: str, ending: re.Pattern) -> str:
     parsed = source_and_take(stem)
-    return parsed[0] if parsed else TAKE_SUFFIX.sub("", stem) or stem
+    return parsed[0] if parsed else ending.sub("", stem) or stem
 
 
-def _assign_folds(folder: Path, sources: list[str], totals: np.ndarray) -> dict[str, int]:
-    """Choose the fold of each source of one class; adds to `totals`, which breaks ties."""
-    names, clips = np.unique(sources, return_counts=True)
-    if len(names) < len(FOLDS):
-        raise UserError(
-            f"{folder} holds {len(sources)} clips of {len(names)} sources, and {len(FOLDS)} are "
-            "needed, one per fold: names that differ only in a number at their end count as one "
-            "source unless data.takes=false."
+def _tell(joined: list[str], apart: list[str]) -> None:
+    """Say what was assumed of clips whose names differ only in a number at their end."""
+    if joined:
+        notice(
+            f"in {some(joined)} clips whose names differ only in a number at their end are taken "
+            "for one recording, and stay in one fold (data.takes=false: each file is its own)"
         )
-    count_of = dict(zip(names.tolist(), clips.tolist(), strict=True))
-    order = sorted(count_of, key=lambda name: (-count_of[name], blake2b(name.encode()).digest()))
-    counts = np.zeros(len(FOLDS), dtype=np.int64)
-    fold_of = {}
-    for name in order:
-        least = min(range(len(FOLDS)), key=lambda k: (counts[k], totals[k]))
-        counts[least] += count_of[name]
-        totals[least] += count_of[name]
-        fold_of[name] = FOLDS[least]
-    return fold_of
+    if apart:
+        notice(
+            f"in {some(apart)} each file is taken for a recording of its own, though their names "
+            "differ only in a number at their end (data.takes=true: they are one)"
+        )

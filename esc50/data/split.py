@@ -12,10 +12,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from esc50.config.settings import Settings
-from esc50.data.table import FOLDS as FOLDS
 from esc50.data.table import ClipTable
 from esc50.errors import UserError
 
+DRAWN = ("random", "published")  # protocols that go by draws, not by the table's folds
 Part = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -25,7 +25,8 @@ class SplitSettings(Settings):
     Attributes:
         protocol: official: test fold k, validate on the next one, train on the rest.
             literature: test fold k, train on the rest, no validation. random: a draw stratified by
-            class. published: the published notebooks' draw, which leaks.
+            class. published: the published notebooks' draw, which leaks. given: the data set's own
+            training, validation (if any) and test clips.
         fold: k; for random and published, which of as many draws as there are folds.
         val: part of the clips for validation, in drawn protocols.
         test: part of the clips for test, in drawn protocols.
@@ -33,8 +34,8 @@ class SplitSettings(Settings):
         keep_sources: keep the takes of one source on one side, in `random`.
     """
 
-    protocol: Literal["official", "literature", "random", "published"]
-    fold: Annotated[int, Field(ge=1)] | Literal["all"]
+    protocol: Literal["official", "literature", "random", "published", "given"]
+    fold: Annotated[int, Field(ge=0)] | Literal["all"]
     val: Part = 0.255
     test: Part = 0.15
     pool_val: Part = 0.15
@@ -98,44 +99,72 @@ def draw_split(
     else:
         if protocol == "random":
             side = _stratified(table, np.random.default_rng([seed, fold, 2]), settings)
+        elif protocol == "given":
+            side = _given(table)
         else:
             side = _by_fold(table, fold, with_validation=protocol == "official")
         train, validation, tested = (np.flatnonzero(side == s) for s in range(3))
         of_training = n + np.flatnonzero(np.isin(copies, train))
         sides = np.concatenate([train, of_training]), validation, tested
     for name, items in zip(("training", "validation", "test"), sides, strict=True):
-        if items.size == 0 and not (name == "validation" and protocol == "literature"):
+        if items.size == 0 and not (name == "validation" and protocol in ("literature", "given")):
             raise UserError(
                 f"split.protocol={protocol} with split.fold={fold} leaves no {name} clips of the "
-                f"{n} in {table.root} (folds there: {_named(table.folds)})"
+                f"{n} in {table.root} (folds there: {_named(table.fold_numbers)})"
             )
     return Split(*sides, clip_of)
 
 
 def _check_fold(table: ClipTable, settings: SplitSettings) -> int:
     """Return the fold; refuse one that neither the table nor the draws have."""
-    drawn = settings.protocol in ("random", "published")
-    there = FOLDS if drawn else np.unique(table.folds).tolist()
+    there = choosable_folds(table, settings.protocol)
+    if settings.protocol in ("official", "literature") and len(there) < 2:
+        instead = "random" if table.sides is None else "given"
+        raise UserError(
+            f"split.protocol={settings.protocol} takes two folds or more, and {table.root} has "
+            f"{len(there)}: use split={instead}"
+        )
     if settings.fold == "all":
         raise UserError("split.fold=all is every fold in turn, and a split is of one: name it")
     if settings.fold not in there:
-        what = f"one of {len(FOLDS)} draws" if drawn else f"a fold of {table.root}"
+        drawn = settings.protocol in DRAWN
+        what = f"one of {len(there)} draws" if drawn else f"a fold of {table.root}"
+        what = "1, the one split that is given" if settings.protocol == "given" else what
         raise UserError(f"split.fold={settings.fold} is not {what}: choose one of {_named(there)}")
     return settings.fold
 
 
+def choosable_folds(table: ClipTable, protocol: str) -> list[int]:
+    """List what `split.fold` may be: the table's folds, or as many draws, numbered from 1."""
+    if protocol == "given":
+        return [1]
+    folds = table.fold_numbers
+    return list(range(1, len(folds) + 1)) if protocol in DRAWN else folds
+
+
 def _named(folds: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(set(folds))))
+    return ", ".join(map(str, folds))
 
 
 def _by_fold(table: ClipTable, fold: int, with_validation: bool) -> np.ndarray:
     """Side of each clip: 0 train, 1 validation, 2 test."""
     side = np.zeros(len(table), np.int64)
     if with_validation:
-        there = np.unique(table.folds)
-        side[table.folds == there[(np.searchsorted(there, fold) + 1) % len(there)]] = 1
+        there = table.fold_numbers
+        side[table.folds == there[(there.index(fold) + 1) % len(there)]] = 1
     side[table.folds == fold] = 2
     return side
+
+
+def _given(table: ClipTable) -> np.ndarray:
+    """Side of each clip as the data set says: 0 train, 1 validation, 2 test."""
+    if table.sides is None:
+        raise UserError(
+            f"split=given takes train, val and test from the data set, and {table.root} does not "
+            "give them: name their column as data.columns.split (data=csv), or sort the class "
+            "folders into train/, val/ and test/ (data=folder)"
+        )
+    return np.array([("train", "val", "test").index(side) for side in table.sides], np.int64)
 
 
 def _stratified(table: ClipTable, rng: np.random.Generator, settings: SplitSettings) -> np.ndarray:

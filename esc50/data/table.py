@@ -1,16 +1,22 @@
 """The clip table: which clips there are, their classes, folds and sources."""
 
-import csv
-import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from esc50.errors import UserError
+from esc50.data.columns import (
+    ESC50_COLUMNS,
+    ColumnNames,
+    read_filenames,
+    read_folds,
+    read_labels,
+    read_sides,
+    read_sources,
+)
+from esc50.data.files import check_listed
+from esc50.data.table_file import read_table_file
 
-FOLDS = (1, 2, 3, 4, 5)
 SUPER_CATEGORIES = (
     "animals",
     "natural soundscapes & water",
@@ -34,10 +40,7 @@ ESC50_CLASSES = tuple(
     for name in group.split()
 )
 ESC10_LABELS = (0, 1, 10, 11, 12, 20, 21, 38, 40, 41)
-NEEDED_COLUMNS = ("filename", "fold", "target", "category")
-RESERVED = ("clip", "fold", "target", "prediction")  # columns beside the classes' own
 MARKER = "SYNTHETIC"  # a file of this name beside audio/ says that the sound is made up
-ESC50_NAME = re.compile(r"\d+-(?P<source>.+)-(?P<take>[A-Z]+)-\d+")
 
 
 @dataclass(frozen=True)
@@ -48,16 +51,18 @@ class ClipTable:
     indices into `classes`. A source is one original recording; its takes are clips cut from it.
     """
 
-    root: Path
+    root: Path  # what it was read from, for messages
     audio_root: Path  # `filenames` are relative to this
     filenames: tuple[str, ...]
-    folds: np.ndarray  # int64 (n,), of FOLDS
+    folds: np.ndarray  # int64 (n,), any whole numbers
     labels: np.ndarray  # int64 (n,)
     sources: np.ndarray  # str (n,)
     takes: np.ndarray  # str (n,)
     classes: tuple[str, ...]  # category names, ordered by target number
     class_labels: np.ndarray  # int64 (classes,), the target number of each class
     synthetic: bool  # made-up sound: results must say so
+    sides: np.ndarray | None = None  # str (n,), train, val or test, where the data set says
+    offsets: np.ndarray | None = None  # float64 (n,), seconds; clips are windows of longer files
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -69,9 +74,34 @@ class ClipTable:
         return np.searchsorted(self.class_labels, self.labels)
 
     @property
+    def fold_numbers(self) -> list[int]:
+        """The folds there are, in order."""
+        return np.unique(self.folds).tolist()
+
+    @property
+    def parts(self) -> list[str]:
+        """The fold of each clip, and its side where the data set gives one."""
+        sides = [""] * len(self) if self.sides is None else self.sides.tolist()
+        return [f"{fold}{side}" for fold, side in zip(self.folds, sides, strict=True)]
+
+    @property
     def paths(self) -> list[Path]:
         """Where each clip lies."""
-        return [self.audio_root / name for name in self.filenames]
+        return [self.audio_root / name for name in self.files]
+
+    @property
+    def files(self) -> list[str]:
+        """The file of each clip: its name, without the second at which a window begins."""
+        if self.offsets is None:
+            return list(self.filenames)
+        return [name.rpartition("#t=")[0] or name for name in self.filenames]
+
+    def identify(self, digests: list[str]) -> list[str]:
+        """Tell the windows of one file apart, whose digests are the same."""
+        if self.offsets is None:
+            return digests
+        pairs = zip(digests, self.offsets, strict=True)
+        return [f"{digest}#t={offset:g}" if offset else digest for digest, offset in pairs]
 
     @property
     def categories5(self) -> np.ndarray | None:
@@ -102,6 +132,8 @@ class ClipTable:
             takes=self.takes[keep],
             classes=tuple(np.array(self.classes, dtype=object)[present]),
             class_labels=self.class_labels[present],
+            sides=None if self.sides is None else self.sides[keep],
+            offsets=None if self.offsets is None else self.offsets[keep],
         )
 
 
@@ -124,155 +156,42 @@ def read_table(
     """
     root = Path(root)
     path = root / "meta" / "esc50.csv" if table is None else Path(table)
-    columns, lines = _read_columns(path)
-    folds = _integers(path, "fold", columns["fold"], lines)
-    outside = np.flatnonzero(~np.isin(folds, FOLDS))
-    if outside.size:
-        at = outside[0]
-        raise UserError(
-            f"{path} line {lines[at]}: fold {folds[at]} is outside {FOLDS[0]} to {FOLDS[-1]}."
-        )
-    labels = _integers(path, "target", columns["target"], lines)
-    _check_names(path, columns["filename"], lines)
-    class_labels, classes = _classes(path, labels, columns["category"], lines)
+    clips = read_clips(path, root / "audio", ESC50_COLUMNS, check_files=check_files)
+    return replace(clips, root=root, synthetic=(root / MARKER).exists())
+
+
+def read_clips(
+    path: Path, audio: Path, names: ColumnNames, outside: bool = False, check_files: bool = True
+) -> ClipTable:
+    """Read a table of clips: CSV, JSON lines or Parquet.
+
+    Args:
+        path: the table.
+        audio: what its file names are relative to.
+        names: which of its columns mean what.
+        outside: allow clips outside `audio`: absolute paths, `..`, links that lead there.
+        check_files: also check that every listed clip is there.
+
+    Raises:
+        UserError: the table is missing, damaged or contradicts itself, or clips are missing.
+    """
+    file = read_table_file(path)
+    filenames = read_filenames(file, names.file, outside)
+    labels, class_labels, classes = read_labels(file, names)
     if check_files:
-        _check_files(path, root / "audio", columns["filename"])
-    sources, takes = _sources(columns)
+        check_listed(path, audio, filenames, outside)
+    sides = read_sides(file, names.split)
+    sources, takes = read_sources(file, names, filenames)
     return ClipTable(
-        root=root,
-        audio_root=root / "audio",
-        filenames=tuple(columns["filename"]),
-        folds=folds,
+        root=path,
+        audio_root=audio,
+        filenames=tuple(filenames),
+        folds=read_folds(file, names.fold, given=sides is not None),
         labels=labels,
         sources=sources,
         takes=takes,
         classes=classes,
         class_labels=class_labels,
-        synthetic=(root / MARKER).exists(),
+        synthetic=(audio / MARKER).exists() or (path.parent / MARKER).exists(),
+        sides=sides,
     )
-
-
-def name_fault(name: str) -> str | None:
-    """Say what makes a file name unfit to be joined to a folder, or None."""
-    if not name.isprintable():  # control characters, and bytes that are not UTF-8
-        return "holds control characters or is not UTF-8"
-    if "\\" in name or any(part in ("", ".", "..") for part in name.split("/")):
-        return "is empty or leads out of its folder"
-    return None
-
-
-def source_and_take(stem: str) -> tuple[str, str] | None:
-    """Split an ESC-50 file name without its suffix into source and take; None for others."""
-    match = ESC50_NAME.fullmatch(stem)
-    return (match["source"], match["take"]) if match else None
-
-
-def _read_columns(path: Path) -> tuple[dict[str, list[str]], list[int]]:
-    """The table by column, and the line that each row ends on."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            numbered = [(row, reader.line_num) for row in reader if row]
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(
-            f"{path} is missing: a data set is a folder with audio/ and meta/esc50.csv."
-        ) from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text: save the table as UTF-8 CSV.") from None
-    except csv.Error as error:
-        raise UserError(f"{path} is not a CSV table: {error}.") from None
-    for name in NEEDED_COLUMNS if header else ():
-        if name not in header:
-            raise UserError(
-                f"{path} has no column {name!r}: needed are {', '.join(NEEDED_COLUMNS)}."
-            )
-    if not numbered:
-        raise UserError(f"{path} is empty: it lists no clips.")
-    for row, line in numbered:
-        if len(row) != len(header):
-            raise UserError(f"{path} line {line}: {len(row)} fields instead of {len(header)}.")
-    fields = zip(*(row for row, _ in numbered), strict=True)
-    columns = {name: list(values) for name, values in zip(header, fields, strict=True)}
-    return columns, [line for _, line in numbered]
-
-
-def _integers(path: Path, column: str, values: list[str], lines: list[int]) -> np.ndarray:
-    for value, line in zip(values, lines, strict=True):
-        if not re.fullmatch(r"[0-9]{1,9}", value.strip()):
-            raise UserError(f"{path} line {line}: {column} {value!r} is not a whole number from 0.")
-    return np.array(values, dtype=np.int64)
-
-
-def _check_names(path: Path, names: list[str], lines: list[int]) -> None:
-    first: dict[str, int] = {}
-    for name, line in zip(names, lines, strict=True):
-        if fault := name_fault(name):
-            raise UserError(f"{path} line {line}: the file name {name!r} {fault}.")
-        if first.setdefault(name, line) != line:
-            raise UserError(f"{path} lists {name} twice: lines {first[name]} and {line}.")
-
-
-def _classes(
-    path: Path, labels: np.ndarray, categories: list[str], lines: list[int]
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Target numbers in order and the one category that goes with each."""
-    category_of: dict[int, str] = {}
-    label_of: dict[str, int] = {}
-    for label, category, line in zip(labels.tolist(), categories, lines, strict=True):
-        if not category.strip() or not category.isprintable():
-            raise UserError(f"{path} line {line}: the category {category!r} is no name.")
-        if category in RESERVED:
-            raise UserError(
-                f"{path} line {line}: the category {category!r} is the name of a column of "
-                "predictions.csv: call it otherwise."
-            )
-        if category_of.setdefault(label, category) != category:
-            both = f"{category_of[label]!r} and {category!r}"
-            raise UserError(f"{path} line {line}: target {label} has two categories, {both}.")
-        if label_of.setdefault(category, label) != label:
-            both = f"{label_of[category]} and {label}"
-            raise UserError(f"{path} line {line}: category {category!r} has two targets, {both}.")
-    order = sorted(category_of)
-    return np.array(order, dtype=np.int64), tuple(category_of[label] for label in order)
-
-
-def _check_files(path: Path, audio: Path, names: list[str]) -> None:
-    """Refuse missing clips, and links that lead out of `audio`."""
-    inside = audio.resolve()
-    there: set[str] = set()
-    for folder in {name.rpartition("/")[0] for name in names}:
-        prefix = f"{folder}/" if folder else ""
-        if not (audio / folder).resolve().is_relative_to(inside):
-            raise UserError(f"{audio / folder} is a link that leads out of {audio}.")
-        try:
-            with os.scandir(audio / folder) as entries:
-                found = {prefix + entry.name: entry for entry in entries if entry.is_file()}
-        except OSError:
-            continue  # its clips are then reported as missing
-        for name in [name for name, entry in found.items() if entry.is_symlink()]:
-            if not (audio / name).resolve().is_relative_to(inside):
-                raise UserError(f"{audio / name} is a link that leads out of {audio}.")
-        there.update(found)
-    missing = [name for name in names if name not in there]
-    if missing:
-        some = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise UserError(
-            f"{len(missing)} of {len(names)} clips in {path} are not in {audio}: {some}"
-        )
-
-
-def _sources(columns: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:
-    """Source and take of each clip; see `read_table`."""
-    names = columns["filename"]
-    blank = [""] * len(names)
-    given_sources, given_takes = columns.get("src_file", blank), columns.get("take", blank)
-    sources, takes = [], []
-    for name, source, take in zip(names, given_sources, given_takes, strict=True):
-        stem = name.rpartition(".")[0] or name
-        parsed = source_and_take(stem.rpartition("/")[2]) or (stem, "A")
-        sources.append(source.strip() or parsed[0])
-        takes.append(take.strip() or parsed[1])
-    return np.array(sources), np.array(takes)

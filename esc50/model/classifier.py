@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score, MulticlassRecall
 from torchmetrics.utilities import dim_zero_cat
 
 from esc50.model.batch_norm import share_batch_norm
@@ -33,6 +33,20 @@ class CategoryAccuracy(MulticlassAccuracy):
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Count a batch: preds (batch, classes), target int64 (batch,)."""
         super().update(self.group_of_class[preds.argmax(1)], self.group_of_class[target])
+
+
+class BalancedAccuracy(MulticlassRecall):
+    """The mean over the classes, among those tested, of the part of each that is right.
+
+    scikit-learn's `balanced_accuracy_score`; torchmetrics' own macro average counts a class that
+    is not among the targets, but is predicted, as one that is all wrong.
+    """
+
+    def compute(self) -> Tensor:
+        """Mean over the classes that were tested."""
+        right, _, _, missed = self._final_state()
+        tested = right + missed
+        return (right / tested.clamp_min(1)).sum() / (tested > 0).sum()
 
 
 class MeanLoss(Metric):
@@ -150,6 +164,7 @@ class Classifier(pl.LightningModule):
         scores: dict[str, Metric | MetricCollection] = {
             "acc": accuracy,
             "f1_macro": MulticlassF1Score(n_classes, average="macro"),
+            "acc_balanced": BalancedAccuracy(n_classes),
         }
         if categories is not None:
             scores["acc_category5"] = CategoryAccuracy(torch.tensor(categories))

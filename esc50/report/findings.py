@@ -7,7 +7,7 @@ import numpy as np
 
 from esc50.audio.spec import FeatureSpec
 from esc50.data.audit import Audit
-from esc50.data.table import FOLDS, ClipTable
+from esc50.data.table import ClipTable
 from esc50.report.clip_statistics import ClipStatistics
 from esc50.report.duplicates import Duplicates, shared_sources, straddles
 
@@ -90,9 +90,9 @@ def _repeated(table: ClipTable, duplicates: Duplicates, sides: Sequence[str]) ->
 
 
 def _classes(table: ClipTable) -> Iterator[Finding]:
-    counts = np.zeros((len(table.classes), FOLDS[-1] + 1), int)
-    np.add.at(counts, (table.targets, table.folds), 1)
-    counts = counts[:, counts.any(0)]
+    folds, fold = np.unique(table.folds, return_inverse=True)
+    counts = np.zeros((len(table.classes), len(folds)), int)
+    np.add.at(counts, (table.targets, fold), 1)
     lacking = [table.classes[c] for c in np.flatnonzero((counts == 0).any(1))]
     if lacking:
         yield Finding(
@@ -107,7 +107,7 @@ def _classes(table: ClipTable) -> Iterator[Finding]:
             False,
             f"Classes differ in size: {table.classes[least]} has {sizes[least]} clips, "
             f"{table.classes[most]} {sizes[most]}. Accuracy favours the large ones; look at "
-            "macro F1.",
+            "balanced accuracy.",
         )
     if shared := shared_sources(table):
         of_them = np.isin(table.sources, list(shared))

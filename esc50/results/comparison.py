@@ -8,7 +8,7 @@ import numpy as np
 
 from esc50.errors import UserError
 from esc50.results.labels import SYNTHETIC, mark
-from esc50.results.predictions import Run, read_run, run_name, source_of
+from esc50.results.predictions import Run, read_run, run_name
 from esc50.results.tables import Table
 
 RESAMPLES = 10_000
@@ -50,7 +50,12 @@ def compare(
         )
     aligned = [_align(runs_a[key], runs_b[key]) for key in common]
     clips, right_a, right_b = (np.concatenate(part) for part in zip(*aligned, strict=True))
-    sources = np.array([source_of(clip) for clip in clips])
+    source_of = {
+        clip: source
+        for run in runs_a.values()
+        for clip, source in zip(run.clips, run.sources, strict=True)
+    }
+    sources = np.array([source_of[clip] for clip in clips])
     pairs = [_pair(key, runs_a[key], runs_b[key]) for key in common]
     by_fold = [
         np.mean([pair["difference"] for pair in pairs if pair["fold"] == fold])

@@ -1,15 +1,16 @@
 """Finished runs read back from their folders, and their predictions pooled."""
 
 import csv
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from esc50.data.table import ESC50_CLASSES, source_and_take
+from esc50.data.table import ESC50_CLASSES
 from esc50.errors import UserError
-from esc50.results.run_folder import read_results, unguard_cell
+from esc50.results.run_folder import read_results, source_of, unguard_cell
 
 FIXED_COLUMNS = ["clip", "fold", "target", "prediction"]  # then one probability per class
 
@@ -25,6 +26,7 @@ class Run:
     labels: np.ndarray  # int64 (n,), the data set's own target numbers
     predicted_labels: np.ndarray  # int64 (n,)
     probabilities: np.ndarray  # float64 (n, classes)
+    sources: np.ndarray  # str (n,), the recording that each clip was cut from
 
     @property
     def seed_and_fold(self) -> tuple[int, int]:
@@ -60,12 +62,6 @@ def run_name(seed: object, fold: object) -> str:
     return f"fold {fold}, seed {seed}"
 
 
-def source_of(clip: str) -> str:
-    """Name the recording that a clip was cut from, by its ESC-50 file name; else the clip."""
-    parsed = source_and_take(Path(clip).stem)
-    return parsed[0] if parsed else clip
-
-
 def read_run(folder: Path) -> Run:
     """Read a finished run folder.
 
@@ -95,7 +91,19 @@ def read_run(folder: Path) -> Run:
     clips = np.array([unguard_cell(row[0]) for row in rows])
     classes = tuple(map(unguard_cell, header[4:]))
     targets, predicted = labels.T
-    return Run(folder, results, classes, clips, targets, predicted, probabilities)
+    sources = _read_sources(folder / "sources.json", clips)
+    return Run(folder, results, classes, clips, targets, predicted, probabilities, sources)
+
+
+def _read_sources(path: Path, clips: np.ndarray) -> np.ndarray:
+    """The recording of each clip: as the run wrote it, else as the clip's name tells it."""
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+        return np.array([str(given[clip]) for clip in clips])
+    except FileNotFoundError:
+        return np.array([source_of(clip) for clip in clips])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: is damaged; run the fold again") from None
 
 
 def pool_predictions(runs: Sequence[Run]) -> PooledPredictions:
@@ -117,7 +125,7 @@ def pool_predictions(runs: Sequence[Run]) -> PooledPredictions:
         classes=classes,
         class_labels=class_labels,
         clips=clips,
-        sources=np.array([source_of(clip) for clip in clips]),
+        sources=np.concatenate([run.sources for run in runs]),
         targets=np.searchsorted(class_labels, labels),
         predictions=np.searchsorted(class_labels, predicted),
         probabilities=probabilities,

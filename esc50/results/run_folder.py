@@ -15,11 +15,12 @@ from filelock import FileLock, Timeout
 
 from esc50.atomic import atomic_write, atomic_write_text
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
+from esc50.data.columns import source_and_take
 from esc50.errors import UserError
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
-LEAVINGS = """config.yaml results.json predictions.csv checkpoints summary.json history.csv
-    report.html""".split()
+LEAVINGS = """config.yaml results.json predictions.csv sources.json checkpoints summary.json
+    history.csv report.html""".split()
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula in a spreadsheet begins with
 # What results.json must hold to be that of a finished run.
 NEEDED: dict[str, type | tuple[type, ...]] = {
@@ -130,12 +131,17 @@ def write_predictions(
     probabilities: np.ndarray,
     classes: Sequence[str],
     class_labels: np.ndarray,
+    sources: Sequence[str] = (),
 ) -> None:
     """Write predictions.csv: clip, fold, target, prediction, probability of each class.
 
     Target and prediction are the table's own target numbers; probabilities float (clips, classes).
     Names that a spreadsheet would take for formulas get an apostrophe in front: `guard_cell`.
+    Where names do not tell a clip's recording, sources.json beside it does: intervals go by it.
     """
+    given = {clip: str(source) for clip, source in zip(clips, sources, strict=False)}
+    if any(source_of(clip) != source for clip, source in given.items()):
+        atomic_write_text(path.with_name("sources.json"), json.dumps(given, indent=0) + "\n")
     predicted = class_labels[probabilities.argmax(1)]
     with atomic_write(path) as file:
         writer = csv.writer(file)
@@ -154,6 +160,12 @@ def guard_cell(name: str) -> str:
 def unguard_cell(cell: str) -> str:
     """Read what `guard_cell` wrote."""
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
+
+
+def source_of(clip: str) -> str:
+    """Name the recording that a clip was cut from, by its ESC-50 file name; else the clip."""
+    parsed = source_and_take(Path(clip).stem)
+    return parsed[0] if parsed else clip
 
 
 @contextmanager

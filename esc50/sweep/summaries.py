@@ -20,7 +20,7 @@ class _Recipe:
 
     runs: list[Path] = field(default_factory=list)  # folders of finished runs
     failed: dict[str, str] = field(default_factory=dict)  # why, by "fold 3, seed 42"
-    cross_validated: bool = False  # split.fold=all: each job has summarised its folds itself
+    folds: set[int] = field(default_factory=set)  # with split.fold=all, what all stood for
     report: bool = True  # whether summaries get their page
 
 
@@ -58,8 +58,7 @@ def _swept(config: DictConfig, key: str) -> list[int]:
 
 
 def _gather(jobs: Iterable[Job], report: bool) -> _Recipe:
-    from esc50.data.split import FOLDS  # loads NumPy, which --help need not wait for
-    from esc50.results.run_folder import is_finished
+    from esc50.results.run_folder import is_finished  # loads what --help need not wait for
 
     recipe = _Recipe(report=report)
     for job in jobs:
@@ -67,28 +66,32 @@ def _gather(jobs: Iterable[Job], report: bool) -> _Recipe:
         if folder.name.startswith("fold"):
             name, members = f"fold {folder.name[4:]}, seed {folder.parent.name[4:]}", [folder]
         else:
-            name, members = f"seed {folder.name[4:]}", [folder / f"fold{fold}" for fold in FOLDS]
-            recipe.cross_validated = True
+            name, members = f"seed {folder.name[4:]}", _folds(folder)
+            recipe.folds |= {int(member.name[4:]) for member in members}
         recipe.runs += [member for member in members if is_finished(member)]
         if job.failed:
             recipe.failed[name] = job.failed
     return recipe
 
 
+def _folds(folder: Path) -> list[Path]:
+    """The folders of one seed's folds; runs that were kept aside have longer names."""
+    found = [path for path in folder.glob("fold*") if path.name[4:].isdecimal()]
+    return sorted(found, key=lambda path: int(path.name[4:]))
+
+
 def _summarise_recipe(group: Path, recipe: _Recipe, folds: list[int], seeds: list[int]) -> bool:
     """Write one recipe's summaries: one per seed, and one over the seeds."""
-    from esc50.data.split import FOLDS
-
     complete = not recipe.failed
     for folder in sorted({run.parent for run in recipe.runs}):
-        if len(folds) > 1 and not recipe.cross_validated:
+        if len(folds) > 1 and not recipe.folds:  # with them, each job has summarised its own
             runs = [run for run in recipe.runs if run.parent == folder]
             seed = f"seed {folder.name[4:]}"
             failed = {name: why for name, why in recipe.failed.items() if name.endswith(seed)}
             own = _Recipe(runs, failed, report=recipe.report)
             complete &= _summarise(own, folder, folds, [])
     if len(seeds) > 1 and recipe.runs:
-        complete &= _summarise(recipe, group, FOLDS if recipe.cross_validated else folds, seeds)
+        complete &= _summarise(recipe, group, sorted(recipe.folds) or folds, seeds)
     return complete
 
 

@@ -69,10 +69,10 @@ def close(data: ESC50DataModule, folder: Path, trainer: pl.Trainer) -> dict[str,
 
 
 def data_name(section: Mapping[str, Any]) -> str:
-    """Name a data set for people: the class that opens it, and the folder of one's own clips."""
+    """Name a data set for people: the class that opens it, and one's own folder or table."""
     name = str(section["_target_"]).rpartition(".")[2].lower()
-    root = section.get("root")
-    return f"{name}:{Path(root).name}" if name == "folder" and root else name
+    place = section.get({"table": "table", "folder": "root"}.get(name, ""))
+    return f"{name}:{Path(place).name}" if place else name
 
 
 def _device(trainer: pl.Trainer) -> str:

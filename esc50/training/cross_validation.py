@@ -1,21 +1,21 @@
-"""Runs the five folds in one process, and summarises them."""
+"""Runs all folds in one process, and summarises them."""
 
 from pathlib import Path
 
 import numpy as np
 from omegaconf import DictConfig, open_dict
 
-from esc50.data.split import FOLDS
+from esc50.data.split import choosable_folds
 from esc50.errors import UserError
 from esc50.report.at_end import report_at_end
 from esc50.results.console import print_fold, show_summary
 from esc50.results.summary import summarise
-from esc50.training.fold import run_fold
+from esc50.training.fold import FoldRun, run_fold
 from esc50.training.pruning import report
 
 
 def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
-    """Run the five folds in turn, below `folder`, and summarise them there.
+    """Run the folds of the config's table in turn, below `folder`, and summarise them there.
 
     A fold that fails does not keep the others from running.
 
@@ -29,11 +29,14 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
     runs: list[Path] = []
     failed: dict[str, UserError] = {}
     monitored: list[float | None] = []
-    for fold in FOLDS:
+    cfg = cfg.copy()
+    with open_dict(cfg):
+        cfg.callbacks.search = None  # a trial is judged by folds here, not by epochs
+    folds = choosable_folds(FoldRun(cfg, folder).data.table, cfg.split.protocol)
+    for fold in folds:
         one = cfg.copy()
         with open_dict(one):
             one.split.fold = fold
-            one.callbacks.search = None  # a trial is judged by folds here, not by epochs
         try:
             results = run_fold(one, folder / f"fold{fold}")
         except UserError as error:
@@ -46,7 +49,7 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
             report(cfg.trial, mean, fold)
     if runs:
         reasons = {name: str(error) for name, error in failed.items()}
-        show_summary(summarise(runs, list(FOLDS), out=folder, failed=reasons), folder)
+        show_summary(summarise(runs, folds, out=folder, failed=reasons), folder)
         if cfg.report:
             report_at_end(folder, anew=True)
     if failed:

@@ -68,12 +68,12 @@ def exhibit_table(rows: dict[str, Any]) -> Table:
                 *(percent(shown[key]) for key in ("train/acc", "val/acc", "test/acc")),
             ]
         )
-        runs = official["runs"]
+        runs, folds = official["runs"], official["folds"]
         low, high = official["test/acc_ci95"]
         mean, spread = percent(official["test/acc_mean"]), f"{100 * official['test/acc_std']:.2f}"
         body.append(
             [
-                f"{name}, official folds 1 to 5{label(official)}",
+                f"{name}, official folds {folds[0]} to {folds[-1]}{label(official)}",
                 _sizes(official["n_train"], "one fold", runs[0]["n_test"]),
                 percent(official["train/acc_mean"]),
                 percent(official["val/acc_mean"]),

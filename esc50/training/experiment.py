@@ -1,4 +1,4 @@
-"""Runs what a config asks for: one fold, or the five in turn."""
+"""Runs what a config asks for: one fold, or all in turn."""
 
 from pathlib import Path
 

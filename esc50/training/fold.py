@@ -228,6 +228,7 @@ class FoldRun:
             probabilities,
             table.classes,
             table.class_labels,
+            table.sources[items],
         )
 
 

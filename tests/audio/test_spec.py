@@ -1,3 +1,4 @@
+import librosa
 import numpy as np
 import pytest
 
@@ -43,3 +44,24 @@ def test_a_value_that_cannot_be_is_named_with_what_may(key, wrong, words):
 
 def test_numpys_numbers_are_numbers():
     assert FeatureSpec(n_mels=np.int64(128), seconds=np.float32(5)).n_frames == 431
+
+
+def test_what_is_likely_not_meant_is_said_as_librosa_does():
+    assert not FeatureSpec().remarks and not FeatureSpec(frames=431).remarks
+    (cut,) = FeatureSpec(seconds=20.0).remarks
+    assert "features.frames=500 shows 29% of the 1723 frames" in cut
+    (padded,) = FeatureSpec(seconds=2.0).remarks
+    assert "leaves 83 of 128 columns empty" in padded
+    crowded = FeatureSpec(n_mels=512, height=128)
+    with pytest.warns(UserWarning, match="Empty filters"):
+        filters = librosa.filters.mel(sr=44100, n_fft=2048, n_mels=512)
+    empty = int((filters.max(axis=1) == 0).sum())
+    assert crowded.remarks[0].startswith(f"{empty} of features.n_mels=512 filters are empty")
+
+
+def test_a_setting_newer_than_the_cache_counts_where_it_is_set():
+    before = FeatureSpec().key
+    assert "channel" not in before and before == {
+        k: v for k, v in FeatureSpec().model_dump().items() if k != "channel"
+    }
+    assert FeatureSpec(channel=2).key == before | {"channel": 2}

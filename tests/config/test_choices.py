@@ -1,6 +1,7 @@
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from esc50.config.choices import CONF, RENAMED, refuse_overrides, renamed
+from esc50.config.choices import CONF, RENAMED, quote_paths, refuse_overrides, renamed
 
 
 def test_the_folder_of_the_choices_is_found():
@@ -28,7 +29,7 @@ def test_no_new_name_is_an_earlier_one():
 @pytest.mark.parametrize(
     ("argument", "sentence"),
     [
-        ("split=null", "error: split=null is invalid: choose one of literature, official,"),
+        ("split=null", "error: split=null is invalid: choose one of given, literature, official,"),
         ("+split=NULL", "error: +split=NULL is invalid: choose one of"),
         ("+model.timm=vit", "error: model.timm is now called model.name"),
         ("~augment.colour_db", "error: augment.colour_db is now called augment.eq_db"),
@@ -42,3 +43,19 @@ def test_what_hydra_would_answer_in_its_own_words_is_refused(argument, sentence)
 
 def test_other_arguments_are_left_to_hydra():
     refuse_overrides(["-m", "data=esc10", "logger.tensorboard=null", "nothing=null", "--cfg"])
+
+
+@pytest.mark.parametrize(
+    "name", ["a=b, c", "Geräusche (1)", "it's [here]", "{x}", "$x", "plain", "a:b"]
+)
+def test_a_path_that_exists_is_taken_as_it_stands(name, tmp_path):
+    folder = tmp_path / name
+    folder.mkdir()
+    (argument,) = quote_paths([f"data.root={folder}"])
+    (override,) = OverridesParser.create().parse_overrides([argument])
+    assert not override.is_sweep_override() and str(override.value()) == str(folder)
+
+
+def test_what_is_no_path_is_left_to_hydra():
+    arguments = ["-m", "split.fold=1,2", "model.stem_stride=[4,4]", "data.root='/x'", "+a=b=c"]
+    assert quote_paths(arguments) == arguments

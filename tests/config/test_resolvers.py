@@ -1,6 +1,7 @@
 import pytest
 from omegaconf import OmegaConf
 
+from esc50.config.choices import CONF
 from esc50.config.resolvers import register_resolvers
 from esc50.config.signature import folder
 
@@ -24,3 +25,19 @@ def test_a_job_gets_a_gpu_where_there_is_one(monkeypatch, visible, gpus):
     register_resolvers()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert OmegaConf.create({"gpus": "${esc50.gpus_per_job:}"}).gpus == gpus
+
+
+@pytest.mark.parametrize(
+    ("settings", "frames"),
+    [
+        ({}, 500),  # as published, of 431
+        ({"seconds": 2}, 173),
+        ({"seconds": 20}, 1723),
+        ({"seconds": 4, "sample_rate": 22050}, 173),
+        ({"seconds": "many"}, 1),  # refused by whoever reads it
+    ],
+)
+def test_a_picture_has_as_many_frames_as_its_clip(settings, frames):
+    register_resolvers()
+    cfg = OmegaConf.load(CONF / "features" / "logmel128.yaml")
+    assert OmegaConf.merge(cfg, settings).frames == frames

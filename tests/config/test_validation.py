@@ -11,7 +11,7 @@ from tests.conftest import REPOSITORY
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["split.fold=0"], ["split.fold=0", "a whole number of at least 1, or all"]),
+        (["split.fold=-1"], ["split.fold=-1", "a whole number of at least 0, or all"]),
         (["batch_size=none"], ["batch_size=none", "whole number"]),
         (["features.n_mels=0"], ["features.n_mels=0", "a whole number from 1 to 4096"]),
         (["modle=resnet18"], ["modle"]),
@@ -30,6 +30,10 @@ from tests.conftest import REPOSITORY
         (["+foo=1"], ["foo is not a setting"]),
         (["optimizer.lr=.inf"], ["optimizer.lr=.inf"]),
         (["data=folder"], ["data.root"]),
+        (["data=csv"], ["data.table has no value"]),
+        (["data=csv", "data.table=x.csv", "data.columns.label=3"], ["data.columns.label=3"]),
+        (["data=csv", "data.table=x.csv", "+data.columns.name=x"], ["data.columns.name is not"]),
+        (["+data=urbansound8k", "data.folds=1"], ["data"]),
         (["+experiment=augmented", "augment.rate_min=2"], ["augment.rate_min=2"]),
         (["output_dir=/proc/nowhere"], ["/proc/nowhere", "cannot be written"]),
         (["+experiment=typo"], ["trainer.max_epoch", "did you mean trainer.max_epochs?"]),

@@ -45,3 +45,11 @@ def test_a_batch_holds_clips_and_copies_by_item_number():
     assert batch["x"].flatten().tolist() == [101, 1, 100]
     assert batch["peak"][1] == 6 and batch["weight"] == 0.5
     assert clips["logmel"].flatten().tolist() == [0, 1, 2]
+
+
+def test_balanced_batches_draw_all_classes_equally_often():
+    targets = np.repeat([0, 1, 2], [900, 90, 10])
+    order = EpochShuffle(1000, 0, lambda: 1, targets)
+    drawn = np.bincount(targets[list(order)])
+    assert drawn.sum() == 1000 and np.abs(drawn - 1000 / 3).max() < 60
+    assert list(order) == list(order) != list(EpochShuffle(1000, 0, lambda: 2, targets))

@@ -140,6 +140,7 @@ def test_another_data_set_is_not_esc10(tmp_path):
 def test_every_key_of_a_data_set_is_read(choice, tmp_path):
     """Opened where nothing is and nothing can be fetched; the keys are read before that shows."""
     overrides = [f"data={choice}", f"data.root={tmp_path / 'none'}"]
+    overrides += ["data.table=none.csv"] if choice == "csv" else []
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         cfg = compose("train", overrides)
     section = OmegaConf.to_container(cfg.data, resolve=True)
@@ -157,3 +158,39 @@ def test_every_key_of_a_data_set_is_read(choice, tmp_path):
     with contextlib.suppress(UserError):
         Recorded(**dict(made)).open()
     assert set(section) - {"_target_", *DataSettings.model_fields} <= read
+
+
+def test_a_table_is_a_data_set_and_urbansound8k_one_of_them(tmp_path):
+    (tmp_path / "metadata").mkdir()
+    rows = ["slice_file_name,fsID,start,end,salience,fold,classID,class"]
+    for fold in range(1, 11):
+        (tmp_path / "audio" / f"fold{fold}").mkdir(parents=True)
+        for number, name in ((3, "dog_bark"), (0, "air_conditioner")):
+            rows.append(
+                f"{fold}{number}-{number}-0-0.wav,{fold}{number},0,4,1,{fold},{number},{name}"
+            )
+            (tmp_path / "audio" / f"fold{fold}" / f"{fold}{number}-{number}-0-0.wav").touch()
+    (tmp_path / "metadata" / "UrbanSound8K.csv").write_text("\n".join(rows))
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        named = compose("train", ["data=urbansound8k", f"data.root={tmp_path}"]).data
+        spelled = compose(
+            "train",
+            [
+                "data=csv",
+                f"data.table={tmp_path}/metadata/UrbanSound8K.csv",
+                f"data.audio={tmp_path}/audio",
+                "data.columns.file='fold{fold}/{slice_file_name}'",
+            ],
+        ).data
+    for section in (named, spelled):
+        table = open_clips(OmegaConf.to_container(section))
+        assert table.fold_numbers == list(range(1, 11)) and len(table) == 20
+        assert table.classes == ("air_conditioner", "dog_bark")
+        assert table.sources[0] == "13" and all(path.is_file() for path in table.paths)
+    assert open_clips(OmegaConf.to_container(named)).class_labels.tolist() == [0, 3]
+
+
+def test_a_wrong_column_section_is_refused_by_its_key():
+    section = {"table": "x.csv", "columns": {"file": "a"}}
+    with pytest.raises(UserError, match=r"data\.columns\.label has no value"):
+        make_dataset({"_target_": "esc50.data.datasets.Table", **section})

@@ -119,7 +119,12 @@ def test_unwritable_place(tmp_path):
 
 
 def section(root, **keys):
-    return {"_target_": "esc50.data.datasets.Demo", "root": str(root), **keys}
+    return {
+        "_target_": "esc50.data.datasets.Demo",
+        "root": str(root),
+        "cache_dir": str(root),
+        **keys,
+    }
 
 
 def test_open_clips_makes_it_under_root(tmp_path):

@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from omegaconf import OmegaConf
 
@@ -12,8 +13,11 @@ from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
 from esc50.data.cache import clip_digests
+from esc50.data.columns import ColumnNames
 from esc50.data.features import clip_features, copy_features, single_threaded
-from esc50.data.table import read_table
+from esc50.data.notices import notice
+from esc50.data.table import read_clips, read_table
+from esc50.data.windows import cut_windows
 from esc50.errors import UserError
 
 SPEC = FeatureSpec(
@@ -74,3 +78,28 @@ def test_threads_are_given_back():
     with single_threaded():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+def test_windows_are_the_parts_of_their_file_and_what_is_odd_is_said_once(tmp_path, capsys):
+    notice.cache_clear()
+    rng = np.random.default_rng(0)
+    sound = rng.uniform(-0.5, 0.5, (12_000, 2))
+    soundfile.write(tmp_path / "long.wav", sound, 8000, subtype="FLOAT")
+    soundfile.write(tmp_path / "null.wav", np.zeros(1000), 8000)
+    soundfile.write(tmp_path / "anti.wav", sound[:4000] * [1, 0] @ [[1, -1], [0, 0]], 8000)
+    (tmp_path / "t.csv").write_text("file,label\nlong.wav,x\nnull.wav,y\nanti.wav,y\n")
+    table = read_clips(tmp_path / "t.csv", tmp_path, ColumnNames(file="file", label="label"))
+    cut = cut_windows(table, 0.5, 0.25)
+    assert [*cut.offsets[:6]] == [0, 0.25, 0.5, 0.75, 1.0, 0] and len(cut) == 7
+    digests = cut.identify(clip_digests(cut.paths, tmp_path / "cache"))
+    assert len(set(digests)) == 7
+    made = clip_features(cut, SPEC, digests, tmp_path / "cache", 2)
+    own = LogMel(SPEC)(torch.from_numpy(sound[6000:10_000].mean(1).astype(np.float32)))
+    np.testing.assert_allclose(made["logmel"][3], own[0].numpy(), atol=1e-4)
+    said = capsys.readouterr().err
+    assert "1 of 7 clips are silent: 'null.wav'" in said
+    assert "1 of 7 clips have channels that cancel each other in their mean" in said
+    assert "1 of 7 clips fill less than half of features.seconds" in said
+    one = clip_features(cut, SPEC.model_copy(update={"channel": 2}), digests, tmp_path / "c", 2)
+    own = LogMel(SPEC)(torch.from_numpy(sound[:4000, 1].astype(np.float32)))
+    np.testing.assert_allclose(one["logmel"][0], own[0].numpy(), atol=1e-4)

@@ -1,9 +1,10 @@
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from esc50.data.split import SplitSettings, draw_split
+from esc50.data.split import SplitSettings, choosable_folds, draw_split
 from esc50.data.table import read_table
 from esc50.errors import UserError
 
@@ -123,6 +124,37 @@ def test_a_draw_beyond_the_last_is_refused(table):
         draw_split(table, SplitSettings(protocol="random", fold=6), 0)
 
 
+def test_a_given_split_is_the_tables(table):
+    settings = SplitSettings(protocol="given", fold=1)
+    with pytest.raises(UserError, match=r"split=given takes train, val and test from the data set"):
+        draw_split(table, settings, 0)
+    sides = np.array(["train", "val", "test"])[np.arange(len(table)) % 3]
+    split = draw_split(replace(table, sides=sides), settings, 0)
+    assert np.array_equal(split.train, np.flatnonzero(sides == "train"))
+    assert np.array_equal(split.val, np.flatnonzero(sides == "val"))
+    assert np.array_equal(split.test, np.flatnonzero(sides == "test"))
+    sides[sides == "val"] = "train"
+    assert draw_split(replace(table, sides=sides), settings, 0).val.size == 0
+    with pytest.raises(UserError, match=r"split\.fold=2 is not 1, the one split that is given"):
+        draw_split(table, SplitSettings(protocol="given", fold=2), 0)
+
+
+def test_folds_are_any_numbers_and_so_many_are_the_draws(tmp_path):
+    table = make_table(tmp_path, folds=(0, 3, 7, 10))
+    assert choosable_folds(table, "official") == [0, 3, 7, 10]
+    assert choosable_folds(table, "random") == [1, 2, 3, 4]
+    split = draw_split(table, SplitSettings(protocol="official", fold=10), 0)
+    assert set(table.folds[split.val]) == {0} and set(table.folds[split.train]) == {3, 7}
+
+
+@pytest.mark.parametrize(("sides", "instead"), [(None, "random"), ("train", "given")])
+def test_one_fold_is_too_few_for_folds(tmp_path, sides, instead):
+    table = make_table(tmp_path, folds=(1,))
+    table = replace(table, sides=None if sides is None else np.array([sides] * len(table)))
+    with pytest.raises(UserError, match=f"takes two folds or more, .* use split={instead}"):
+        draw_split(table, SplitSettings(protocol="official", fold=1), 0)
+
+
 def test_all_folds_at_once_are_no_split(table):
     with pytest.raises(UserError, match=r"split\.fold=all is every fold in turn"):
         draw_split(table, SplitSettings(protocol="official", fold="all"), 0)
@@ -131,9 +163,9 @@ def test_all_folds_at_once_are_no_split(table):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"fold": 0}, "split.fold=0 is invalid: it takes a whole number of at least 1, or all"),
-        ({"fold": True}, "split.fold=True is invalid: it takes a whole number of at least 1"),
-        ({"protocol": "fair"}, "it takes one of official, literature, random, published"),
+        ({"fold": -1}, "split.fold=-1 is invalid: it takes a whole number of at least 0, or all"),
+        ({"fold": True}, "split.fold=True is invalid: it takes a whole number of at least 0"),
+        ({"protocol": "fair"}, "it takes one of official, literature, random, published, given"),
         ({"val": 1.5}, "split.val=1.5 is invalid: it takes a number from 0 to 1"),
         ({"val": 0.6, "test": 0.4}, "split.val=0.6 and split.test=0.4 leave nothing to train on"),
         ({"keep_sources": 1}, "split.keep_sources=1 is invalid: it takes true or false"),

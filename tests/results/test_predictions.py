@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,15 @@ def test_a_few_clips_that_do_not_show_every_class(tmp_path, make_run):
     pooled = pool_predictions([read_run(run)])
     assert pooled.class_labels.tolist() == [0, 1, 10, 11, 20]
     assert [pooled.classes[target] for target in pooled.targets] == ["crying_baby"] * 3
+
+
+def test_recordings_that_names_do_not_tell_are_those_the_run_wrote(tmp_path, make_run):
+    folder = make_run(tmp_path / "run")
+    clips = read_run(folder).clips.tolist()
+    sources = {clip: f"tape{number // 3}" for number, clip in enumerate(clips)}
+    (folder / "sources.json").write_text(json.dumps(sources))
+    assert read_run(folder).sources.tolist() == list(sources.values())
+    assert pool_predictions([read_run(folder)]).sources.tolist() == list(sources.values())
+    (folder / "sources.json").write_text("{}")
+    with pytest.raises(UserError, match=r"sources\.json: is damaged"):
+        read_run(folder)

@@ -73,10 +73,31 @@ def test_names_are_no_formulas_in_the_table_and_come_back_as_they_were(tmp_path,
     names = ["=1+1", "-x", "'=y", "plain", "'quoted'"]
     write_predictions(
         run / "predictions.csv", ["@clip.wav"], np.array([1]), np.array([0]), np.eye(5)[:1],
-        names, np.arange(5),
+        names, np.arange(5), ["@clip.wav"],
     )  # fmt: skip
     cells = (run / "predictions.csv").read_text().splitlines()[0].split(",")
     assert cells[4:] == ["'=1+1", "'-x", "''=y", "plain", "'quoted'"]
     again = read_run(run)
     assert again.classes == tuple(names) and again.clips.tolist() == ["@clip.wav"]
     assert [unguard_cell(guard_cell(name)) for name in names] == names
+
+
+@pytest.mark.parametrize(("sources", "written"), [(["7", "7"], False), (["tape", "tape"], True)])
+def test_recordings_are_written_where_names_do_not_tell_them(tmp_path, sources, written):
+    clips = ["1-7-A-0.wav", "1-7-B-0.wav"]
+    numbers = np.zeros(2, np.int64)
+    probabilities = np.array([[0.75, 0.25], [0.5, 0.5]])
+    write_predictions(
+        tmp_path / "predictions.csv",
+        clips,
+        numbers + 1,
+        numbers,
+        probabilities,
+        ["a", "b"],
+        np.arange(2),
+        sources,
+    )
+    kept = tmp_path / "sources.json"
+    assert kept.exists() == written
+    if written:
+        assert json.loads(kept.read_text()) == dict(zip(clips, sources, strict=True))

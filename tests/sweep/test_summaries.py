@@ -20,7 +20,7 @@ def sweep(tmp_path, make_run):
                 make_run(folder, fold=fold, seed=seed)
             jobs.append(Job(len(jobs), [], str(folder), failed=why))
         hydra = {"sweep": {"dir": str(tmp_path)}, "overrides": {"task": list(overrides)}}
-        return summarise_recipes(OmegaConf.create({"hydra": hydra}), jobs)
+        return summarise_recipes(OmegaConf.create({"hydra": hydra, "report": False}), jobs)
 
     return summarise
 
@@ -61,6 +61,6 @@ def test_jobs_that_cross_validated_are_summarised_over_the_seeds_alone(tmp_path,
             make_run(folder / f"fold{fold}", fold=fold, seed=seed)
         jobs.append(Job(seed, [], str(folder)))
     hydra = {"sweep": {"dir": str(tmp_path)}, "overrides": {"task": ["seed=1,2"]}}
-    assert summarise_recipes(OmegaConf.create({"hydra": hydra}), jobs)
+    assert summarise_recipes(OmegaConf.create({"hydra": hydra, "report": False}), jobs)
     assert summary(tmp_path / "made-0123")["n_runs"] == 10
     assert not (tmp_path / "made-0123" / "seed1" / "summary.json").exists()

@@ -1,0 +1,143 @@
+"""Folds for clips that have none: by class and source, kept beside the cache."""
+
+import csv
+import hashlib
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from esc50.atomic import atomic_write
+from esc50.data.columns import NO_FOLD
+from esc50.data.notices import SHOWN, notice
+from esc50.data.table import ClipTable
+from esc50.errors import UserError
+
+UNBALANCED = 3  # times as many clips in the largest class as in the smallest: worth a word
+
+
+def give_folds(table: ClipTable, n_folds: int, seed: int, cache_dir: Path) -> ClipTable:
+    """Give clips without folds some: each class spread evenly, each source in one fold.
+
+    They are drawn by scikit-learn's StratifiedGroupKFold and written to `cache_dir/folds`, so that
+    the same clips keep their folds whatever a later version draws.
+
+    Args:
+        table: its own folds are kept, if it has any.
+        n_folds: how many, from 2.
+        seed: of the draw.
+        cache_dir: the folder of computed features.
+
+    Raises:
+        UserError: there are too few recordings, or the folder cannot be written.
+    """
+    if not (table.folds == NO_FOLD).any():
+        return table
+    lines = zip(table.filenames, table.labels, table.sources, strict=True)
+    text = "\n".join(map(str, [n_folds, seed, *lines]))
+    digest = hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+    path = cache_dir / "folds" / f"{table.root.absolute().stem}-{digest}.csv"
+    folds = _read(path, table)
+    if folds is None:
+        folds = make_folds(table, n_folds, seed)
+        _write(path, table, folds)
+    notice(
+        f"{table.root} has no folds: {n_folds} were made of {len(set(table.sources.tolist()))} "
+        f"recordings, by class and recording (data.folds={n_folds} data.fold_seed={seed}), "
+        f"and are kept in {path}"
+    )
+    return replace(table, folds=folds)
+
+
+def make_folds(table: ClipTable, n_folds: int, seed: int) -> np.ndarray:
+    """Draw folds 1 to `n_folds`, int64 (n,); see `give_folds`."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    n_sources = len(set(table.sources.tolist()))
+    if n_sources < n_folds:
+        raise UserError(
+            f"{table.root} holds {n_sources} recordings, too few for {n_folds} folds: set "
+            f"data.folds to {max(n_sources, 2)}, or give each file a source of its own."
+        )
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    targets, folds = table.targets, np.zeros(len(table), dtype=np.int64)
+    # Where all classes have fewer clips than there are folds, there is nothing to keep in
+    # proportion, and scikit-learn refuses.
+    strata = targets if np.bincount(targets).max() >= n_folds else np.zeros_like(targets)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # small classes: `warn_of_classes` names them
+        splits = splitter.split(np.zeros(len(table)), strata, table.sources)
+        for number, (_, tested) in enumerate(splits, start=1):
+            folds[tested] = number
+    empty = set(range(1, n_folds + 1)) - set(folds.tolist())
+    if empty:
+        raise UserError(
+            f"{table.root} is too uneven for {n_folds} folds of whole recordings, fold "
+            f"{min(empty)} would be empty: set data.folds to {n_folds - len(empty)}."
+        )
+    return folds
+
+
+def warn_of_classes(table: ClipTable) -> None:
+    """Say which classes are missing from a fold or a side, are far rarer than others, or alike.
+
+    Raises:
+        UserError: there is one class alone.
+    """
+    if len(table.classes) < 2:
+        raise UserError(
+            f"{table.root} holds one class, {table.classes[0]!r}: a classifier needs two."
+        )
+    targets, groups, what = table.targets, table.folds, "fold"
+    if table.sides is not None:
+        groups, what = table.sides, "side"
+    names = sorted(set(groups.tolist()))
+    absent = {}
+    for target, category in enumerate(table.classes):
+        there = set(groups[targets == target].tolist())
+        if len(there) < len(names):
+            absent[category] = ", ".join(str(name) for name in names if name not in there)
+    if absent:
+        lacking = [f"{category!r} ({what} {where})" for category, where in absent.items()]
+        more = ", ..." if len(lacking) > SHOWN else ""
+        notice(
+            f"{len(absent)} of {len(table.classes)} classes of {table.root} have no clip in some "
+            f"{what}s: {', '.join(lacking[:SHOWN])}{more}"
+        )
+    counts = np.bincount(targets)
+    least, most = counts.argmin(), counts.argmax()
+    if counts[most] > UNBALANCED * counts[least]:
+        notice(
+            f"classes are uneven, from {counts[least]} clips ({table.classes[least]!r}) to "
+            f"{counts[most]} ({table.classes[most]!r}): data.sampler=balanced trains on all "
+            "equally often, and acc_balanced is the mean of their accuracies"
+        )
+    alike: dict[str, str] = {}
+    for name in table.classes:
+        if (other := alike.setdefault(name.casefold(), name)) != name:
+            notice(f"the classes {other!r} and {name!r} differ in upper and lower case alone")
+
+
+def _read(path: Path, table: ClipTable) -> np.ndarray | None:
+    """Folds written before; None where there are none, or none for these clips."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            fold_of = {name: int(fold) for name, fold in list(csv.reader(file))[1:]}
+        return np.array([fold_of[name] for name in table.filenames], dtype=np.int64)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _write(path: Path, table: ClipTable, folds: np.ndarray) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            writer = csv.writer(file)
+            writer.writerow(("filename", "fold"))
+            writer.writerows(zip(table.filenames, folds.tolist(), strict=True))
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror or error}): set data.cache_dir to a folder "
+            "that can."
+        ) from None

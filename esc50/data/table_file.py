@@ -1,0 +1,187 @@
+"""Tables of any make as columns of text: CSV and its kin, JSON lines, Parquet."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from esc50.data.notices import notice
+from esc50.errors import UserError
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+BLANKS = " \t\xa0"  # str.strip() would also take control characters, which are damage
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+PROBED = 50  # rows that a separator must fit
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """The cells of a table, without the blanks around them.
+
+    Attributes:
+        path: the file.
+        columns: cells by column.
+        lines: the line of the file that each row ends on.
+        what: how it was read, for messages.
+    """
+
+    path: Path
+    columns: dict[str, list[str]]
+    lines: list[int]
+    what: str
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.lines)
+
+    def find(self, names: str | Sequence[str] | None) -> str | None:
+        """Pick the first of several names that is a column, None where none is.
+
+        Raises:
+            UserError: a single name is no column.
+        """
+        if isinstance(names, str):
+            if names not in self.columns:
+                raise UserError(f"{self.path} has no column {names!r}: {self.described}")
+            return names
+        return next((name for name in names or () if name in self.columns), None)
+
+    @property
+    def described(self) -> str:
+        """Say what its columns are and what separates them."""
+        return f"it was read as {self.what} with the columns {', '.join(map(repr, self.columns))}"
+
+    def place(self, row: int) -> str:
+        """Name a row for messages."""
+        return f"{self.path} line {self.lines[row]}"
+
+
+def read_table_file(path: Path) -> TableFile:
+    """Read a table whose first row names its columns, whatever wrote it.
+
+    By its suffix it is JSON lines (or one JSON list) or Parquet, else text: separated by commas,
+    semicolons, tabs or bars, in UTF-8, UTF-16 or Windows-1252. Empty rows are left out.
+
+    Raises:
+        UserError: it is missing, empty, not a table, or its rows do not fit its columns.
+    """
+    try:
+        if path.suffix.lower() == ".parquet":
+            table = _from_records(path, _read_parquet(path), "Parquet")
+        elif path.suffix.lower() in JSON_SUFFIXES:
+            table = _from_records(path, _read_json(path, _decode(path)), "JSON lines")
+        else:
+            table = _read_text(path, _decode(path))
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{path} is missing: looked for at {path.absolute()}.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if not len(table):
+        raise UserError(f"{path} is empty: it lists no clips.")
+    return table
+
+
+def _decode(path: Path) -> str:
+    content = path.read_bytes()
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise UserError(f"{path} is a spreadsheet: save it as CSV.")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace")
+    if b"\0" in content[:4096]:
+        raise UserError(f"{path} is not text: a table is CSV, JSON lines or Parquet.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        notice(f"{path} is not UTF-8: read as Windows-1252 (Latin-1)")
+        return content.decode("cp1252", errors="replace")
+
+
+def _read_text(path: Path, text: str) -> TableFile:
+    separator = _separator(text)
+    try:
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+        )
+        cells = [([cell.strip(BLANKS) for cell in row], reader.line_num) for row in reader]
+    except csv.Error as error:
+        raise UserError(f"{path} is not a CSV table: {error}.") from None
+    rows = [(row, line) for row, line in cells if any(row)]
+    header = rows[0][0] if rows else []
+    while header and not header[-1]:  # a separator at the end of each line
+        header.pop()
+    twice = [name for name, count in Counter(filter(None, header)).items() if count > 1]
+    if twice:
+        raise UserError(f"{path} has two columns {twice[0]!r}: name them apart.")
+    for row, line in rows[1:]:
+        while len(row) > len(header) and not row[-1]:
+            row.pop()
+        if len(row) != len(header):
+            raise UserError(f"{path} line {line}: {len(row)} fields instead of {len(header)}.")
+    columns = {name: [row[at] for row, _ in rows[1:]] for at, name in enumerate(header) if name}
+    what = f"text separated by {SEPARATORS[separator]}"
+    return TableFile(path, columns, [line for _, line in rows[1:]], what)
+
+
+def _separator(text: str) -> str:
+    """The separator that cuts the first rows into most fields, the same number in each.
+
+    csv.Sniffer takes letters for separators where a table is short.
+    """
+    lines = [line for line in text.splitlines()[:PROBED] if line.strip()]
+    best, most = ",", 1
+    for separator in SEPARATORS:
+        try:
+            rows = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+        except csv.Error:
+            continue
+        counts = Counter(map(len, rows))
+        fields = len(rows[0]) if rows else 0
+        if fields > most and counts[fields] * 2 > len(rows):
+            best, most = separator, fields
+    return best
+
+
+def _read_json(path: Path, text: str) -> list[tuple[Any, int]]:
+    try:
+        if text.lstrip().startswith("["):
+            return [(record, number) for number, record in enumerate(json.loads(text), start=1)]
+        lines = enumerate(text.splitlines(), start=1)
+        return [(json.loads(line), number) for number, line in lines if line.strip()]
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON lines: {error}.") from None
+
+
+def _read_parquet(path: Path) -> list[tuple[Any, int]]:
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import read_table
+    except ModuleNotFoundError:
+        raise UserError(
+            f"{path} is Parquet: pip install 'esc50[parquet]' to read it, or save it as CSV."
+        ) from None
+    with path.open("rb") as file:
+        try:
+            records = read_table(file).to_pylist()
+        except ArrowException as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{path} is not a Parquet table: {reason}") from None
+    return [(record, number) for number, record in enumerate(records, start=1)]
+
+
+def _from_records(path: Path, records: list[tuple[Any, int]], what: str) -> TableFile:
+    for record, number in records:
+        if not isinstance(record, dict):
+            raise UserError(f"{path} line {number}: it is no object with a value per column.")
+    names = dict.fromkeys(str(name) for record, _ in records for name in record)
+    columns = {name: [_cell(record.get(name)) for record, _ in records] for name in names}
+    return TableFile(path, columns, [number for _, number in records], what)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:  # NaN, which stands for nothing in tables of numbers
+        return ""
+    return str(value).strip(BLANKS)

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from esc50.data.columns import ColumnNames
+from esc50.data.notices import notice
+from esc50.data.table import read_clips
+from esc50.errors import UserError
+
+NAMES = ColumnNames(file="file", label="label", fold=["fold"], source=["source"], split=["split"])
+
+
+def read(tmp_path, *lines: str, names=NAMES, **options):
+    path = tmp_path / "clips.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return read_clips(path, tmp_path / "audio", names, check_files=False, **options)
+
+
+def test_file_and_label_suffice(tmp_path):
+    table = read(tmp_path, "file,label", "x/b.wav,rain", "a.wav,dog", r"x\c.wav,dog")
+    assert table.classes == ("dog", "rain") and table.targets.tolist() == [1, 0, 0]
+    assert table.filenames == ("x/b.wav", "a.wav", "x/c.wav")
+    assert table.folds.tolist() == [-1, -1, -1] and table.sides is None
+    assert table.sources.tolist() == ["x/b", "a", "x/c"]
+
+
+def test_folds_are_any_whole_numbers(tmp_path):
+    table = read(tmp_path, "file,label,fold", "a.wav,x,0", "b.wav,y,10.0", 'c.wav,y,"7,0"')
+    assert table.folds.tolist() == [0, 10, 7] and table.fold_numbers == [0, 7, 10]
+
+
+def test_a_pattern_makes_file_names_of_columns(tmp_path):
+    names = ColumnNames(file="fold{fold}/{name}.wav", label="label", fold="fold")
+    table = read(tmp_path, "name,label,fold", "a,x,10", "b,y,2", names=names)
+    assert table.filenames == ("fold10/a.wav", "fold2/b.wav")
+
+
+def test_sides_are_read_under_their_usual_names(tmp_path):
+    lines = ["a.wav,x,train", "b.wav,y,Validation", "c.wav,y,TEST"]
+    assert read(tmp_path, "file,label,split", *lines).sides.tolist() == ["train", "val", "test"]
+    with pytest.raises(UserError, match="line 2: split 'dev' is none of train, val, test"):
+        read(tmp_path, "file,label,split", "a.wav,x,dev")
+
+
+def test_a_placeholder_is_no_source(tmp_path, capsys):
+    notice.cache_clear()
+    lines = ["a.wav,x,nan", "b.wav,y,N/A", "c.wav,y,", "d.wav,y,s1", "1-77-B-0.wav,x,NaN"]
+    table = read(tmp_path, "file,label,source", *lines)
+    assert table.sources.tolist() == ["a", "b", "c", "s1", "77"]
+    assert table.takes.tolist()[-1] == "B"
+    assert "4 of 5 clips have no source ('nan', 'N/A', '', ...)" in capsys.readouterr().err
+
+
+def test_one_unicode_form_is_one_class(tmp_path):
+    table = read(tmp_path, "file,label", "a.wav,Tu\u0308r", "b.wav,T\u00fcr", "c.wav,x")
+    assert table.classes == ("T\u00fcr", "x") and table.targets.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["file;label", "a.wav;x"], "'file;label'|has no column"),
+        (["name,label", "a.wav,x"], "has no column 'file': it was read as text separated by comm"),
+        (["file,label", "a.wav,prediction"], "line 2: the category 'prediction' is the name of a"),
+        (["file,label", "a.wav,"], "line 2: the category '' is no name"),
+        (["file,label,fold", "a.wav,x,\x1f1"], "fold '.x1f1' is not a whole number"),
+        (["file,label,fold", "a.wav,x,1", "b.wav,x,one"], "line 3: fold 'one' is not a whole"),
+        (["file,label", "/etc/passwd,x"], "leads out of its folder .data=csv data.outside=true"),
+        (["file,label", r"C:\dogs\a.wav,x"], "is a path of Windows"),
+        (["file,label", "a.wav,x", "b.wav,y", "a.wav,x"], "lists a.wav twice: lines 2 and 4"),
+    ],
+)
+def test_bad_tables_are_refused(tmp_path, lines, words):
+    if ";" in lines[0]:  # read all the same
+        assert read(tmp_path, *lines).filenames == ("a.wav",)
+        return
+    with pytest.raises(UserError, match=words):
+        read(tmp_path, *lines)
+
+
+def test_paths_outside_are_read_where_they_are_allowed(tmp_path):
+    table = read(tmp_path, "file,label", f"{tmp_path}/a.wav,x", "../b.wav,y", outside=True)
+    assert table.paths == [tmp_path / "a.wav", tmp_path / "audio" / ".." / "b.wav"]
+    assert np.array_equal(table.targets, [0, 1])

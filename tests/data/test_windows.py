@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+import soundfile
+
+from esc50.data.columns import ColumnNames
+from esc50.data.notices import notice
+from esc50.data.table import read_clips
+from esc50.data.windows import cut_windows
+
+
+@pytest.fixture
+def table(tmp_path):
+    for name, seconds in (("long.wav", 7.0), ("short.wav", 0.5), ("odd.flac", 3.2)):
+        soundfile.write(tmp_path / name, np.zeros(int(8000 * seconds)), 8000)
+    (tmp_path / "t.csv").write_text("file,label\nlong.wav,x\nshort.wav,y\nodd.flac,y\n")
+    return read_clips(tmp_path / "t.csv", tmp_path, ColumnNames(file="file", label="label"))
+
+
+def test_a_long_recording_becomes_windows_of_one_source(table, capsys):
+    notice.cache_clear()
+    cut = cut_windows(table, seconds=2, step=2)
+    assert cut.filenames == (
+        *(f"long.wav#t={start}" for start in (0, 2, 4, 6)),
+        "short.wav",
+        "odd.flac#t=0",
+        "odd.flac#t=2",
+    )
+    assert cut.offsets.tolist() == [0, 2, 4, 6, 0, 0, 2]
+    assert cut.paths == [table.paths[row] for row in (0, 0, 0, 0, 1, 2, 2)]
+    assert cut.sources.tolist() == ["long"] * 4 + ["short"] + ["odd"] * 2
+    assert cut.targets.tolist() == [0] * 4 + [1] * 3
+    assert cut.identify(list("aaaabcc")) == ["a", "a#t=2", "a#t=4", "a#t=6", "b", "c", "c#t=2"]
+    assert "2 recordings are longer than 2 s: cut every 2 s into 6 clips" in capsys.readouterr().err
+    assert cut.select(cut.targets == 1).offsets.tolist() == [0, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "step", "starts"), [(2, 1, 6), (5, 5, 1), (4, 4, 2), (7, 1, 1), (2, 3, 3)]
+)
+def test_windows_overlap_or_leave_out_as_they_are_told(table, seconds, step, starts):
+    cut = cut_windows(table, seconds, step)
+    assert sum(name.startswith("long") for name in cut.filenames) == starts
