@@ -76,7 +76,7 @@ class _Meter:
         """Take the next float32 (frames, channels)."""
         mono = block.mean(1) if self.channels > 1 else block[:, 0]
         level = np.abs(block)
-        heard: np.ndarray = block.any(1) if self.channels > 1 else mono != 0
+        heard = np.any(block != 0, axis=1)
         if heard.any():
             self.first = self.first if self.first >= 0 else self.n + int(heard.argmax())
             self.last = self.n + len(heard) - 1 - int(heard[::-1].argmax())
