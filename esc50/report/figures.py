@@ -32,8 +32,8 @@ def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, A
     axis |= {"title": {"standoff": 8}}  # beyond the names of ticks, however long
     return {
         "layout": {
-            "paper_bgcolor": paper,  # parallel coordinates know no transparency
-            "plot_bgcolor": "rgba(0,0,0,0)",
+            "paper_bgcolor": paper,
+            "plot_bgcolor": paper,  # parallel coordinates know no transparency
             "font": {"color": ink, "size": 13, "family": "system-ui, sans-serif"},
             "colorway": list(COLORS),
             "colorscale": {"sequential": [[0, empty], [1, full]]},
