@@ -33,7 +33,7 @@ def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, A
     return {
         "layout": {
             "paper_bgcolor": paper,
-            "plot_bgcolor": paper,  # parallel coordinates know no transparency
+            "plot_bgcolor": paper,
             "font": {"color": ink, "size": 13, "family": "system-ui, sans-serif"},
             "colorway": list(COLORS),
             "colorscale": {"sequential": [[0, empty], [1, full]]},
