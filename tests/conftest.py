@@ -77,6 +77,7 @@ def tiny_overrides(tiny, tmp_path_factory) -> list[str]:
         f"trainer.precision={PRECISION}",
         "trainer.max_epochs=2",
         "trainer.enable_progress_bar=false",
+        "report=false",  # which takes longer than such a run
     ]
 
 

@@ -1,11 +1,12 @@
 """Composes and checks a config outside Hydra's command line."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from esc50.config.choices import CONF
 from esc50.config.resolvers import register_resolvers
@@ -23,6 +24,18 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
         return _composed(overrides)
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         return _composed(overrides)
+
+
+def compose_plain(overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Compose, without a check, what these overrides stand for, in plain dictionaries."""
+    register_resolvers()
+    if GlobalHydra.instance().is_initialized():
+        cfg = compose("train", list(overrides))
+    else:
+        with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+            cfg = compose("train", list(overrides))
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    return dict(plain)
 
 
 def _composed(overrides: Sequence[str]) -> DictConfig:

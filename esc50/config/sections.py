@@ -39,6 +39,7 @@ class RunSettings(Settings):
     monitor: Text
     ckpt_path: Text | None
     rerun: bool
+    report: bool
     output_dir: Text
     jobs_per_gpu: FromOne
 

@@ -204,13 +204,10 @@ class ESC50DataModule(pl.LightningDataModule):
     def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Show log-mels (n, 1, height, width) of training clips, and what training makes of them.
 
-        The second is None where nothing is augmented.
+        The clips are `Prepared.example_clips`; the second is None where nothing is augmented.
         """
         split, copies, n_clips = self.split, self.prepared.copies, len(self.table)
-        clips = split.train[split.train < n_clips]
-        if copies is not None:
-            clips = clips[np.isin(clips, split.clip_of[n_clips:])]
-        clips = clips[:: max(1, len(clips) // n)][:n]
+        clips = self.prepared.example_clips(n)
         before = rows(self.clips["logmel"], torch.from_numpy(clips))
         if self.recipe.online:
             items = FeatureDataset(clips, self.clips, None, self.prepared.targets)

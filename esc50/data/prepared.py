@@ -34,6 +34,14 @@ class Prepared:
     targets: Tensor
     augment: Augment
 
+    def example_clips(self, n: int) -> np.ndarray:
+        """Choose `n` training clips from all over the table, with copies where there are any."""
+        n_clips = len(self.clips["peak"])
+        clips = self.split.train[self.split.train < n_clips]
+        if self.copies is not None:
+            clips = clips[np.isin(clips, self.split.clip_of[n_clips:])]
+        return clips[:: max(1, len(clips) // n)][:n]
+
     def dataset(self, items: np.ndarray, spectra: bool, device: torch.device) -> FeatureDataset:
         """Items of one side, on a GPU where there is room for them and on the CPU elsewhere.
 

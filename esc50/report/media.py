@@ -13,6 +13,7 @@ from esc50.errors import UserError
 
 OPUS_RATE = 48_000  # Hz, one of the rates that Opus knows, and the only one with the whole band
 COMPRESSION = 0.9  # of libsndfile's 0..1: some 30 kbit/s of one channel
+MP3_RATE, MP3_COMPRESSION = 22_050, 0.9  # Hz, and libsndfile's 0..1: some 28 kbit/s
 FADE_SECONDS = 0.005  # at a cut, which would click
 
 
@@ -27,6 +28,26 @@ def clip_sound(path: object, seconds: float) -> str | None:
         return sound_uri(read_clip(str(path), OPUS_RATE, math.ceil(seconds * OPUS_RATE)), OPUS_RATE)
     except UserError:
         return None
+
+
+def quick_sound(path: object, seconds: float) -> str | None:
+    """Make the same in a fifth of the time, for a page that a run waits for: MP3, to 11 kHz.
+
+    Args:
+        path: of the sound file.
+        seconds: at the most.
+    """
+    import soundfile
+
+    try:
+        samples = read_clip(str(path), MP3_RATE, math.ceil(seconds * MP3_RATE))
+    except UserError:
+        return None
+    file = io.BytesIO()
+    soundfile.write(
+        file, np.clip(samples, -1, 1), MP3_RATE, format="MP3", compression_level=MP3_COMPRESSION
+    )
+    return _uri("audio/mpeg", file.getvalue())
 
 
 def sound_uri(samples: np.ndarray, sample_rate: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from esc50.atomic import atomic_write_text
 from esc50.report.figures import TEMPLATES, Chart, chart_json
+from esc50.report.names import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -59,7 +60,7 @@ def _environment() -> "Environment":
         keep_trailing_newline=True,
     )
     environment.globals |= {"asset": _asset, "plotly_js": _plotly_js, "plotly_templates": TEMPLATES}
-    environment.filters["chart_json"] = _chart_json
+    environment.filters |= {"chart_json": _chart_json, "printable": printable}
     return environment
 
 

@@ -28,8 +28,9 @@ def confusion_figure(counts: np.ndarray, classes: Sequence[str], title: str = ""
     axes = figure.add_subplot()
     tested = np.maximum(counts.sum(1, keepdims=True), 1)
     image = axes.imshow(counts / tested, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(n), classes, rotation=90, fontsize=8)
-    axes.set_yticks(range(n), classes, fontsize=8)
+    names = [plain(name) for name in classes]
+    axes.set_xticks(range(n), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(n), names, fontsize=8)
     axes.set(xlabel="prediction", ylabel="target")
     axes.set_title(title, fontsize=10)
     figure.colorbar(image, label="share of the target's tests", fraction=0.046)
@@ -66,11 +67,46 @@ def classes_figure(per_class: Sequence[Mapping[str, Any]], title: str = "") -> "
         elinewidth=1,
         capsize=2,
     )
-    axes.set_yticks(range(len(rows)), [f"{row['class']} ({row['n']})" for row in rows], fontsize=8)
+    axes.set_yticks(
+        range(len(rows)), [f"{plain(row['class'])} ({row['n']})" for row in rows], fontsize=8
+    )
     axes.set(xlim=(0, 100), ylim=(-0.6, len(rows) - 0.4))
     axes.set_xlabel("test accuracy in %, 95% interval (number of tests in brackets)", fontsize=9)
     axes.set_title(title, fontsize=10)
     return figure
+
+
+def input_figure(logmels: np.ndarray, titles: Sequence[str], seconds: float) -> "Figure":
+    """Draw what a network is given: a clip a column, in the first row as it is.
+
+    Args:
+        logmels: float (rows, clips, height, width); of two rows the second is augmented.
+        titles: of the clips.
+        seconds: across a picture.
+    """
+    n_rows, n_clips = logmels.shape[:2]
+    figure = _figure(1.6 * n_clips + 1, 1.8 * n_rows + 0.8)
+    grid = figure.subplots(n_rows, n_clips, sharex=True, sharey=True, squeeze=False)
+    low, high = np.quantile(logmels, [0.005, 0.995])
+    for row, name in enumerate(("clip", "augmented")[:n_rows]):
+        for column in range(n_clips):
+            axes = grid[row, column]
+            box = (0.0, seconds, 0.0, float(logmels.shape[2]))
+            axes.imshow(
+                logmels[row, column], origin="lower", aspect="auto", vmin=low, vmax=high, extent=box
+            )
+            if row == 0:
+                axes.set_title(plain(titles[column], 20), fontsize=8)
+            axes.tick_params(labelsize=7)
+        grid[row, 0].set_ylabel(f"{name}\nmel row", fontsize=8)
+    figure.supxlabel("seconds", fontsize=8)
+    return figure
+
+
+def plain(name: str, longest: int = 40) -> str:
+    """Write a name that matplotlib, which reads formulas, shows as it is, cut if long."""
+    short = name if len(name) <= longest else f"{name[: longest - 1]}…"
+    return short.replace("$", r"\$")
 
 
 def save(figure: "Figure", path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from esc50.data.table import ESC50_CLASSES, source_and_take
 from esc50.errors import UserError
-from esc50.results.run_folder import read_results
+from esc50.results.run_folder import read_results, unguard_cell
 
 FIXED_COLUMNS = ["clip", "fold", "target", "prediction"]  # then one probability per class
 
@@ -92,9 +92,10 @@ def read_run(folder: Path) -> Run:
         raise UserError(f"{path}: is damaged; run the fold again") from None
     if probabilities.shape[1] != len(header) - 4:
         raise UserError(f"{path}: has rows of another length than its header; run the fold again")
-    clips = np.array([row[0] for row in rows])
+    clips = np.array([unguard_cell(row[0]) for row in rows])
+    classes = tuple(map(unguard_cell, header[4:]))
     targets, predicted = labels.T
-    return Run(folder, results, tuple(header[4:]), clips, targets, predicted, probabilities)
+    return Run(folder, results, classes, clips, targets, predicted, probabilities)
 
 
 def pool_predictions(runs: Sequence[Run]) -> PooledPredictions:

@@ -18,7 +18,9 @@ from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.errors import UserError
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
-LEAVINGS = ("config.yaml", "results.json", "predictions.csv", "checkpoints", "summary.json")
+LEAVINGS = """config.yaml results.json predictions.csv checkpoints summary.json history.csv
+    report.html""".split()
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula in a spreadsheet begins with
 # What results.json must hold to be that of a finished run.
 NEEDED: dict[str, type | tuple[type, ...]] = {
     "experiment": (str, int, float),
@@ -92,8 +94,8 @@ def _load(folder: Path) -> dict[str, Any] | str:
     return results
 
 
-def read_settings(folder: Path) -> dict[str, str]:
-    """Read the settings in a run's config.yaml that affect its numbers, by key; {} without one."""
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """Read a run's config.yaml; None where there is none, or none in shape."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
@@ -101,7 +103,12 @@ def read_settings(folder: Path) -> dict[str, str]:
     try:
         config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     except (OSError, ValueError, YAMLError, OmegaConfBaseException):
-        return {}
+        return None
+    return {str(key): part for key, part in config.items()} if isinstance(config, dict) else None
+
+
+def read_settings(folder: Path) -> dict[str, str]:
+    """Read the settings in a run's config.yaml that affect its numbers, by key; {} without one."""
     settings: dict[str, str] = {}
 
     def flatten(section: Any, key: str) -> None:
@@ -111,7 +118,7 @@ def read_settings(folder: Path) -> dict[str, str]:
         elif key.split(".")[0] in SECTIONS and key not in WITHOUT_EFFECT:
             settings[key] = str(section)
 
-    flatten(config, "")
+    flatten(read_config(folder) or {}, "")
     return settings
 
 
@@ -127,15 +134,26 @@ def write_predictions(
     """Write predictions.csv: clip, fold, target, prediction, probability of each class.
 
     Target and prediction are the table's own target numbers; probabilities float (clips, classes).
+    Names that a spreadsheet would take for formulas get an apostrophe in front: `guard_cell`.
     """
     predicted = class_labels[probabilities.argmax(1)]
     with atomic_write(path) as file:
         writer = csv.writer(file)
-        writer.writerow(["clip", "fold", "target", "prediction", *classes])
+        writer.writerow(["clip", "fold", "target", "prediction", *map(guard_cell, classes)])
         for clip, fold, label, guess, row in zip(
             clips, folds, labels, predicted, probabilities, strict=True
         ):
-            writer.writerow([clip, fold, label, guess, *(f"{p:.8g}" for p in row)])
+            writer.writerow([guard_cell(clip), fold, label, guess, *(f"{p:.8g}" for p in row)])
+
+
+def guard_cell(name: str) -> str:
+    """Write a name so that a spreadsheet does not take it for a formula; see `unguard_cell`."""
+    return f"'{name}" if name.lstrip("'").startswith(FORMULA) else name
+
+
+def unguard_cell(cell: str) -> str:
+    """Read what `guard_cell` wrote."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from esc50.config.resolvers import register_resolvers
 from esc50.sweep.jobs import LOG, Job, JobNote, Sweep
 from esc50.sweep.plugins import register_plugins
 from esc50.sweep.progress import ProgressPrinter
-from esc50.sweep.summaries import summarise_recipes
+from esc50.sweep.summaries import summarise_recipes, write_page
 from esc50.training.processes import last_lines
 
 
@@ -74,6 +74,8 @@ class SummariseSweep(Callback):
         for job in failed:
             _tell(job)
         complete = summarise_recipes(config, known)
+        if config.report and known and not is_search(config):  # a search has its own
+            write_page(config, known, sweep.folder)
         if failed or not complete:
             sys.exit(1)
 

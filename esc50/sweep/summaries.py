@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from esc50.sweep.jobs import Job
+
+if TYPE_CHECKING:
+    from esc50.report.sweep_report import SweptJob
 
 
 @dataclass
@@ -17,6 +21,7 @@ class _Recipe:
     runs: list[Path] = field(default_factory=list)  # folders of finished runs
     failed: dict[str, str] = field(default_factory=dict)  # why, by "fold 3, seed 42"
     cross_validated: bool = False  # split.fold=all: each job has summarised its folds itself
+    report: bool = True  # whether summaries get their page
 
 
 def summarise_recipes(config: DictConfig, jobs: Iterable[Job]) -> bool:
@@ -38,7 +43,7 @@ def summarise_recipes(config: DictConfig, jobs: Iterable[Job]) -> bool:
     folds, seeds = (_swept(config, key) for key in ("split.fold", "seed"))
     complete = True
     for group, own in groups.items():
-        complete &= _summarise_recipe(group, _gather(own), folds, seeds)
+        complete &= _summarise_recipe(group, _gather(own, config.report), folds, seeds)
     return complete
 
 
@@ -52,11 +57,11 @@ def _swept(config: DictConfig, key: str) -> list[int]:
     return []
 
 
-def _gather(jobs: Iterable[Job]) -> _Recipe:
+def _gather(jobs: Iterable[Job], report: bool) -> _Recipe:
     from esc50.data.split import FOLDS  # loads NumPy, which --help need not wait for
     from esc50.results.run_folder import is_finished
 
-    recipe = _Recipe()
+    recipe = _Recipe(report=report)
     for job in jobs:
         folder = Path(job.folder)
         if folder.name.startswith("fold"):
@@ -80,7 +85,8 @@ def _summarise_recipe(group: Path, recipe: _Recipe, folds: list[int], seeds: lis
             runs = [run for run in recipe.runs if run.parent == folder]
             seed = f"seed {folder.name[4:]}"
             failed = {name: why for name, why in recipe.failed.items() if name.endswith(seed)}
-            complete &= _summarise(_Recipe(runs, failed), folder, folds, [])
+            own = _Recipe(runs, failed, report=recipe.report)
+            complete &= _summarise(own, folder, folds, [])
     if len(seeds) > 1 and recipe.runs:
         complete &= _summarise(recipe, group, FOLDS if recipe.cross_validated else folds, seeds)
     return complete
@@ -92,4 +98,38 @@ def _summarise(recipe: _Recipe, out: Path, folds: Sequence[int], seeds: list[int
 
     summary = summarise(recipe.runs, folds, out=out, expected_seeds=seeds, failed=recipe.failed)
     show_summary(summary, out)
+    if recipe.report:
+        from esc50.report.at_end import report_at_end
+
+        report_at_end(out, anew=True)
     return bool(summary["complete"])
+
+
+def write_page(config: DictConfig, jobs: Iterable[Job], folder: Path) -> None:
+    """Write sweep.html into a sweep's folder; whatever goes wrong costs a sentence."""
+    from esc50.report.sweep_report import write_sweep_page
+
+    page = folder / "sweep.html"
+    try:
+        write_sweep_page(page, [_swept_job(job) for job in jobs], config.monitor)
+        print(f"the sweep is in {page}")
+    except Exception as error:  # of whatever kind: all its runs are done
+        print(f"{page} was not written ({error or type(error).__name__})")
+
+
+def _swept_job(job: Job) -> "SweptJob":
+    from esc50.report.sweep_report import SweptJob
+    from esc50.results.run_folder import find_results
+
+    folder = Path(job.folder)
+    members = [folder, *folder.glob("fold[0-9]*")] if job.folder else []
+    results = [found for member in members if (found := find_results(member))]
+    state = ("diverged" if job.diverged else "failed") if job.failed else "finished"
+    return SweptJob(
+        [one for one in job.overrides if not one.startswith("trial.")],
+        job.metric,
+        state,
+        None if job.ended is None else job.ended - job.started,
+        any(bool(one["leaky"]) for one in results),
+        any(bool(one.get("synthetic")) for one in results),
+    )

@@ -7,6 +7,7 @@ from omegaconf import DictConfig, open_dict
 
 from esc50.data.split import FOLDS
 from esc50.errors import UserError
+from esc50.report.at_end import report_at_end
 from esc50.results.console import print_fold, show_summary
 from esc50.results.summary import summarise
 from esc50.training.fold import run_fold
@@ -46,6 +47,8 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
     if runs:
         reasons = {name: str(error) for name, error in failed.items()}
         show_summary(summarise(runs, list(FOLDS), out=folder, failed=reasons), folder)
+        if cfg.report:
+            report_at_end(folder, anew=True)
     if failed:
         name, first = next(iter(failed.items()))
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""

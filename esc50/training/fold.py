@@ -5,34 +5,34 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from esc50.atomic import atomic_write_text
-from esc50.config.hardware import processor, resolve_precision
+from esc50.config.hardware import resolve_precision
 from esc50.config.signature import signature
 from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import DivergenceError
 from esc50.model.classifier import Classifier
+from esc50.report.at_end import report_at_end
 from esc50.results.ledger import append_once
 from esc50.results.run_folder import (
     find_results,
     is_finished,
     keep_aside,
-    provenance,
     sole_use,
     write_predictions,
     write_results,
 )
+from esc50.training.account import NOT_MEASURED, close, count, describe
 from esc50.training.checkpoints import Origin, origin, read_specification
 from esc50.training.continuation import check_checkpoint
 from esc50.training.distributed import resolve_world_size, run_on_processes
+from esc50.training.energy import EnergyMeter
 from esc50.training.environment import setup_environment
 from esc50.training.module import build_module, check_module
 from esc50.training.tensorboard import log_hyperparameters
@@ -41,12 +41,12 @@ from esc50.training.trainer import build_trainer, check_trainer
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves to the test: the chosen epoch's checkpoint, and the seconds it took."""
+    """What training leaves to the test: the chosen epoch's checkpoint, and the time it took."""
 
     trainer: pl.Trainer
     module: Classifier
     chosen: Path
-    seconds: float
+    used: dict[str, float]  # seconds_fit, and joules_fit where the machine counts them
 
 
 class FoldRun:
@@ -141,8 +141,7 @@ class FoldRun:
     def make(self, start: Path | None) -> dict[str, Any]:
         """Train, choose, test once; returns the results and leaves all else in the folder."""
         atomic_write_text(self.folder / "config.yaml", OmegaConf.to_yaml(self.cfg, resolve=True))
-        before = self._set_up()
-        about = self._about(before)
+        about = describe(self.plain, self.data, self.identity, self._set_up())
         split = f"{self.cfg.split.protocol} split, fold {self.cfg.split.fold}"
         print(f"{split}: {self.data.audit.sentence}")
         print("computing in {precision}, threads: {threads}, on {processor}".format(**about))
@@ -168,16 +167,21 @@ class FoldRun:
         Raises:
             DivergenceError: the loss or a weight is not finite.
         """
-        data, clock = self.data, pl.callbacks.Timer()  # goes on from where a run was cut off
+        data = self.data
+        clock, meter = pl.callbacks.Timer(), EnergyMeter()  # go on from where a run was cut off
+        validates, meters = len(data.split.val) > 0, (clock, meter)
         trainer, keeper = build_trainer(
-            self.plain, self.folder, self.world, validates=len(data.split.val) > 0, clock=clock
+            self.plain, self.folder, self.world, validates=validates, meters=meters
         )
         size = (data.spec.height, data.spec.width)
         seen = {name: sorted(clips) for name, clips in vars(data.seen).items()}
         module = build_module(self.plain, data.table, size, {**about, "seen": seen})
         trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
         seconds = round(clock.time_elapsed("train"), 3)
-        return Trained(trainer, module, Path(keeper.best_model_path), seconds)
+        used = {"seconds_fit": seconds}
+        if meter.joules is not None:
+            used["joules_fit"] = round(meter.joules)
+        return Trained(trainer, module, Path(keeper.best_model_path), used)
 
     def test(self, trained: Trained) -> dict[str, Any]:
         """Test the chosen epoch once; all processes of a run do so together.
@@ -189,7 +193,7 @@ class FoldRun:
             DivergenceError: a measured value is not finite.
         """
         trainer, chosen = trained.trainer, trained.chosen
-        measured = {"epochs": trainer.current_epoch, "seconds_fit": trained.seconds}
+        measured = {"epochs": trainer.current_epoch, **trained.used}
         measured |= (read_specification(chosen) or {})["metrics"]
         measured |= trainer.test(
             trained.module, self.data, ckpt_path=chosen, weights_only=True, verbose=False
@@ -203,49 +207,14 @@ class FoldRun:
         self, about: Mapping[str, Any], trained: Trained, measured: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Write predictions and hyper-parameters; returns what results.json is to hold."""
-        closing = self._closing(trained.trainer)
-        results = {**about, **self._counts(), **NOT_MEASURED, **measured, **closing}
+        counts, closing = count(self.data), close(self.data, self.folder, trained.trainer)
+        results = {**about, **counts, **NOT_MEASURED, **measured, **closing}
         self._write_predictions(trained.module)
         log_hyperparameters(trained.trainer, self.plain, results)
         return results
 
     def _is_same(self, theirs: Mapping[str, Any]) -> bool:
         return all(theirs.get(key) == value for key, value in self.identity.items())
-
-    def _about(self, before: Origin) -> dict[str, Any]:
-        """What checkpoints and results say of the run."""
-        return {
-            **self.identity,
-            "experiment": self.cfg.name,
-            "protocol": self.cfg.split.protocol,
-            "leaky": self.data.audit.leaky,
-            "synthetic": self.data.table.synthetic,
-            "data": data_name(self.plain["data"]),
-            "origin": before.name,
-            "pretrained_on": before.pretrained_on,
-            "precision": self.plain["trainer"]["precision"],
-            "threads": torch.get_num_threads(),
-            "processor": processor(),
-        }
-
-    def _counts(self) -> dict[str, int]:
-        split = self.data.split
-        return {
-            "n_classes": len(self.data.table.classes),
-            "n_train": len(split.train),
-            "n_train_clips": len(set(split.clip_of[split.train].tolist())),
-            "n_val": len(split.val),
-            "n_test": len(split.test),
-        }
-
-    def _closing(self, trainer: pl.Trainer) -> dict[str, Any]:
-        return {
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "audit": self.data.audit.sentence,
-            "device": _device(trainer),
-            "run_dir": str(self.folder.resolve()),
-            **provenance(),
-        }
 
     def _write_predictions(self, module: Classifier) -> None:
         assert module.tested is not None  # by `test`
@@ -262,15 +231,15 @@ class FoldRun:
         )
 
 
-# Keys that results.json has whatever was measured.
-NOT_MEASURED = dict.fromkeys(
-    ("train/acc", "val/acc", "val/loss", "val/f1_macro", "test/acc_category5")
-)
-
-
 def run_fold(cfg: DictConfig, folder: Path) -> dict[str, Any]:
-    """Train and test one fold in `folder`, or find that this has been done: see `FoldRun.run`."""
-    return FoldRun(cfg, folder).run()
+    """Train and test one fold in `folder`, or find that this has been done: see `FoldRun.run`.
+
+    Its report, if the config wants one, comes after it is finished.
+    """
+    results = FoldRun(cfg, folder).run()
+    if cfg.report:
+        report_at_end(folder)
+    return results
 
 
 def make_as_one_of_several(
@@ -283,17 +252,3 @@ def make_as_one_of_several(
         return None
     run.data.open_table()
     return run.make(start)
-
-
-def data_name(section: Mapping[str, Any]) -> str:
-    """Name a data set for people: the class that opens it, and the folder of one's own clips."""
-    name = str(section["_target_"]).rpartition(".")[2].lower()
-    root = section.get("root")
-    return f"{name}:{Path(root).name}" if name == "folder" and root else name
-
-
-def _device(trainer: pl.Trainer) -> str:
-    """Name what the trainer computes on."""
-    device = trainer.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name

@@ -1,16 +1,46 @@
-"""What TensorBoard shows beside the curves: pictures, the audit, HPARAMS."""
+"""What TensorBoard shows beside the curves: pictures, sounds, the audit, HPARAMS."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib.pyplot as plt
+import numpy as np
 import pytorch_lightning as pl
-import torch
+from pytorch_lightning.utilities import rank_zero_only
 from sklearn.metrics import confusion_matrix
 from torch.utils.tensorboard import SummaryWriter
 
+from esc50.audio.read import read_clip
+from esc50.config.composition import compose_plain
+from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.datamodule import ESC50DataModule
-from esc50.results.figures import confusion_figure
+from esc50.errors import UserError
+from esc50.report.names import printable
+from esc50.report.origin import differences, flatten
+from esc50.results.figures import confusion_figure, input_figure
+from esc50.results.labels import tag
+
+# Settings that HPARAMS has of every run; others only where they differ from the default.
+ALWAYS = """name seed batch_size split.protocol split.fold model._target_ augment._target_
+    optimizer._target_ optimizer.lr trainer.max_epochs""".split()
+SOUND_RATE = 22_050  # Hz
+
+
+class EventLogger(pl.loggers.TensorBoardLogger):
+    """Lightning's, which leaves one event file a process: it is closed when the run is over.
+
+    Lightning closes it after training and again after the test, and each opens a new one.
+    """
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what has been logged."""
+        if self._experiment is not None:
+            self.experiment.flush()
+
+    @rank_zero_only
+    def close(self) -> None:
+        """End the file."""
+        super().finalize("success")
 
 
 def tensorboards(trainer: pl.Trainer) -> list[SummaryWriter]:
@@ -22,17 +52,8 @@ def tensorboards(trainer: pl.Trainer) -> list[SummaryWriter]:
 def log_hyperparameters(
     trainer: pl.Trainer, plain: Mapping[str, Any], results: Mapping[str, Any]
 ) -> None:
-    """Write the choices and the metrics they led to into every logger."""
-    choices = {key: plain[key] for key in ("name", "seed", "batch_size")}
-    choices |= {key: results[key] for key in ("leaky", "synthetic")}
-    choices |= {
-        section: {
-            key: value
-            for key, value in plain[section].items()
-            if isinstance(value, (int, float, str, bool))
-        }
-        for section in ("split", "augment", "model", "optimizer", "scheduler", "trainer")
-    }
+    """Write the choices that matter, and the metrics they led to, into every logger."""
+    choices = hyperparameters(plain) | {key: results[key] for key in ("leaky", "synthetic")}
     metrics = {
         # Under tags of their own: these values come with step 0, from which TensorBoard would
         # begin the curves of the same name anew.
@@ -48,6 +69,37 @@ def log_hyperparameters(
         else:
             logger.log_hyperparams(choices)
         logger.finalize("success")
+        if isinstance(logger, EventLogger):
+            logger.close()
+
+
+def hyperparameters(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick the settings that tell runs apart: a few of every run, and what is not the default's.
+
+    Args:
+        plain: the config in plain dictionaries.
+
+    Returns:
+        Values by "section/key"; what a section builds by the section's name.
+    """
+    flat = flatten(plain)
+    changed = [key for key, _, _ in differences(plain, compose_plain())]
+    matters = [key for key in changed if key.split(".")[0] in SECTIONS]
+    keys = dict.fromkeys((*ALWAYS, *(key for key in matters if not _has_no_effect(key))))
+    chosen: dict[str, Any] = {}
+    for key in keys:
+        value = flat.get(key)
+        name = key.removesuffix("._target_").replace(".", "/")
+        if isinstance(value, str):
+            chosen[name] = value.rpartition(".")[2] if key.endswith("._target_") else value
+        elif isinstance(value, int | float):
+            chosen[name] = value
+    return chosen
+
+
+def _has_no_effect(key: str) -> bool:
+    # `auto` stands for a precision, which is then not the default's and yet what all runs have.
+    return key == "trainer.precision" or any(f"{key}.".startswith(f"{w}.") for w in WITHOUT_EFFECT)
 
 
 def _data(trainer: pl.Trainer) -> ESC50DataModule:
@@ -56,37 +108,71 @@ def _data(trainer: pl.Trainer) -> ESC50DataModule:
 
 
 class ImageLogger(pl.Callback):
-    """Draws the network's input before and after augmentation, and the confusion matrix."""
+    """Shows the network's input before and after augmentation, and what the test came to."""
 
-    def __init__(self, n_clips: int):
-        """Show `n_clips` training clips in the grid."""
-        self.n_clips = n_clips
+    def __init__(self, n_clips: int, n_mistakes: int = 0):
+        """Show `n_clips` training clips, and let `n_mistakes` of the test be heard."""
+        self.n_clips, self.n_mistakes = n_clips, n_mistakes
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Draw some training clips as they are and as training sees them."""
         writers = tensorboards(trainer)
         if not writers or trainer.current_epoch > 0:
             return
-        before, after = _data(trainer).examples(self.n_clips)
-        pictures = [before] if after is None else [before, after]
-        grid = torch.cat([torch.cat(list(row[:, 0].flip(1)), dim=1) for row in pictures])
-        low, high = torch.quantile(grid.flatten()[::7], torch.tensor([0.005, 0.995]))
-        grid = ((grid - low) / (high - low).clamp_min(1e-6)).clamp(0, 1)
-        title = "input/clips" if after is None else "input/clips_above_augmented_below"
+        data = _data(trainer)
+        before, after = data.examples(self.n_clips)
+        rows = [before] if after is None else [before, after]
+        clips = data.prepared.example_clips(self.n_clips)
+        titles = [printable(data.table.classes[t]) for t in data.table.targets[clips]]
+        pictures = np.stack([row[:, 0].numpy() for row in rows])
+        spec = data.spec
+        seconds = spec.frames * spec.hop_length / spec.sample_rate
+        figure = input_figure(pictures, titles, seconds)
         for writer in writers:
-            writer.add_image(title, grid, 0, dataformats="HW")
+            writer.add_figure("input", figure, 0, close=False)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Draw the confusion matrix."""
+        """Draw the confusion matrix; write each class's accuracy and curves, and the mistakes."""
         writers = tensorboards(trainer)
         if not writers:
             return
-        items, probabilities = pl_module.tested
-        table = _data(trainer).table
-        targets = table.targets[items.numpy()]
-        labels = range(len(table.classes))
-        counts = confusion_matrix(targets, probabilities.argmax(1).numpy(), labels=labels)
-        figure = confusion_figure(counts, list(table.classes))
+        data = _data(trainer)
+        items, probabilities = (part.numpy() for part in pl_module.tested)
+        targets = data.table.targets[items]
+        names = [printable(name) for name in data.table.classes]
+        counts = confusion_matrix(targets, probabilities.argmax(1), labels=range(len(names)))
+        figure = confusion_figure(counts, names)
         for writer in writers:
-            writer.add_figure("test/confusion", figure, trainer.current_epoch, close=False)
-        plt.close(figure)
+            leaky, epoch = data.audit.leaky, trainer.current_epoch
+            writer.add_figure(tag(leaky, "test/confusion"), figure, epoch, close=False)
+            for number, name in enumerate(names):
+                own = targets == number
+                if own.any():
+                    accuracy = counts[number, number] / own.sum()
+                    writer.add_scalar(tag(leaky, f"test_acc_by_class/{name}"), accuracy, epoch)
+                    curve = tag(leaky, f"test_pr/{name}")
+                    writer.add_pr_curve(curve, own, probabilities[:, number], epoch)
+            self._add_mistakes(writer, data, items, targets, probabilities)
+
+    def _add_mistakes(
+        self,
+        writer: SummaryWriter,
+        data: ESC50DataModule,
+        items: np.ndarray,
+        targets: np.ndarray,
+        probabilities: np.ndarray,
+    ) -> None:
+        """Let the most confident mistakes be heard."""
+        table, guesses = data.table, probabilities.argmax(1)
+        wrong = np.flatnonzero(guesses != targets)
+        order = wrong[np.argsort(-probabilities.max(1)[wrong], kind="stable")]
+        for place, test in enumerate(order[: self.n_mistakes], start=1):
+            target, guess = (printable(table.classes[c]) for c in (targets[test], guesses[test]))
+            name = f"test_mistakes/{place}: {target} taken for {guess}"
+            try:
+                n_samples = round(data.spec.seconds * SOUND_RATE)
+                sound = read_clip(table.paths[items[test]], SOUND_RATE, n_samples)
+            except UserError:  # it has been deleted since it was read
+                continue
+            loud = sound / max(1.0, float(np.abs(sound).max()))
+            writer.add_audio(tag(data.audit.leaky, name), loud[None], 0, SOUND_RATE)

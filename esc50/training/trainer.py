@@ -1,6 +1,6 @@
 """Builds the Lightning Trainer that a config describes, with its callbacks and loggers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from esc50.config.targets import build, check_target
 from esc50.errors import UserError
 from esc50.training.callbacks import DivergenceCheck
 from esc50.training.checkpoints import AtomicCheckpointIO
+from esc50.training.history import History
 
 
 def check_trainer(plain: Mapping[str, Any]) -> None:
@@ -23,7 +24,12 @@ def check_trainer(plain: Mapping[str, Any]) -> None:
 
 
 def build_trainer(
-    plain: Mapping[str, Any], folder: Path, world: int, *, validates: bool, clock: pl.Callback
+    plain: Mapping[str, Any],
+    folder: Path,
+    world: int,
+    *,
+    validates: bool,
+    meters: Sequence[pl.Callback],
 ) -> tuple[pl.Trainer, pl.callbacks.ModelCheckpoint]:
     """Build the trainer of a run.
 
@@ -32,7 +38,7 @@ def build_trainer(
         folder: the run's, for checkpoints and logs.
         world: how many processes the run has.
         validates: whether there are validation clips; without, nothing is chosen.
-        clock: times the training.
+        meters: measure what the training takes.
 
     Returns:
         The trainer, and the checkpoint callback whose file is tested: the best, or the last.
@@ -48,7 +54,7 @@ def build_trainer(
     bar = isinstance(callbacks.get("progress"), pl.callbacks.ProgressBar)
     settings["enable_progress_bar"] = bar
     given = {
-        "callbacks": [clock, DivergenceCheck(), *callbacks.values()],
+        "callbacks": [*meters, DivergenceCheck(), *callbacks.values(), History(folder)],
         "logger": loggers or False,
         # A run's processes are its own affair: else a scheduler's variables would say who is who.
         "plugins": [AtomicCheckpointIO(), LightningEnvironment()],

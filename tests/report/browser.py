@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("check_page.js")
 
-
-def faults_in_browser(*pages: Path) -> list[str]:
+def faults_in_browser(*pages: Path, script: str = "check_page.js") -> list[str]:
     """List what is wrong with pages, in sentences; skips where there is no browser to look with.
 
     Needs node, Chromium or Chrome, and `npm install --global playwright-core axe-core`, or these
@@ -29,7 +27,7 @@ def faults_in_browser(*pages: Path) -> list[str]:
         pytest.skip(
             "no playwright-core and axe-core: npm install --global playwright-core axe-core"
         )
-    command = ["node", str(SCRIPT), browser, *map(str, pages)]
+    command = ["node", str(Path(__file__).with_name(script)), browser, *map(str, pages)]
     done = subprocess.run(command, env=environment, **run)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -1,12 +1,15 @@
-"""A data set with all that can be wrong with one, and the page about it."""
+"""A data set with all that can be wrong with one, and a run; the pages about them."""
 
 import csv
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+EVIL = ("<script>alert(1)</script>", "=1+1", "x" * 200, "a\x07b\x1b[31m", "plain")
 RATE = 8000
 CLASSES = ("<script>alert(1)</script>", "=cmd|' /C calc'!A0", "n" * 200, "plain")
 
@@ -87,3 +90,33 @@ def explored(odd_config):
     exploration = Exploration(odd_config())
     exploration.write("<odd>")
     return exploration
+
+
+@pytest.fixture(scope="session")
+def reported(tiny_run, tmp_path_factory):
+    """The folder of a finished run on `tiny`, with its report."""
+    from esc50.report.run_report import write_report
+
+    folder = tmp_path_factory.mktemp("reported") / "run"
+    shutil.copytree(tiny_run, folder)
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture
+def hostile(tmp_path, make_run):
+    """A made-up run without sound, whose classes and clips have names that nobody should give."""
+    folder = make_run(tmp_path / "hostile", leaky=True, experiment="<img src=x onerror=alert(2)>")
+    path = folder / "predictions.csv"
+    with path.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    header[4:] = EVIL
+    rows[0][0] = "<b>\x00.wav"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return folder
+
+
+def seen(page):
+    """What of a page is neither script nor style."""
+    return re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.S)

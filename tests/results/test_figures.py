@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from esc50.results.figures import NUMBERED, classes_figure, confusion_figure, save
+from esc50.results.figures import NUMBERED, classes_figure, confusion_figure, input_figure, save
 
 
 def test_a_confusion_matrix_shows_its_counts_by_the_share_of_the_target():
@@ -30,6 +30,27 @@ def test_the_hardest_class_is_on_top_and_its_interval_around_its_accuracy(accura
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["easy (8)", "hard (4)"]  # from the bottom
     assert [bar.get_width() for bar in axes.patches] == [100.0, 100 * accuracy]
+
+
+def test_formulas_and_long_names_are_shown_as_they_are(tmp_path):
+    names = [r"$\frac$", "x" * 200]
+    figure = confusion_figure(np.eye(2, dtype=int), names)
+    save(figure, tmp_path / "f.png")  # where matplotlib would read the formula
+    shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert shown == [r"\$\frac\$", "x" * 39 + "…"]
+
+
+def test_inputs_are_labelled_and_share_a_scale(tmp_path):
+    logmels = np.random.default_rng(0).normal(size=(2, 3, 8, 10))
+    figure = input_figure(logmels, ["dog", "$a$", "rain"], seconds=5)
+    save(figure, tmp_path / "f.png")
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["dog", r"\$a\$", "rain"]
+    assert [figure.axes[row].get_ylabel() for row in (0, 3)] == [
+        "clip\nmel row",
+        "augmented\nmel row",
+    ]
+    assert len({axes.images[0].get_clim() for axes in figure.axes}) == 1
+    np.testing.assert_array_equal(figure.axes[4].images[0].get_array(), logmels[1, 1])
 
 
 def test_a_figure_is_written_as_png(tmp_path):

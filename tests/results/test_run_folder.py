@@ -1,9 +1,19 @@
 import json
 
+import numpy as np
 import pytest
 
 from esc50.errors import UserError
-from esc50.results.run_folder import find_results, is_finished, read_results, why_unfinished
+from esc50.results.predictions import read_run
+from esc50.results.run_folder import (
+    find_results,
+    guard_cell,
+    is_finished,
+    read_results,
+    unguard_cell,
+    why_unfinished,
+    write_predictions,
+)
 
 
 def test_a_run_with_results_and_predictions_is_finished(tmp_path, make_run):
@@ -56,3 +66,17 @@ def test_results_without_predictions_are_not_finished(tmp_path, make_run):
     (run / "predictions.csv").unlink()
     assert "no predictions.csv" in why_unfinished(run)
     assert "no results.json" in why_unfinished(tmp_path / "nothing")
+
+
+def test_names_are_no_formulas_in_the_table_and_come_back_as_they_were(tmp_path, make_run):
+    run = make_run(tmp_path / "run")
+    names = ["=1+1", "-x", "'=y", "plain", "'quoted'"]
+    write_predictions(
+        run / "predictions.csv", ["@clip.wav"], np.array([1]), np.array([0]), np.eye(5)[:1],
+        names, np.arange(5),
+    )  # fmt: skip
+    cells = (run / "predictions.csv").read_text().splitlines()[0].split(",")
+    assert cells[4:] == ["'=1+1", "'-x", "''=y", "plain", "'quoted'"]
+    again = read_run(run)
+    assert again.classes == tuple(names) and again.clips.tolist() == ["@clip.wav"]
+    assert [unguard_cell(guard_cell(name)) for name in names] == names

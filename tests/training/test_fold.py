@@ -115,6 +115,15 @@ def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
     assert results["epochs"] == 4
     assert same_weights(weights(broken), weights(tmp_path / "unbroken"))
     assert same_weights(weights(broken, "best"), weights(tmp_path / "unbroken", "best"))
+    assert history(broken) == history(tmp_path / "unbroken")
+
+
+def history(folder):
+    """What a run measured in each epoch, but for its speed."""
+    with (folder / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    return [{key: row[key] for key in row if key != "clips_per_second"} for row in rows]
 
 
 def test_a_finished_run_is_found_and_rerun_keeps_the_old_one(config, tmp_path):

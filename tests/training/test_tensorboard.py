@@ -10,7 +10,11 @@ import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 
+import pytest
+from omegaconf import OmegaConf
+
 from esc50.training.fold import run_fold
+from esc50.training.tensorboard import hyperparameters
 
 EPOCHS = 3
 
@@ -59,3 +63,32 @@ def test_every_epoch_of_a_finished_run_is_a_point_of_its_curves(config, tmp_path
         assert len(groups) == 1 and groups[0]["hparams"]["optimizer/lr"] == 1e-3
         metrics = {value["name"]["tag"] for value in groups[0]["metricValues"]}
         assert {"hp/test/acc", "hp/val/loss"} <= metrics
+
+
+def test_a_run_leaves_one_file_with_pictures_sounds_and_classes(config, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    settings = ["trainer.max_epochs=1", "optimizer.lr=0.0", "callbacks.images.n_mistakes=2"]
+    results = run_fold(config(*settings, "augment=online"), tmp_path / "run")
+    (file,) = (tmp_path / "run").glob("events.out.tfevents.*")
+    events = EventAccumulator(str(file), {"audio": 0, "tensors": 0})
+    events.Reload()
+    tags = events.Tags()
+    assert {"input", "test/confusion"} <= set(tags["images"])
+    assert len(tags["audio"]) == 2 and all("taken for tone" in tag for tag in tags["audio"])
+    by_class = [f"test_acc_by_class/tone{number}" for number in range(5)]
+    found = [events.Scalars(tag)[0].value for tag in by_class]
+    assert sum(found) / 5 == pytest.approx(results["test/acc"])  # two clips a class
+    assert {f"test_pr/tone{number}" for number in range(5)} <= set(tags["tensors"])
+    sound = events.Audio(tags["audio"][0])[0]
+    assert sound.sample_rate == 22_050 and sound.length_frames == 11_025
+
+
+def test_hparams_hold_what_matters(config):
+    plain = OmegaConf.to_container(
+        config("optimizer=sgd", "seed=7", "data.workers=3"), resolve=True
+    )
+    found = hyperparameters(plain)
+    assert found["optimizer"] == "SGD" and found["seed"] == 7 and found["split/fold"] == 1
+    assert found["optimizer/momentum"] == 0.9 and found["features/n_mels"] == 32
+    assert not {"data/workers", "data/root", "trainer/precision", "trainer/devices"} & set(found)

@@ -21,7 +21,7 @@ def plain(config):
 
 
 def build(plain, folder, validates=True):
-    return build_trainer(plain, folder, 1, validates=validates, clock=pl.callbacks.Timer())
+    return build_trainer(plain, folder, 1, validates=validates, meters=[pl.callbacks.Timer()])
 
 
 def test_everything_is_written_into_the_runs_folder(plain, tmp_path):

@@ -1,0 +1,94 @@
+"""The clips of a finished run, as far as they are still there: sound, log-mels, what was learnt."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from esc50.data.datamodule import ESC50DataModule
+from esc50.data.datasets import ESC10, ESC50
+from esc50.data.features import clip_features
+from esc50.data.table import ESC10_LABELS, ClipTable, read_table
+from esc50.errors import UserError
+
+PACKAGE = __name__.partition(".")[0]
+
+
+class Clips:
+    """The clips that a run's config names; those that have gone since are left out.
+
+    Attributes:
+        data: the data module that the run had, its table as it is now.
+        n_gone: clips that the data set's table lists and that are not there.
+    """
+
+    def __init__(self, config: Mapping[str, Any], *, trusted: bool):
+        """Look for them.
+
+        Args:
+            config: the run's, in plain dictionaries.
+            trusted: whether a data set of another package may be opened, which runs its code.
+
+        Raises:
+            UserError: there are none; the sentence says why.
+        """
+        section = config.get("data")
+        if not isinstance(section, Mapping):
+            raise UserError("the run's config.yaml names no data set")
+        target = str(section.get("_target_"))
+        if not trusted and not target.startswith(f"{PACKAGE}.data."):
+            raise UserError(
+                f"its data set is {target}, code of another package, which would be run: "
+                "allow it by --trust if you trust who made the run"
+            )
+        root = section.get("root")
+        if root is not None and not Path(root).is_dir():  # which opening would fetch or make
+            raise UserError(f"{root} is not there any more, or not below this folder")
+        self.data = ESC50DataModule.from_config(config)
+        table = _open(self.data)
+        there = np.array([path.is_file() for path in table.paths])
+        self.n_gone = int((~there).sum())
+        if self.n_gone == len(table):
+            raise UserError(f"none of its clips is in {table.audio_root}")
+        self.data.table = table.select(there) if self.n_gone else table
+        self.row = {name: row for row, name in enumerate(self.data.table.filenames)}
+        self.paths = self.data.table.paths
+
+    @cached_property
+    def logmels(self) -> Tensor:
+        """Log-mels of all clips, float32 (clips, 1, height, width), from the cache or computed."""
+        data = self.data
+        cache_dir, workers = Path(data.storage.cache_dir), data.storage.workers
+        arrays = clip_features(data.table, data.spec, data.digests, cache_dir, workers)
+        return torch.from_numpy(arrays["logmel"])
+
+    def path(self, name: str) -> Path | None:
+        """Where a clip lies; None where it is gone."""
+        row = self.row.get(name)
+        return None if row is None else self.paths[row]
+
+    def category(self, row: int) -> str:
+        """The name of a clip's class."""
+        table = self.data.table
+        return table.classes[table.targets[row]]
+
+    def rows_of(self, digests: frozenset[str]) -> np.ndarray:
+        """The rows of the clips that have these digests of their audio: int64 (n,)."""
+        return np.flatnonzero([digest in digests for digest in self.data.digests])
+
+
+def _open(data: ESC50DataModule) -> ClipTable:
+    """Open the data set; where clips of a table are missing, that is no reason to refuse."""
+    try:
+        return data.table
+    except UserError:
+        if not isinstance(data.dataset, ESC50):
+            raise
+        table = read_table(data.dataset.root, check_files=False)
+        if isinstance(data.dataset, ESC10):
+            table = table.select(np.isin(table.labels, ESC10_LABELS))
+        return table

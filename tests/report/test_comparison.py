@@ -1,0 +1,46 @@
+import pytest
+
+from esc50.errors import UserError
+from esc50.report.comparison import distinct_names, write_comparison
+from esc50.report.subject import find_subject
+from esc50.results.comparison import compare
+from tests.report.conftest import seen
+from tests.report.test_page import Elements
+
+
+def test_two_recipes_are_compared_fold_by_fold(tmp_path, make_run):
+    for name, luck in (("a", 0), ("b", 1)):
+        for fold in (1, 2):
+            folder = tmp_path / name / f"fold{fold}"
+            make_run(folder, fold, luck=luck, experiment=name, leaky=name == "b", skill=1.0)
+    page = write_comparison([tmp_path / "a", tmp_path / "b"], tmp_path / "both.html")
+    elements = Elements(page.read_text())
+    assert not elements.open
+    sides = [[tmp_path / name / f"fold{fold}" for fold in (1, 2)] for name in ("a", "b")]
+    result = compare(*sides)
+    assert f"{result['difference']:+.2%} LEAKY" in elements.text
+    assert "{:+.2%} to {:+.2%} LEAKY".format(*result["bootstrap_ci95"]) in elements.text
+
+
+def test_what_cannot_be_compared_says_why(tmp_path, make_run):
+    runs = [make_run(tmp_path / f"fold{fold}", fold) for fold in (1, 2)]
+    page = seen(write_comparison(runs, tmp_path / "page.html").read_text())
+    assert "have no fold with one seed in common" in page
+    with pytest.raises(UserError, match="given twice"):
+        write_comparison([runs[0], runs[0]], tmp_path / "page.html")
+
+
+def test_names_are_told_apart_by_signature_or_folder(tmp_path, make_run):
+    first = find_subject(make_run(tmp_path / "a"))
+    same = find_subject(make_run(tmp_path / "b"))
+    other = find_subject(make_run(tmp_path / "c", signature="f" * 10))
+    assert distinct_names([first]) == ["made, fold 1, seed 1"]
+    names = distinct_names([first, same, other])
+    assert names[2] == "made, fold 1, seed 1 (ffffffffff)" and names[0].endswith(f"in {tmp_path}/a")
+
+
+def test_hostile_names_are_escaped(hostile, tmp_path, make_run):
+    page = write_comparison([hostile, make_run(tmp_path / "b", 1)], tmp_path / "page.html")
+    elements = Elements(page.read_text())
+    assert not elements.open and "img" not in elements.count
+    assert "Their classes are not the same" in elements.text

@@ -1,0 +1,46 @@
+import shlex
+
+from esc50.report.sweep_report import SweptJob, rank, repeat, swept_keys, write_sweep_page
+from tests.report.conftest import seen
+from tests.report.test_page import Elements
+
+
+def jobs():
+    losses = {("0.1", "1"): 0.9, ("0.1", "2"): 0.7, ("0.01", "1"): 0.5, ("0.01", "2"): 0.6}
+    done = [
+        SweptJob(["data=demo", f"optimizer.lr={lr}", f"seed={seed}"], loss, "finished", 3.0)
+        for (lr, seed), loss in losses.items()
+    ]
+    failed = [SweptJob(["data=demo", "optimizer.lr=9", "seed=1"], None, "diverged", 1.0)]
+    return done + failed
+
+
+def test_repeats_are_gathered_and_the_best_mean_comes_first():
+    keys = swept_keys(jobs())
+    assert keys == ["optimizer.lr"]
+    ranked = rank(jobs(), keys, "val/loss")
+    assert [one.values["optimizer.lr"] for one in ranked] == ["0.01", "0.1", "9"]
+    assert [one.mean for one in ranked] == [0.55, 0.8, None]
+    assert [c.values["optimizer.lr"] for c in rank(jobs(), keys, "val/acc")] == ["0.1", "0.01", "9"]
+    expected = "python train.py -m data=demo optimizer.lr=0.01 seed=1,2"
+    assert repeat(ranked[0]) == expected
+    assert swept_keys([job for job in jobs() if "optimizer.lr=0.1" in job.overrides]) == ["seed"]
+
+
+def test_the_page_has_a_figure_for_each_setting_and_escapes_all(tmp_path):
+    evil = [
+        SweptJob([f"name=<b>{n}", f"optimizer.lr={n}"], n / 10, "finished", None, leaky=True)
+        for n in (1, 2)
+    ]
+    write_sweep_page(tmp_path / "sweep.html", evil, "val/loss")
+    page = (tmp_path / "sweep.html").read_text()
+    elements = Elements(page)
+    assert not elements.open and "b" not in elements.count
+    assert elements.count["figure"] == 2 and "val/loss LEAKY" in elements.text
+    assert shlex.join(["name=<b>1"]) in elements.text
+
+
+def test_a_sweep_without_a_number_says_so(tmp_path):
+    write_sweep_page(tmp_path / "sweep.html", jobs()[-1:], "val/loss")
+    page = seen((tmp_path / "sweep.html").read_text())
+    assert "there is nothing to draw" in page and "1 diverged" in page

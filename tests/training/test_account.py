@@ -1,0 +1,17 @@
+import json
+
+from esc50.training.account import data_name
+
+
+def test_own_clips_are_named_by_their_folder():
+    section = {"_target_": "esc50.data.datasets.Folder", "root": "/my/sounds"}
+    assert data_name(section) == "folder:sounds"
+    assert data_name({"_target_": "esc50.data.datasets.ESC10", "root": "/x"}) == "esc10"
+
+
+def test_what_is_said_of_a_run_is_in_its_results(tiny_run):
+    results = json.loads((tiny_run / "results.json").read_text())
+    counts = {key: results[key] for key in ("n_classes", "n_train", "n_train_clips", "n_val")}
+    assert counts == {"n_classes": 5, "n_train": 30, "n_train_clips": 30, "n_val": 10}
+    assert (results["data"], results["leaky"], results["device"]) == ("esc50", False, "cpu")
+    assert results["origin"] is None and results["audit"].startswith("no leak")
