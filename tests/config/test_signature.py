@@ -20,6 +20,7 @@ from esc50.config.signature import signature
         ("data.workers=1", True),
         ("data.cache_dir=elsewhere", True),
         ("logger.tensorboard=null", True),
+        ("report=false", True),
         ("trainer.log_every_n_steps=3", True),
     ],
 )

@@ -1,17 +1,18 @@
 import json
+from dataclasses import replace
 
 import pytest
 from omegaconf import OmegaConf
 
 from esc50.sweep.jobs import Job
-from esc50.sweep.summaries import summarise_recipes
+from esc50.sweep.summaries import summarise_recipes, write_page
 
 
 @pytest.fixture
 def sweep(tmp_path, make_run):
     """Summarises made-up runs of jobs: whether all is complete."""
 
-    def summarise(*overrides, runs, failed=()):
+    def summarise(*overrides, runs, failed=(), report=False):
         jobs = []
         for seed, fold in runs:
             folder = tmp_path / "made-0123" / f"seed{seed}" / f"fold{fold}"
@@ -20,7 +21,7 @@ def sweep(tmp_path, make_run):
                 make_run(folder, fold=fold, seed=seed)
             jobs.append(Job(len(jobs), [], str(folder), failed=why))
         hydra = {"sweep": {"dir": str(tmp_path)}, "overrides": {"task": list(overrides)}}
-        return summarise_recipes(OmegaConf.create({"hydra": hydra, "report": False}), jobs)
+        return summarise_recipes(OmegaConf.create({"hydra": hydra, "report": report}), jobs)
 
     return summarise
 
@@ -31,8 +32,10 @@ def summary(folder):
 
 def test_folds_are_summarised_by_seed_and_over_the_seeds(sweep, tmp_path):
     runs = [(seed, fold) for seed in (1, 2) for fold in (1, 2)]
-    assert sweep("split.fold=1,2", "seed=1,2", runs=runs)
+    assert sweep("split.fold=1,2", "seed=1,2", runs=runs, report=True)
     group = tmp_path / "made-0123"
+    assert "made, 4 runs" in (group / "report.html").read_text()
+    assert "made, 2 runs" in (group / "seed2" / "report.html").read_text()
     assert summary(group)["n_runs"] == 4 and summary(group)["complete"]
     for seed in (1, 2):
         assert summary(group / f"seed{seed}")["seeds"] == [seed]
@@ -64,3 +67,21 @@ def test_jobs_that_cross_validated_are_summarised_over_the_seeds_alone(tmp_path,
     assert summarise_recipes(OmegaConf.create({"hydra": hydra, "report": False}), jobs)
     assert summary(tmp_path / "made-0123")["n_runs"] == 10
     assert not (tmp_path / "made-0123" / "seed1" / "summary.json").exists()
+
+
+def test_a_sweep_gets_its_page_with_the_words_of_its_runs(tmp_path, make_run, capsys):
+    jobs = []
+    for number, (lr, loss) in enumerate((("0.1", 0.9), ("0.2", None))):
+        folder = tmp_path / lr / "seed1" / "fold1"
+        make_run(folder, leaky=True, luck=number)
+        why = None if loss else "the loss is nan"
+        job = Job(number, [f"optimizer.lr={lr}", "trial.number=1"], str(folder), ended=None)
+        jobs.append(replace(job, metric=loss, failed=why, diverged=loss is None))
+    write_page(OmegaConf.create({"monitor": "val/loss"}), jobs, tmp_path)
+    page = (tmp_path / "sweep.html").read_text()
+    assert "val/loss LEAKY" in page and "1 diverged" in page and "trial.number" not in page
+    assert "python train.py optimizer.lr=0.1<" in page
+    assert capsys.readouterr().out == f"the sweep is in {tmp_path / 'sweep.html'}\n"
+    (tmp_path / "file").touch()
+    write_page(OmegaConf.create({"monitor": "val/loss"}), jobs, tmp_path / "file")
+    assert "was not written" in capsys.readouterr().out

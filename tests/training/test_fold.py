@@ -138,6 +138,16 @@ def test_a_finished_run_is_found_and_rerun_keeps_the_old_one(config, tmp_path):
     assert len(read(tmp_path / "outputs" / "results.csv")) == 2
 
 
+def test_a_run_ends_in_its_report(config, tmp_path, capsys):
+    cfg = config("trainer.max_epochs=1", "report=true")
+    results = run_fold(cfg, tmp_path / "run")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert f"{results['test/acc']:.2%}" in page and "the report is" in capsys.readouterr().out
+    (tmp_path / "run" / "report.html").unlink()
+    assert run_fold(cfg, tmp_path / "run") == results  # found done, and what is missing is made
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
 def test_literature_chooses_nothing(config, tmp_path):
     results = run_fold(config("split=literature"), tmp_path / "run")
     assert results["val/acc"] is None and results["n_val"] == 0 and results["n_train_clips"] == 40
