@@ -37,6 +37,14 @@ class Stream(Protocol):
     def frames(self) -> int | None:
         """How many there are, if that is known."""
 
+    @property
+    def format(self) -> str:
+        """Its container, as its decoder calls it."""
+
+    @property
+    def subtype(self) -> str:
+        """Its codec, as its decoder calls it."""
+
     def blocks(self, first: int) -> Iterator[np.ndarray]:
         """Decode from a frame on: float32 (n, channels) each, until the sound or its codec ends."""
 
@@ -67,6 +75,16 @@ class SoundfileStream:
     def channels(self) -> int:
         """How many there are."""
         return self.sound.channels
+
+    @property
+    def format(self) -> str:
+        """Its container."""
+        return str(self.sound.format)
+
+    @property
+    def subtype(self) -> str:
+        """Its codec."""
+        return str(self.sound.subtype)
 
     def fill(self, samples: np.ndarray) -> int:
         """Decode into float32 (n,) or (n, channels); returns how many frames there were."""
@@ -106,6 +124,7 @@ class AvStream:
         self.container, self.track = container, track
         self.rate = int(track.rate)
         self.channels = int(track.codec_context.channels)
+        self.format, self.subtype = str(container.format.name), str(track.codec_context.name)
 
     def blocks(self, first: int) -> Iterator[np.ndarray]:
         """Decode from a frame on."""
