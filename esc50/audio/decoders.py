@@ -11,7 +11,7 @@ import soundfile
 from esc50.audio.containers import View, examine, long_mp3, mp3_is_counted
 from esc50.errors import UserError
 
-BLOCK = 1 << 18  # frames decoded at a time, of all channels together
+BLOCK = 1 << 16  # frames decoded at a time, of all channels together
 MAX_RATE = 2_000_000  # Hz; more is damage, and would ask for gigabytes
 UNKNOWN = 1 << 62  # frames that libsndfile gives a stream whose length it does not know
 # Of FFmpeg's formats, containers of sound and film: a playlist would have it open other files.
@@ -39,11 +39,11 @@ class Stream(Protocol):
 
     @property
     def format(self) -> str:
-        """The container's name: WAV, FLAC, OGG, MP3."""
+        """Its container, as its decoder calls it."""
 
     @property
-    def encoding(self) -> str:
-        """The codec's name: PCM_16, VORBIS."""
+    def subtype(self) -> str:
+        """Its codec, as its decoder calls it."""
 
     def blocks(self, first: int) -> Iterator[np.ndarray]:
         """Decode from a frame on: float32 (n, channels) each, until the sound or its codec ends."""
@@ -78,13 +78,13 @@ class SoundfileStream:
 
     @property
     def format(self) -> str:
-        """The container's name, libsndfile's own."""
-        return self.sound.format
+        """Its container."""
+        return str(self.sound.format)
 
     @property
-    def encoding(self) -> str:
-        """The codec's name, libsndfile's own."""
-        return self.sound.subtype
+    def subtype(self) -> str:
+        """Its codec."""
+        return str(self.sound.subtype)
 
     def fill(self, samples: np.ndarray) -> int:
         """Decode into float32 (n,) or (n, channels); returns how many frames there were."""
@@ -124,8 +124,7 @@ class AvStream:
         self.container, self.track = container, track
         self.rate = int(track.rate)
         self.channels = int(track.codec_context.channels)
-        self.format = str(container.format.name).upper()
-        self.encoding = str(track.codec_context.name).upper()
+        self.format, self.subtype = str(container.format.name), str(track.codec_context.name)
 
     def blocks(self, first: int) -> Iterator[np.ndarray]:
         """Decode from a frame on."""

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from esc50.audio.loudness import LOWEST_RATE, LoudnessMeter
-from esc50.audio.read import decode
+from esc50.audio.read import open_sound, read_blocks
 
 FRAME, HOP = 2048, 512  # samples; librosa's own, and here too whatever the rate
+BLOCK = 1 << 18  # frames read at a time: memory stays flat however long the file is
 SILENT_DBFS = -60.0  # a frame whose RMS is below is silent
 NEARLY_FULL = 0.99  # of full scale: where flat tops are clipping
 FLAT = 1e-5  # a third of a 16-bit step: samples that differ by less are the same
@@ -48,13 +49,15 @@ def measure_sound(path: Path | str) -> SoundMeasures:
     spectral_centroid, zero_crossing_rate and rms of the mono sound, with librosa's defaults.
 
     Raises:
-        UserError: see `esc50.audio.read.decode`.
+        UserError: see `esc50.audio.read.read_clip`.
     """
-    sound, blocks = decode(path)
-    meter = _Meter(sound.rate, sound.channels)
-    for block in blocks:
+    with open_sound(path) as sound:
+        rate, channels = sound.samplerate, sound.channels
+        name, encoding = sound.format, sound.subtype
+    meter = _Meter(rate, channels)
+    for block in read_blocks(path, BLOCK):
         meter.add(block)
-    return meter.result(sound.format, sound.encoding)
+    return meter.result(name, encoding)
 
 
 class _Meter:

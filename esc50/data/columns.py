@@ -77,10 +77,13 @@ def check_class(name: str) -> str | None:
 
 def read_filenames(file: TableFile, column: str | list[str], outside: bool) -> list[str]:
     """The files, from their column or from a pattern such as `fold{fold}/{name}`."""
-    if isinstance(column, str) and "{" in column:
-        parts = {part: file.columns[str(file.find(part))] for part in FIELD.findall(column)}
-        pattern = FIELD.sub(lambda match: f"{{{list(parts).index(match[1])}}}", column)
-        names = [pattern.format(*cells) for cells in zip(*parts.values(), strict=True)]
+    if isinstance(column, str) and FIELD.search(column):
+        parts = enumerate(FIELD.split(column))  # text and columns by turns
+        cells = [
+            file.columns[str(file.find(part))] if number % 2 else [part] * len(file)
+            for number, part in parts
+        ]
+        names = ["".join(row) for row in zip(*cells, strict=True)]
     else:
         names = file.columns[_needed(file, column, "file")]
     names = [unify(name) for name in names]

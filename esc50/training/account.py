@@ -15,7 +15,7 @@ from esc50.training.checkpoints import Origin
 
 # Keys that results.json has whatever was measured.
 NOT_MEASURED = dict.fromkeys(
-    ("train/acc", "val/acc", "val/loss", "val/f1_macro", "test/acc_category5")
+    ("train/acc", "val/acc", "val/loss", "val/f1_macro", "val/acc_balanced", "test/acc_category5")
 )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.audio import decoders
+from esc50.audio import measures
 from esc50.audio.measures import measure_sound
 from esc50.errors import UserError
 
@@ -45,7 +45,7 @@ def test_a_file_longer_than_a_block_and_of_two_channels_is_librosas_too(tmp_path
     soundfile.write(path, samples, 22050)
     whole = measure_sound(path)
     for block in (1 << 18, 4096, 700):
-        monkeypatch.setattr(decoders, "BLOCK", block)
+        monkeypatch.setattr(measures, "BLOCK", block)
         check_against_librosa(path)
         assert measure_sound(path).lufs == pytest.approx(whole.lufs, nan_ok=True)
 

@@ -81,3 +81,10 @@ def test_paths_outside_are_read_where_they_are_allowed(tmp_path):
     table = read(tmp_path, "file,label", f"{tmp_path}/a.wav,x", "../b.wav,y", outside=True)
     assert table.paths == [tmp_path / "a.wav", tmp_path / "audio" / ".." / "b.wav"]
     assert np.array_equal(table.targets, [0, 1])
+
+
+def test_a_pattern_of_a_column_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UserError, match="has no column 'nam': it was read as"):
+        read(tmp_path, "name,label", "a,x", names=ColumnNames(file="{nam}.wav", label="label"))
+    with pytest.raises(UserError, match=r"has no column 'a\{'"):
+        read(tmp_path, "name,label", "a,x", names=ColumnNames(file="a{", label="label"))

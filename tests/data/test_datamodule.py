@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -187,3 +188,18 @@ def test_without_a_trainer_it_hands_out_the_first_epochs_batches(config, make, a
     assert torch.equal(mine["x"], plain) == (augment != "online")
     assert sum(len(batch["y"]) for batch in alone.val_dataloader()) == 10
     assert sum(len(batch["y"]) for batch in alone.test_dataloader()) == 10
+
+
+def test_balanced_training_sees_as_many_items_and_the_other_sides_are_as_they_were(make):
+    plain, balanced = make(), make("+data.sampler=balanced")
+    seen = [item for batch in batches(balanced, balanced.train_dataloader()) for item in batch["y"]]
+    assert len(seen) == len(balanced.split.train)
+    assert len({int(y) for y in seen}) == 5
+    assert np.array_equal(plain.split.test, balanced.split.test)
+
+
+def test_sides_are_part_of_what_identifies_the_data(make):
+    data = make()
+    before = data.digest
+    data.__dict__["table"] = replace(data.table, sides=np.array(["train"] * len(data.table)))
+    assert data.digest != before

@@ -1,0 +1,157 @@
+"""A part of a sound as one channel at one rate: what is decoded becomes a clip."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from esc50.audio.decoders import SoundfileStream, Stream
+from esc50.errors import UserError
+
+MP3_FRAME = 1152  # samples; an MP3's count of frames may be off by less
+CANCELS = 1e-3  # of the channels' power that is left of a mean which cancels
+CANCELLED = "have channels that cancel each other in their mean (features.channel=loudest)"
+CUT = "are longer than features.seconds and end there (data.windows=... makes clips of the rest)"
+SHORT = "fill less than half of features.seconds; silence fills the rest"
+CUT_SECONDS = 0.1  # a clip that is longer by less is no news: codecs fill their last frame
+
+Channel = int | Literal["loudest"] | None
+
+
+@dataclass
+class Excerpt:
+    """What is to be read of a file; `remarks` gets what is odd about it.
+
+    Attributes:
+        path: the file, for messages.
+        sample_rate: Hz, wanted.
+        n_samples: wanted.
+        channel: from 1, or "loudest"; None: the mean of all.
+        remarks: ends of sentences.
+    """
+
+    path: Path
+    sample_rate: int
+    n_samples: int
+    channel: Channel
+    remarks: list[str]
+
+    def read(self, streams: list[Stream], start: float) -> np.ndarray:
+        """Decode, mix the channels, resample, pad: float32 (n_samples,)."""
+        if len(streams) == 1 and not start and self._is_straight(streams[0]):
+            return self._decode_straight(streams[0])
+        clip, filled, longer = np.zeros(self.n_samples, np.float32), 0, False
+        for stream in streams:
+            skipped = round(start * stream.rate)
+            if stream.frames is not None and skipped >= stream.frames and len(streams) > 1:
+                start -= stream.frames / stream.rate
+                continue
+            missing = self.n_samples - filled
+            if missing <= 0:
+                longer = True
+                break
+            samples, more = self._mono(stream, skipped, missing)
+            longer = more
+            samples = samples[:missing]
+            clip[filled : filled + len(samples)] = samples
+            filled, start = filled + len(samples), 0.0
+        if not filled:
+            raise UserError(f"{self.path} is empty: it holds no samples.")
+        self._note_length(filled, longer)
+        return clip
+
+    def _is_straight(self, stream: Stream) -> bool:
+        plain = isinstance(stream, SoundfileStream) and bool(stream.frames)
+        return plain and stream.rate == self.sample_rate and stream.channels == 1
+
+    def _decode_straight(self, stream: Stream) -> np.ndarray:
+        """Decode the ordinary case, mono at the right rate, straight into the result."""
+        assert isinstance(stream, SoundfileStream) and stream.frames is not None
+        clip, frames = np.empty(self.n_samples, np.float32), stream.frames
+        wanted = min(self.n_samples, frames)
+        got = stream.fill(clip[:wanted])
+        self._check_whole(stream, got, wanted)
+        clip[got:] = 0
+        self._note_length(got, frames > got + CUT_SECONDS * self.sample_rate)
+        return clip
+
+    def _mono(self, stream: Stream, first: int, missing: int) -> tuple[np.ndarray, bool]:
+        """Up to `missing` samples from a frame on, at the wanted rate; whether more follow."""
+        same = stream.rate == self.sample_rate
+        needed = missing if same else _frames_for(missing, stream.rate, self.sample_rate)
+        left = None if stream.frames is None else max(stream.frames - first, 0)
+        wanted = needed if left is None else min(needed, left)
+        if left == 0:
+            return np.zeros(0, np.float32), False
+        mixed = self._mix(stream, _first(stream.blocks(first), wanted))
+        if left is not None:
+            self._check_whole(stream, len(mixed), wanted)
+        extra = CUT_SECONDS * stream.rate
+        more = (
+            len(mixed) == needed
+            if left is None
+            else left > missing * stream.rate / self.sample_rate + extra
+        )
+        if not same and len(mixed):
+            import soxr
+
+            mixed = soxr.resample(mixed, stream.rate, self.sample_rate, quality="HQ")
+        return mixed, more
+
+    def _mix(self, stream: Stream, blocks: Iterator[np.ndarray]) -> np.ndarray:
+        """One channel of the blocks: float32 (frames,)."""
+        if stream.channels == 1:
+            return np.concatenate([np.zeros(0, np.float32), *(block[:, 0] for block in blocks)])
+        if isinstance(self.channel, int):
+            if self.channel > stream.channels:
+                raise UserError(
+                    f"{self.path} has {stream.channels} channels: features.channel={self.channel} "
+                    "is not one of them."
+                )
+            column = self.channel - 1
+            return np.concatenate([np.zeros(0, np.float32), *(b[:, column] for b in blocks)])
+        if self.channel == "loudest":
+            whole = np.concatenate([np.zeros((0, stream.channels), np.float32), *blocks])
+            return whole[:, int((whole.astype(np.float64) ** 2).sum(0).argmax())].copy()
+        means, power, of_mean = [np.zeros(0, np.float32)], 0.0, 0.0
+        for block in blocks:
+            mean = block.mean(axis=1)
+            power += float(np.vdot(block, block)) / stream.channels
+            of_mean += float(np.vdot(mean, mean))
+            means.append(mean)
+        if power > 0 and of_mean < CANCELS * power:
+            self.remarks.append(CANCELLED)
+        return np.concatenate(means)
+
+    def _check_whole(self, stream: Stream, got: int, wanted: int) -> None:
+        mp3 = isinstance(stream, SoundfileStream) and stream.sound.format == "MP3"
+        if got == 0 or got + (MP3_FRAME - 1 if mp3 else 0) < wanted:
+            raise UserError(f"{self.path} is truncated or damaged: it does not decode to its end.")
+
+    def _note_length(self, filled: int, longer: bool) -> None:
+        if longer:
+            self.remarks.append(CUT)
+        elif filled < self.n_samples / 2:
+            self.remarks.append(SHORT)
+
+
+def _first(blocks: Iterator[np.ndarray], wanted: int) -> Iterator[np.ndarray]:
+    """The first frames of some blocks."""
+    for block in blocks:
+        yield block[:wanted]
+        wanted -= len(block)
+        if wanted <= 0:
+            return
+
+
+def _frames_for(n_samples: int, source_rate: int, sample_rate: int) -> int:
+    """Frames at `source_rate` that suffice for `n_samples` at `sample_rate`.
+
+    The margin is longer than half the resampling filter, so that cutting the input early does
+    not show in the output.
+    """
+    ratio = source_rate / sample_rate
+    return math.ceil(n_samples * ratio) + math.ceil(512 * max(1.0, ratio))
