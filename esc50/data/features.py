@@ -13,7 +13,6 @@ from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
-from esc50.audio.silence import repeat_sound
 from esc50.audio.spec import FeatureSpec
 from esc50.data.cache import RowWriter, entry_key, open_or_build
 from esc50.data.progress_bar import progress_bar
@@ -49,8 +48,6 @@ def clip_features(
 
         def one(row: int) -> None:
             clip = read_clip(paths[row], spec.sample_rate, spec.n_samples)
-            if spec.repeat_below is not None:
-                clip = repeat_sound(clip, spec.sample_rate, spec.repeat_below)
             with torch.inference_mode():
                 logmel, magnitude, peak = front_end(torch.from_numpy(clip))
             writer.write(row, logmel=logmel.numpy(), magnitude=magnitude.numpy(), peak=peak.numpy())
