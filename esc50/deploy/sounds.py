@@ -1,0 +1,125 @@
+"""Sounds to predict, from files, folders, arrays, as windows as long as the model's clips."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from esc50.audio.read import read_clip
+from esc50.audio.spec import FeatureSpec
+from esc50.audio.windows import decode, one_channel, windows
+from esc50.data.folder import SUFFIXES
+from esc50.errors import UserError
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A window of a sound: where it lies, in seconds, and how to get its samples."""
+
+    start: float
+    end: float
+    samples: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound under a name.
+
+    Attributes:
+        name: for people.
+        source: a file, or samples float32 (frames, channels).
+        rate: of the samples, Hz.
+    """
+
+    name: str
+    source: Path | np.ndarray
+    rate: int = 0
+
+    def stretches(self, spec: FeatureSpec, hop: float) -> Iterator[Stretch]:
+        """Cut the sound into windows of `spec.seconds`, one every `hop` seconds.
+
+        What is no longer than a window is one, read as in training, to the bit.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        if isinstance(self.source, Path):
+            seconds = _seconds(self.source)
+            if seconds is None or seconds * spec.sample_rate <= spec.n_samples:
+                end, clip = seconds or spec.seconds, (spec.sample_rate, spec.n_samples)
+                yield Stretch(0.0, end, partial(read_clip, self.source, *clip))
+                return
+            read_clip(self.source, spec.sample_rate, 1)  # refuses what ends before its sound does
+            rate, blocks = decode(self.source)
+        else:
+            rate, blocks = self.rate, iter([self.source])
+        step = max(1, round(hop * spec.sample_rate))
+        mono = one_channel(blocks, rate, spec.sample_rate)
+        for window in windows(mono, spec.n_samples, step):
+            start, end = window.start / spec.sample_rate, window.end / spec.sample_rate
+            yield Stretch(start, end, partial(np.asarray, window.samples))
+
+
+def _seconds(path: Path) -> float | None:
+    """How long a sound file is by its header; None where it cannot be read."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as sound:
+            return float(sound.frames / sound.samplerate)
+    except (OSError, RuntimeError, TypeError):
+        return None
+
+
+def sounds_in(path: Path) -> list[Sound]:
+    """List a file as a sound, a folder as the sound files in it and below it, in order of names.
+
+    Raises:
+        UserError: a folder without sound files.
+    """
+    if not path.is_dir():
+        return [Sound(str(path), path)]
+    found = [
+        Path(folder) / name
+        for folder, _, names in os.walk(path)
+        for name in names
+        if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+    ]
+    if not found:
+        raise UserError(f"{path} holds no sound files: {', '.join(sorted(SUFFIXES))}")
+    return [Sound(str(file), file) for file in sorted(found)]
+
+
+def samples_of(array: Any, rate: int | None, name: str) -> Sound:
+    """Take samples as a sound.
+
+    Args:
+        array: (frames,), (frames, channels) or (channels, frames), where there are fewer channels
+            than frames; floats of full scale -1 to 1, or whole numbers of their type's full scale.
+        rate: Hz.
+        name: for people.
+
+    Raises:
+        UserError: no rate, another shape, no samples, or NaN or infinity among them.
+    """
+    if rate is None or rate < 1:
+        raise UserError("samples need their rate in Hz: predict(samples, rate=44100)")
+    samples = np.asarray(array)
+    if samples.ndim == 1:
+        samples = samples[:, None]
+    if samples.ndim != 2 or not samples.size or samples.dtype.kind not in "fiu":
+        raise UserError(f"samples of shape {np.shape(array)} are no sound: give (frames, channels)")
+    if samples.shape[0] < samples.shape[1]:
+        samples = samples.T
+    if samples.dtype.kind in "iu":
+        limits = np.iinfo(samples.dtype)
+        middle = (limits.max + limits.min + 1) // 2  # unsigned samples swing around it
+        samples = (samples.astype(np.float64) - middle) / (limits.max - middle + 1)
+    samples = samples.astype(np.float32)
+    if not np.isfinite(samples).all():
+        raise UserError(f"{name} holds samples that are NaN or infinite")
+    return Sound(name, samples, rate)
