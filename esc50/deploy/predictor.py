@@ -148,7 +148,7 @@ class Predictor:
                 made = list(group)
                 errors = [what for _, _, what in made if isinstance(what, UserError)]
                 values = [what for _, _, what in made if not isinstance(what, UserError)]
-                spans = np.array([(where.start, where.end) for _, where, _ in made])
+                spans = np.array([span for _, span, _ in made])
                 yield errors[0] if errors else (made[0][0], spans, np.stack(values))
 
     def _batched(
@@ -157,8 +157,11 @@ class Predictor:
         compute: Callable[[Tensor], Tensor],
         pool: ThreadPoolExecutor,
         advance: Callable[[int], None],
-    ) -> Iterator[tuple[Sound, Stretch, np.ndarray | UserError]]:
-        """Compute by batches as large as those of the test, so that their numbers are the same."""
+    ) -> Iterator[tuple[Sound, tuple[float, float], np.ndarray | UserError]]:
+        """Compute by batches as large as those of the test, so that their numbers are the same.
+
+        Of a window that is done its span alone is passed on: samples of an hour would fill memory.
+        """
         size = self.members[0].config["batch_size"]
         while batch := list(islice(pieces, size)):
             with single_threaded():  # as the features of training were computed, to the bit
@@ -168,7 +171,7 @@ class Predictor:
             advance(len(batch))
             for (sound, piece), picture in zip(batch, pictures, strict=True):
                 what = picture if isinstance(picture, UserError) else next(computed)
-                yield sound, piece, what
+                yield sound, (piece.start, piece.end), what
 
     def _picture_or_error(self, piece: Stretch) -> Tensor | UserError:
         try:
