@@ -1,5 +1,6 @@
-"""What a notebook needs: a recipe by its name, its batches, its training."""
+"""What a notebook needs: a recipe by its name, its batches, its training, its answers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ if TYPE_CHECKING:  # what is heavy loads when it is first needed
     from omegaconf import DictConfig
 
     from esc50.data.datamodule import ESC50DataModule
+    from esc50.deploy.predictor import Predictor
 
 
 def load_recipe(name: str | None = None, *overrides: str) -> "DictConfig":
@@ -62,3 +64,22 @@ def train(cfg: "DictConfig") -> dict[str, Any]:
     run(cfg, place)
     summary: dict[str, Any] = json.loads((place / "summary.json").read_text(encoding="utf-8"))
     return summary
+
+
+def load(
+    checkpoints: str | Path | Sequence[str | Path], device: str = "auto", trusted: bool = False
+) -> "Predictor":
+    """Load a trained network, or several as one ensemble: `load("best.ckpt").predict("dog.wav")`.
+
+    Args:
+        checkpoints: a checkpoint; the folder of a run; the folder of a cross-validation, whose
+            folds become one ensemble; or a list of these. Nothing in the files is run.
+        device: where to compute, as torch names it; auto: a GPU where there is one.
+        trusted: whether a network of another package may be imported, which runs its code.
+
+    Raises:
+        UserError: one of them is no checkpoint of this package, or they do not go together.
+    """
+    from esc50.deploy import predictor
+
+    return predictor.load(checkpoints, device, trusted)

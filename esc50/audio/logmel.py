@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from esc50.audio.filters import area_weights
+from esc50.audio.silence import repeat_sound
 from esc50.audio.sparse import SparseMatmul
 from esc50.audio.spec import FeatureSpec
 
@@ -20,7 +21,11 @@ _FIXED_MEAN_DB, _FIXED_STD_DB = -55.0, 21.0
 
 
 class LogMel(torch.nn.Module):
-    """Waveforms to standardised log-mel pictures, on the device it was moved to."""
+    """Waveforms to standardised log-mel pictures, on the device it was moved to.
+
+    All that stands between a clip's samples and the network is here: the cache, a prediction and an
+    export use it alike.
+    """
 
     window: torch.Tensor
 
@@ -40,6 +45,12 @@ class LogMel(torch.nn.Module):
         self._down = SparseMatmul(area_weights(spec.n_mels, spec.height))
         window = torch.hann_window(spec.n_fft, periodic=True, dtype=torch.float64).float()
         self.register_buffer("window", window, persistent=False)
+
+    def repeat(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Fill silence with the clip's sound where the features say so: (..., n_samples) alike."""
+        if self.spec.repeat_below is None:
+            return waveform
+        return repeat_sound(waveform, self.spec.sample_rate, self.spec.repeat_below)
 
     def stft(self, waveform: torch.Tensor) -> torch.Tensor:
         """Short-time Fourier transform of float32 (..., n_samples): complex64 (..., T, bins)."""
@@ -107,10 +118,11 @@ class LogMel(torch.nn.Module):
     @torch.no_grad()
     def features(self, waveform: torch.Tensor) -> torch.Tensor:
         """Picture (..., 1, height, width) float32 of float32 (..., n_samples)."""
-        return self.normalize_and_resize(self.power_to_db(self.mel(self.power(waveform))))
+        power = self.power(self.repeat(waveform))
+        return self.normalize_and_resize(self.power_to_db(self.mel(power)))
 
     @torch.no_grad()
     def forward(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Picture, banded magnitude and its scale, from one Fourier transform: for the cache."""
-        power = self.power(waveform)
+        power = self.power(self.repeat(waveform))
         return self.normalize_and_resize(self.power_to_db(self.mel(power))), *self.bands(power)

@@ -14,7 +14,6 @@ from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_sound
-from esc50.audio.silence import repeat_sound
 from esc50.audio.spec import FeatureSpec
 from esc50.data.cache import RowWriter, entry_key, open_or_build
 from esc50.data.notices import notice, some
@@ -55,13 +54,10 @@ def clip_features(
         def one(row: int) -> None:
             start = 0.0 if table.offsets is None else float(table.offsets[row])
             sound = read_sound(paths[row], spec.sample_rate, spec.n_samples, start, spec.channel)
-            clip = sound.samples
             for remark in sound.remarks:
                 remarks[remark].append(table.filenames[row])
-            if spec.repeat_below is not None:
-                clip = repeat_sound(clip, spec.sample_rate, spec.repeat_below)
             with torch.inference_mode():
-                logmel, magnitude, peak = front_end(torch.from_numpy(clip))
+                logmel, magnitude, peak = front_end(torch.from_numpy(sound.samples))
             writer.write(row, logmel=logmel.numpy(), magnitude=magnitude.numpy(), peak=peak.numpy())
 
         # Decoding, FFTs and products release the lock, so threads do; each keeps to its own core.

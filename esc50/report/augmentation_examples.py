@@ -119,7 +119,8 @@ class _Renderer:
 def _read(table: ClipTable, clip: int, spec: FeatureSpec) -> np.ndarray:
     samples = read_clip(table.paths[clip], spec.sample_rate, spec.n_samples)
     if spec.repeat_below is not None:
-        samples = repeat_sound(samples, spec.sample_rate, spec.repeat_below)
+        sound = torch.from_numpy(samples)
+        samples = repeat_sound(sound, spec.sample_rate, spec.repeat_below).numpy()
     return samples
 
 

@@ -1,0 +1,1 @@
+"""A checkpoint in, answers out: predict, evaluate, listen."""

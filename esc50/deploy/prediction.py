@@ -1,0 +1,102 @@
+"""What a model says of a sound."""
+
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+NONE = "none of these"
+
+
+def printable(text: str) -> str:
+    """Write what a terminal would obey, or could not show, as an escape: a name as it is read."""
+    return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in text)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A stretch of a sound in which the answer stays the same.
+
+    Attributes:
+        start: seconds.
+        end: seconds.
+        label: a class, or `NONE`.
+        probability: of the most probable class, the mean over the stretch.
+    """
+
+    start: float
+    end: float
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, repr=False)
+class Prediction:
+    """The probabilities of each class in one sound, window by window.
+
+    Attributes:
+        name: the file, or what stands for it.
+        classes: names of the classes.
+        spans: float64 (windows, 2), start and end of each window in seconds.
+        windows: float32 (windows, classes), probabilities.
+        threshold: the probability below which the answer is `NONE`; 0: there always is an answer.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    spans: np.ndarray
+    windows: np.ndarray
+    threshold: float = 0.0
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Of the whole sound, the mean over its windows: float32 (classes,)."""
+        return self.windows.mean(axis=0)
+
+    @property
+    def seconds(self) -> float:
+        """How long the sound is."""
+        return float(self.spans[-1, 1])
+
+    @property
+    def best(self) -> str:
+        """The most probable class."""
+        return self.classes[int(self.probabilities.argmax())]
+
+    @property
+    def label(self) -> str:
+        """The most probable class where it reaches the threshold, or `NONE`."""
+        return self.best if self.probabilities.max() >= self.threshold else NONE
+
+    @property
+    def labels(self) -> list[str]:
+        """The answer of each window, a class or `NONE`."""
+        found = zip(self.windows.argmax(1), self.windows.max(1), strict=True)
+        return [self.classes[index] if p >= self.threshold else NONE for index, p in found]
+
+    def top(self, k: int = 5) -> list[tuple[str, float]]:
+        """List the `k` most probable classes with their probabilities, the first one first."""
+        order = np.argsort(-self.probabilities, kind="stable")[:k]
+        return [(self.classes[index], float(self.probabilities[index])) for index in order]
+
+    def events(self) -> list[Event]:
+        """Write the windows as a timeline without overlaps.
+
+        A window speaks for its middle: it ends half-way between its own centre and the next one's.
+        """
+        centres = self.spans.mean(axis=1)
+        bounds = [0.0, *((centres[1:] + centres[:-1]) / 2).tolist(), self.seconds]
+        found, first = [], 0
+        for label, group in groupby(self.labels):
+            after = first + len(list(group))
+            probability = float(self.windows[first:after].max(axis=1).mean())
+            found.append(Event(bounds[first], bounds[after], label, probability))
+            first = after
+        return found
+
+    def __repr__(self) -> str:
+        """Name the sound and what is in it: `<dog.wav: dog 0.98, 5.0 s>`."""
+        best, probability = self.top(1)[0]
+        answer = f"{best} {probability:.2f}"
+        answer = answer if self.label == best else f"{NONE} ({answer})"
+        return f"<{self.name}: {answer}, {self.seconds:.1f} s>"

@@ -1,0 +1,229 @@
+"""Trained networks at work: sounds in, probabilities out."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from esc50.audio.logmel import LogMel
+from esc50.audio.spec import FeatureSpec
+from esc50.data.features import single_threaded
+from esc50.deploy.checkpoints import choose_device, find_checkpoints, threshold_of
+from esc50.deploy.prediction import Prediction
+from esc50.deploy.sounds import Sound, Stretch, samples_of, sounds_in
+from esc50.errors import UserError
+from esc50.model.trained import TrainedModel, load_trained
+
+# A sound, its windows' spans float64 (windows, 2) in seconds, what was computed of each of them.
+Computed = tuple[Sound, np.ndarray, np.ndarray]
+
+
+class Predictor:
+    """One trained network, or several as one ensemble whose answer is their mean probability.
+
+    Attributes:
+        members: the networks, which have classes and features in common.
+        front_end: from samples to what the networks see.
+        classes: names of the classes.
+        threshold: the probability below which the answer is "none of these"; 0: no threshold.
+    """
+
+    def __init__(self, members: Sequence[TrainedModel]):
+        """Take the networks. Raises UserError where their classes or features differ."""
+        first = members[0]
+        if not all(str(name).isprintable() for name in first.classes):
+            raise UserError("the names of the checkpoint's classes hold control characters")
+        for other in members[1:]:
+            if list(other.classes) != list(first.classes):
+                raise UserError("an ensemble's checkpoints must be of the same classes")
+            if other.spec != first.spec:
+                raise UserError("an ensemble's checkpoints must be of the same features")
+        self.members = tuple(members)
+        self.front_end = LogMel(first.spec)
+        self.classes = tuple(first.classes)
+        self.threshold = threshold_of(members)
+
+    @property
+    def seconds(self) -> float:
+        """How long the clips are that the networks were trained on."""
+        return self.front_end.spec.seconds
+
+    def predict(
+        self, sounds: Any, rate: int | None = None, hop: float | None = None
+    ) -> Prediction | list[Prediction]:
+        """Predict a sound, or a list or folder of them.
+
+        A sound shorter than the network's clips is padded with silence, a longer one is cut into
+        overlapping windows.
+
+        Args:
+            sounds: a file; samples (frames,) or (frames, channels); a folder or a list, for a list
+                of predictions.
+            rate: of samples, Hz.
+            hop: seconds from one window to the next; None: half a window.
+
+        Raises:
+            UserError: a sound that cannot be read, by its name.
+        """
+        found, several = _sounds(sounds, rate)
+        made: list[Prediction] = []
+        for prediction in self.predict_each(found, hop):
+            if isinstance(prediction, UserError):
+                raise prediction
+            made.append(prediction)
+        return made if several else made[0]
+
+    def predict_each(
+        self,
+        sounds: Iterable[Sound],
+        hop: float | None = None,
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> Iterator[Prediction | UserError]:
+        """Predict sounds one after the other, in bounded memory; what cannot be read is an error.
+
+        Args:
+            sounds: any number.
+            hop: see `predict`.
+            advance: told how many windows have been computed since it was last told.
+        """
+        for computed in self._by_sound(sounds, self.probabilities, hop, advance):
+            if isinstance(computed, UserError):
+                yield computed
+            else:
+                sound, spans, windows = computed
+                yield Prediction(sound.name, self.classes, spans, windows, self.threshold)
+
+    def embed(self, sounds: Any, rate: int | None = None, hop: float | None = None) -> np.ndarray:
+        """Compute the network's features of a sound (n,), or of several (sounds, n): float32.
+
+        They are what the last layer sees, the mean over a sound's windows, an ensemble's side by
+        side. Arguments and errors are those of `predict`.
+        """
+        found, several = _sounds(sounds, rate)
+        embeddings = []
+        for computed in self._by_sound(found, self._embed, hop):
+            if isinstance(computed, UserError):
+                raise computed
+            embeddings.append(computed[2].mean(axis=0))
+        return np.stack(embeddings) if several else embeddings[0]
+
+    def check_hop(self, hop: float | None) -> float:
+        """Say how many seconds lie between windows; None: half a window. Refuses gaps."""
+        hop = self.seconds / 2 if hop is None else hop
+        if not 0 < hop <= self.seconds:
+            raise UserError(f"a hop of {hop:g} s is invalid: above 0, at most {self.seconds:g} s")
+        return hop
+
+    def probabilities(self, pictures: Tensor) -> Tensor:
+        """Log-mels (batch, 1, height, width) to the mean of the members' probabilities."""
+        return torch.stack([member.probabilities(pictures) for member in self.members]).mean(0)
+
+    def picture(self, samples: np.ndarray) -> Tensor:
+        """Samples float32 (n_samples,) to their log-mel (1, height, width)."""
+        return self.front_end.features(torch.from_numpy(samples))
+
+    def _embed(self, pictures: Tensor) -> Tensor:
+        return torch.cat([member.embed(pictures) for member in self.members], dim=1)
+
+    def _by_sound(
+        self,
+        sounds: Iterable[Sound],
+        compute: Callable[[Tensor], Tensor],
+        hop: float | None,
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> Iterator[Computed | UserError]:
+        """Compute something of all windows of each sound; what cannot be read is an error."""
+        hop = self.check_hop(hop)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            pieces = _pieces(sounds, self.front_end.spec, hop)
+            answers = self._batched(pieces, compute, pool, advance)
+            for _, group in groupby(answers, lambda one: id(one[0])):
+                made = list(group)
+                errors = [what for _, _, what in made if isinstance(what, UserError)]
+                values = [what for _, _, what in made if not isinstance(what, UserError)]
+                spans = np.array([span for _, span, _ in made])
+                yield errors[0] if errors else (made[0][0], spans, np.stack(values))
+
+    def _batched(
+        self,
+        pieces: Iterator[tuple[Sound, Stretch]],
+        compute: Callable[[Tensor], Tensor],
+        pool: ThreadPoolExecutor,
+        advance: Callable[[int], None],
+    ) -> Iterator[tuple[Sound, tuple[float, float], np.ndarray | UserError]]:
+        """Compute by batches as large as those of the test, so that their numbers are the same.
+
+        Of a window that is done its span alone is passed on: samples of an hour would fill memory.
+        """
+        size = self.members[0].config["batch_size"]
+        while batch := list(islice(pieces, size)):
+            with single_threaded():  # as the features of training were computed, to the bit
+                pictures = list(pool.map(self._picture_or_error, (piece for _, piece in batch)))
+            good = [picture for picture in pictures if isinstance(picture, Tensor)]
+            computed = iter(compute(torch.stack(good)).cpu().numpy() if good else ())
+            advance(len(batch))
+            for (sound, piece), picture in zip(batch, pictures, strict=True):
+                what = picture if isinstance(picture, UserError) else next(computed)
+                yield sound, (piece.start, piece.end), what
+
+    def _picture_or_error(self, piece: Stretch) -> Tensor | UserError:
+        try:
+            return self.picture(piece.samples())
+        except UserError as error:
+            return error
+
+
+def _pieces(
+    sounds: Iterable[Sound], spec: FeatureSpec, hop: float
+) -> Iterator[tuple[Sound, Stretch]]:
+    """Cut sounds into windows; one that cannot be read is a window whose samples are the error."""
+    for sound in sounds:
+        try:
+            for stretch in sound.stretches(spec, hop):
+                yield sound, stretch
+        except UserError as error:
+            yield sound, Stretch(0.0, 0.0, partial(_fail, error))
+
+
+def _fail(error: UserError) -> NoReturn:
+    raise error
+
+
+def _sounds(given: Any, rate: int | None) -> tuple[list[Sound], bool]:
+    """List what `predict` was given, and say whether it was more than one sound."""
+    if isinstance(given, str | Path):
+        path = Path(given)
+        return sounds_in(path), path.is_dir()
+    if isinstance(given, list | tuple):
+        several = [_sounds(one, rate)[0] for one in given]
+        return [sound for sounds in several for sound in sounds], True
+    return [samples_of(given, rate, "samples")], False
+
+
+def load(
+    checkpoints: str | Path | Sequence[str | Path], device: str = "auto", trusted: bool = False
+) -> Predictor:
+    """Load a trained network, or several as one ensemble; nothing in their files is run.
+
+    Args:
+        checkpoints: a checkpoint; the folder of a run; the folder of a cross-validation, whose
+            folds become one ensemble; or a list of these.
+        device: where to compute, as torch names it; auto: a GPU where there is one.
+        trusted: whether a network of another package may be imported, which runs its code.
+
+    Raises:
+        UserError: one of them is no checkpoint of this package, or they do not go together.
+    """
+    given = [checkpoints] if isinstance(checkpoints, str | Path) else checkpoints
+    paths = [path for one in given for path in find_checkpoints(Path(one))]
+    if not paths:
+        raise UserError("no checkpoint was given: name at least one, such as best.ckpt")
+    place = choose_device(device)
+    return Predictor([load_trained(path, place, trusted) for path in paths])

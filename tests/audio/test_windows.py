@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from esc50.audio.read import read_blocks, read_clip
+from esc50.audio.windows import loudest_channel, one_channel, windows
+from esc50.errors import UserError
+
+
+def cut(n, sizes, n_samples=10, hop=4):
+    sound = np.arange(n, dtype=np.float32)
+    blocks = np.split(sound, np.cumsum(sizes))
+    return sound, list(windows(blocks, n_samples, hop))
+
+
+@pytest.mark.parametrize("sizes", [[], [1] * 30, [7, 0, 15]])
+@pytest.mark.parametrize("n", [10, 13, 14, 31])
+def test_windows_follow_by_the_hop_and_the_last_ends_with_the_sound(n, sizes):
+    sound, found = cut(n, sizes)
+    starts = list(range(0, n - 9, 4))
+    starts += [n - 10] if starts[-1] + 10 < n else []
+    assert [window.start for window in found] == starts
+    for window in found:
+        assert window.end == window.start + 10
+        np.testing.assert_array_equal(window.samples, sound[window.start : window.end])
+
+
+def test_a_short_sound_is_padded_and_none_has_no_window():
+    _, (window,) = cut(3, [1])
+    assert (window.start, window.end) == (0, 3)
+    np.testing.assert_array_equal(window.samples, [0, 1, 2] + [0] * 7)
+    assert cut(0, [])[1] == []
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 96000])
+def test_blocks_have_the_numbers_of_a_clip(tmp_path, rate):
+    path = tmp_path / "a.wav"
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, (rate * 5, 2))
+    soundfile.write(path, sound, rate, subtype="FLOAT")
+    whole = np.concatenate(list(one_channel(read_blocks(path, 5000), rate, 44100)))
+    assert len(whole) == 5 * 44100
+    np.testing.assert_array_equal(whole[: 2 * 44100], read_clip(path, 44100, 2 * 44100))
+    if rate != 44100:
+        mono = sound.astype(np.float32).mean(axis=1)
+        np.testing.assert_allclose(whole, soxr.resample(mono, rate, 44100), atol=1e-6)
+
+
+def test_a_channel_is_taken_by_its_number_and_the_loudest_is_found():
+    blocks = [np.float32([[0.1, 0.5, -0.2]] * 3), np.float32([[0.1, -0.5, 0.95]])]
+    assert loudest_channel(blocks) == 3 and loudest_channel(blocks[:1]) == 2
+    second = np.concatenate(list(one_channel(blocks, 8000, 8000, 2)))
+    np.testing.assert_array_equal(second, np.float32([0.5, 0.5, 0.5, -0.5]))
+    with pytest.raises(UserError, match=r"has 3 channels: features\.channel=4 is none of them"):
+        list(one_channel(blocks, 8000, 8000, 4))
+    with pytest.raises(UserError, match="needs a sound whose end is known"):
+        list(one_channel(blocks, 8000, 8000, "loudest"))
+    mono = [block[:, :1] for block in blocks]
+    assert len(np.concatenate(list(one_channel(mono, 8000, 8000, "loudest")))) == 4

@@ -1,0 +1,68 @@
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from esc50.deploy.formats import (
+    as_json,
+    as_labels,
+    clock,
+    summary_table,
+    timeline_table,
+    write_csv,
+)
+from esc50.deploy.prediction import Prediction
+
+
+@pytest.fixture
+def long():
+    spans = np.array([[0, 5], [2.5, 7.5], [5, 10]])
+    windows = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], np.float32)
+    return Prediction("a\x1b[31m.wav", ("dog", "rain"), spans, windows, threshold=0.75)
+
+
+def test_a_sound_is_a_row_and_a_long_one_a_timeline(long):
+    table = summary_table([long], 5, "title", "note")
+    assert table.columns == ["sound", "answer", "1.", "2.", "seconds"]
+    assert table.rows == [[r"a\x1b[31m.wav", "none of these", "dog 66.7%", "rain 33.3%", "10.0"]]
+    assert timeline_table(long).rows == [
+        ["0:00.0", "0:06.2", "dog", "85.0%"],
+        ["0:06.2", "0:10.0", "none of these", "70.0%"],
+    ]
+
+
+def test_json_holds_everything_on_a_line(long):
+    text = as_json(long)
+    assert "\n" not in text
+    read = json.loads(text)
+    assert read["sound"] == long.name and read["answer"] == "none of these"
+    assert read["probabilities"] == pytest.approx({"dog": 2 / 3, "rain": 1 / 3})
+    assert read["windows"][1]["probabilities"] == pytest.approx([0.8, 0.2])
+    assert [event["label"] for event in read["events"]] == ["dog", "none of these"]
+
+
+def test_csv_has_a_row_per_window(long):
+    file = io.StringIO()
+    write_csv([long], long.classes, file)
+    header, *rows = csv.reader(io.StringIO(file.getvalue()))
+    assert header == ["sound", "start", "end", "answer", "dog", "rain"]
+    assert [row[1:4] for row in rows] == [
+        ["0", "5", "dog"],
+        ["2.5", "7.5", "dog"],
+        ["5", "10", "none of these"],
+    ]
+    assert [f"{p:.8g}" for p in long.windows[2].tolist()] == rows[2][4:]
+
+
+def test_labels_are_audacitys(long):
+    assert as_labels(long) == (
+        "0.000000\t6.250000\tdog 0.85\n6.250000\t10.000000\tnone of these 0.70\n"
+    )
+
+
+def test_times_are_written_as_a_clock():
+    assert [clock(t) for t in (0, 9.96, 75.04, 3600, 36_061.5)] == [
+        "0:00.0", "0:10.0", "1:15.0", "1:00:00.0", "10:01:01.5",
+    ]  # fmt: skip

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from esc50.deploy.prediction import NONE, Event, Prediction, printable
+
+SPANS = np.array([[0, 5], [2.5, 7.5], [5, 10], [6, 11]])
+WINDOWS = np.array([[0.9, 0.1], [0.7, 0.3], [0.45, 0.55], [0.2, 0.8]], np.float32)
+
+
+def test_a_sound_is_the_mean_of_its_windows():
+    one = Prediction("a.wav", ("dog", "rain"), SPANS, WINDOWS)
+    np.testing.assert_allclose(one.probabilities, [0.5625, 0.4375])
+    assert one.best == one.label == "dog" and one.seconds == 11
+    assert [name for name, _ in one.top(5)] == ["dog", "rain"]
+    assert repr(one) == "<a.wav: dog 0.56, 11.0 s>"
+
+
+def test_below_the_threshold_it_is_none_of_these():
+    one = Prediction("a.wav", ("dog", "rain"), SPANS, WINDOWS, threshold=0.6)
+    assert one.best == "dog" and one.label == NONE
+    assert repr(one) == "<a.wav: none of these (dog 0.56), 11.0 s>"
+
+
+def test_events_meet_half_way_between_the_middles_of_windows():
+    one = Prediction("a.wav", ("dog", "rain"), SPANS, WINDOWS, threshold=0.6)
+    assert one.events() == [
+        Event(0.0, 6.25, "dog", pytest.approx(0.8)),
+        Event(6.25, 8.0, NONE, pytest.approx(0.55)),
+        Event(8.0, 11.0, "rain", pytest.approx(0.8)),
+    ]
+
+
+def test_names_are_shown_as_they_are_read():
+    assert printable("Straße dog.wav") == "Straße dog.wav"
+    assert printable("a\nb\udcff") == r"a\nb\udcff"

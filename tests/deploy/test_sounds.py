@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import soundfile
+
+from esc50.audio.spec import FeatureSpec
+from esc50.deploy.sounds import Sound, samples_of, sounds_in
+from esc50.errors import UserError
+
+SPEC = FeatureSpec(sample_rate=8000, seconds=1.0, frames=16, height=8, width=8)
+
+
+def test_folders_are_searched_for_sound_files(tmp_path):
+    for name in ("b/2.WAV", "b/1.ogg", "a.flac", "notes.txt", ".hidden.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = [sound.name for sound in sounds_in(tmp_path)]
+    assert names == [str(tmp_path / name) for name in ("a.flac", "b/1.ogg", "b/2.WAV")]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="empty holds no sound files"):
+        sounds_in(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("kind", ["int16", "uint8", "float64"])
+def test_samples_of_any_type_have_full_scale_one(kind):
+    wave = np.linspace(-0.5, 0.5, 400)
+    limits = {"int16": (0, 32768), "uint8": (128, 128), "float64": (0, 1)}
+    middle, scale = limits[kind]
+    sound = samples_of((wave * scale + middle).astype(kind), 8000, "a")
+    np.testing.assert_allclose(sound.source[:, 0], wave, atol=1.1 / scale if scale > 1 else 1e-6)
+
+
+def test_channels_are_the_shorter_side():
+    stereo = np.random.default_rng(0).uniform(size=(400, 2))
+    for samples in (stereo, stereo.T):
+        np.testing.assert_allclose(samples_of(samples, 8000, "a").source, stereo, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "why"),
+    [
+        (np.zeros(9), None, "need their rate"),
+        (np.zeros(0), 8000, r"of shape \(0,\) are no sound"),
+        (np.zeros((2, 2, 2)), 8000, "are no sound"),
+        (np.array(["a"]), 8000, "are no sound"),
+        (np.array([np.nan]), 8000, "a holds samples that are NaN"),
+    ],
+)
+def test_other_arrays_are_refused(samples, rate, why):
+    with pytest.raises(UserError, match=why):
+        samples_of(samples, rate, "a")
+
+
+def test_a_long_file_and_its_samples_have_the_same_windows(tmp_path):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 60_000).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", wave, 24000, subtype="FLOAT")
+    of_file = list(Sound("a", tmp_path / "a.wav").stretches(SPEC, 0.5))
+    of_array = list(samples_of(wave, 24000, "a").stretches(SPEC, 0.5))
+    assert [(one.start, one.end) for one in of_file] == [(0, 1), (0.5, 1.5), (1, 2), (1.5, 2.5)]
+    for one, other in zip(of_file, of_array, strict=True):
+        assert (one.start, one.end) == (other.start, other.end)
+        np.testing.assert_array_equal(one.samples(), other.samples())
+
+
+def test_what_is_hardly_longer_than_a_window_is_one(tmp_path):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 8800).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", wave, 8000, subtype="FLOAT")
+    for sound in (Sound("a", tmp_path / "a.wav"), samples_of(wave, 8000, "a")):
+        (one,) = sound.stretches(SPEC, 0.5)
+        assert (one.start, one.end) == (0, 1) and sound.count(SPEC, 0.5) == 1
+        np.testing.assert_array_equal(one.samples(), wave[:8000])
+    longer = samples_of(np.append(wave, 0), 8000, "a")
+    assert len(list(longer.stretches(SPEC, 0.5))) == longer.count(SPEC, 0.5) == 2

@@ -1,0 +1,46 @@
+"""What `esc50-evaluate` prints."""
+
+import pytest
+
+from scripts.evaluate import main
+
+
+@pytest.fixture
+def evaluate(tiny_run, tiny, tiny_overrides, tmp_path, capsys):
+    """Runs the command on `tiny`; returns exit status, what it printed, what it said aside."""
+
+    def run(*overrides):
+        data = [one for one in tiny_overrides if one.startswith("data")]
+        try:
+            main([str(tiny_run), *data, f"output_dir={tmp_path}", "device=cpu", *overrides])
+            status = 0
+        except SystemExit as end:
+            status = end.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+def test_leaky_numbers_are_labelled(evaluate, tmp_path):
+    status, out, _ = evaluate("fold=3")
+    assert status == 0 and "audit: LEAKY: " in out
+    assert "on esc50, fold 3 (LEAKY)" in out
+    assert all("LEAKY" in line for line in out.splitlines() if line.startswith("test/"))
+    (folder,) = (tmp_path / "evaluations").glob("*/esc50-fold3")
+    assert f"everything is in {folder}" in out
+
+
+@pytest.mark.parametrize(
+    ("override", "why"),
+    [
+        ("fold=6", "fold=6 is invalid"),
+        ("fodl=1", "Could not override 'fodl'"),
+        ("data.roof=1", "Could not override 'data.roof'"),
+        ("data=null", "data=null is invalid"),
+    ],
+)
+def test_wrong_settings_are_a_sentence(evaluate, override, why):
+    status, out, err = evaluate(override)
+    assert status and not out
+    assert why in err + str(status)
