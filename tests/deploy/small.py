@@ -39,6 +39,7 @@ def small_model(seed: int = 0, input_mean: float = 0.5, **facts) -> TrainedModel
             "model": {"_target_": "tests.deploy.small.network"},
             "input_mean": input_mean,
             "input_std": 0.5,
+            "batch_size": 16,
         },
         "precision": "32-true",
         "experiment": "small",
