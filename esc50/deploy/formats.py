@@ -23,6 +23,12 @@ FRONT_END = "front_end."  # begins the names of its tensors
 Run = Callable[[np.ndarray], np.ndarray]  # waveforms (batch, n_samples) to (batch, classes)
 
 
+def require_onnx() -> None:
+    """Refuse where the packages that ONNX files are written by are missing."""
+    with _needs_extra():
+        import onnxscript  # noqa: F401  # torch.onnx writes by it
+
+
 def to_onnx(model: PortableModel) -> bytes:
     """Write a model as ONNX, for batches of any size.
 
@@ -30,9 +36,7 @@ def to_onnx(model: PortableModel) -> bytes:
         UserError: what it takes is not installed, or the network has an operation without a word
             in ONNX.
     """
-    with _needs_extra():
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401  # torch.onnx writes by it
+    require_onnx()
     with _quiet(), torch.no_grad():
         try:
             program = torch.onnx.export(
@@ -90,8 +94,8 @@ def to_int8(onnx_file: bytes, waveforms: Iterable[np.ndarray]) -> bytes:
         onnx_file: of `to_onnx`.
         waveforms: the clips, float32 (batch, n_samples) each; never those that it is tested on.
     """
-    with _needs_extra():
-        from onnxruntime.quantization import CalibrationDataReader, quantize_static
+    require_onnx()
+    from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
     batches = iter(waveforms)
 
@@ -116,8 +120,8 @@ def to_int8(onnx_file: bytes, waveforms: Iterable[np.ndarray]) -> bytes:
 
 def run_onnx(file: bytes) -> Run:
     """Compute with an ONNX file, in onnxruntime on the processor, in as many threads as torch."""
-    with _needs_extra():
-        import onnxruntime
+    require_onnx()
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
