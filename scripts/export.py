@@ -65,7 +65,7 @@ def _beside(checkpoint: Path) -> Path:
 
 
 def _export(args: argparse.Namespace, folder: Path) -> list["Checked"]:
-    from esc50.deploy import formats
+    from esc50.deploy import runtimes
     from esc50.deploy.export import INT8, ONNX, TORCH, Exporter
     from esc50.deploy.predictor import load
     from esc50.deploy.run_clips import clips_to_check_on
@@ -76,7 +76,7 @@ def _export(args: argparse.Namespace, folder: Path) -> list["Checked"]:
     if args.int8 and args.clips:
         raise UserError("--int8 needs clips that were trained on: give --data-root, not --clips")
     if args.onnx or args.int8 or not args.torch:
-        formats.require_onnx()
+        runtimes.require_onnx()
     predictor = load(args.checkpoints, device="cpu", trusted=args.trust)
     clips, training = clips_to_check_on(predictor.members, args.data_root, args.clips)
     return Exporter(predictor, clips, training).write(folder, wanted or [ONNX])

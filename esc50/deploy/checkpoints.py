@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from esc50.deploy.prediction import NONE
 from esc50.errors import UserError
 from esc50.model.trained import TrainedModel
+from esc50.results.labels import label
 from esc50.results.run_folder import why_unfinished
 
 
@@ -65,3 +67,33 @@ def threshold_of(members: Sequence[TrainedModel]) -> float:
     found = [member.specification.get("threshold") or {} for member in members]
     values = [one.get("probability", 0.0) for one in found]
     return float(np.mean(values)) if all(values) else 0.0
+
+
+def describe(members: Sequence[TrainedModel]) -> str:
+    """Name what answers: the recipe, its seed and fold, and what its numbers must be read with."""
+    first = members[0].specification
+    name = str(first.get("experiment", "a network"))
+    if len(members) == 1:
+        name += f", seed {first.get('seed')}, fold {first.get('fold')}"
+    else:
+        name += f", an ensemble of {len(members)} networks"
+    flags = {
+        key: any(member.specification.get(key) for member in members)
+        for key in ("leaky", "synthetic")
+    }
+    return name + label(flags)
+
+
+def describe_threshold(members: Sequence[TrainedModel]) -> str:
+    """Say what the threshold for "none of these" is, and what it is not."""
+    threshold = threshold_of(members)
+    if not threshold:
+        return f"every sound gets an answer: trained without validation, so no threshold for {NONE}"
+    chosen = [member.specification["threshold"] for member in members]
+    clips = sum(one["clips"] for one in chosen)
+    mean = " (the mean of the networks' own)" if len(members) > 1 else ""
+    return (
+        f"{NONE}: below {threshold:.3f}{mean}, which {chosen[0]['kept']:.0%} of {clips} validation "
+        "clips reach; chosen on known classes alone, so how many other sounds it turns away is "
+        "not known"
+    )

@@ -10,7 +10,7 @@ import torch
 
 from esc50.atomic import atomic_write, atomic_write_text
 from esc50.data.progress_bar import progress_bar
-from esc50.deploy import formats
+from esc50.deploy import runtimes
 from esc50.deploy.card import Checked, metadata, model_card, words
 from esc50.deploy.portable import PortableModel
 from esc50.deploy.predictor import Predictor
@@ -75,23 +75,23 @@ class Exporter:
 
     @cached_property
     def _onnx(self) -> bytes:
-        return formats.to_onnx(self.portable)
+        return runtimes.to_onnx(self.portable)
 
     def _make_onnx(self) -> bytes:
-        return formats.describe_onnx(self._onnx, self._check(ONNX, formats.run_onnx(self._onnx)))
+        return runtimes.describe_onnx(self._onnx, self._check(ONNX, runtimes.run_onnx(self._onnx)))
 
     def _make_int8(self) -> bytes:
         assert self.training is not None
         few = self.training.sample(CALIBRATION)
-        file = formats.to_int8(self._onnx, few.waveforms(self.spec))
-        return formats.describe_onnx(file, self._check(INT8, formats.run_onnx(file), exact=False))
+        file = runtimes.to_int8(self._onnx, few.waveforms(self.spec))
+        return runtimes.describe_onnx(file, self._check(INT8, runtimes.run_onnx(file), exact=False))
 
     def _make_torch(self) -> bytes:
-        program = formats.to_torch(self.portable)
-        about = self._check(TORCH, formats.run_torch(formats.save_torch(program, {})))
-        return formats.save_torch(program, about)
+        program = runtimes.to_torch(self.portable)
+        about = self._check(TORCH, runtimes.run_torch(runtimes.save_torch(program, {})))
+        return runtimes.save_torch(program, about)
 
-    def _check(self, name: str, run: formats.Run, exact: bool = True) -> dict[str, str]:
+    def _check(self, name: str, run: runtimes.Run, exact: bool = True) -> dict[str, str]:
         """Compare a file with its checkpoint; returns its metadata."""
         checked = self._compare(name, self._ask(name, run))
         if exact and not checked.difference <= TOLERANCE:
@@ -102,7 +102,7 @@ class Exporter:
         self.checked.append(checked)
         return metadata(self.models, checked)
 
-    def _ask(self, name: str, run: formats.Run) -> np.ndarray:
+    def _ask(self, name: str, run: runtimes.Run) -> np.ndarray:
         """Probabilities of all clips, float32 (clips, classes)."""
         answers = []
         with progress_bar(f"checking: {name}", len(self.clips.paths)) as advance:

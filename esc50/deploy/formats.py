@@ -1,177 +1,91 @@
-"""A portable model as the bytes of a file, and how such a file is computed with again."""
+"""Predictions as a table, as JSON, as CSV, as labels for Audacity."""
 
-import io
+import csv
 import json
-import logging
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import IO
 
-import numpy as np
-import torch
-
-from esc50.deploy.portable import PortableModel
-from esc50.errors import UserError
-
-OPSET = 18  # the first with all that the front end needs; runtimes since 2023 have it
-INPUT, OUTPUT = "waveform", "probabilities"
-FRONT_END = "front_end."  # begins the names of its tensors
-
-Run = Callable[[np.ndarray], np.ndarray]  # waveforms (batch, n_samples) to (batch, classes)
+from esc50.deploy.prediction import Prediction
+from esc50.results.tables import Table
 
 
-def require_onnx() -> None:
-    """Refuse where the packages that ONNX files are written by are missing."""
-    with _needs_extra():
-        import onnxscript  # noqa: F401  # torch.onnx writes by it
+def printable(text: str) -> str:
+    """Write what a terminal would obey, or could not show, as an escape: a name as it is read."""
+    return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in text)
 
 
-def to_onnx(model: PortableModel) -> bytes:
-    """Write a model as ONNX, for batches of any size.
-
-    Raises:
-        UserError: what it takes is not installed, or the network has an operation without a word
-            in ONNX.
-    """
-    require_onnx()
-    with _quiet(), torch.no_grad():
-        try:
-            program = torch.onnx.export(
-                model,
-                (_example(model),),
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_shapes=({0: "batch"},),
-                opset_version=OPSET,
-                dynamo=True,
-                verbose=False,
-            )
-        except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-            raise UserError(f"the network cannot be written as ONNX: {_first(error)}") from error
-    assert program is not None  # it is when no file is named
-    return bytes(program.model_proto.SerializeToString())
+def summary_table(predictions: Sequence[Prediction], k: int, title: str, note: str) -> Table:
+    """Write a row per sound: how long it is, the answer, the `k` most probable classes."""
+    k = min(k, len(predictions[0].classes))
+    ranks = [f"{rank}." for rank in range(1, k + 1)]
+    rows = [
+        [
+            printable(one.name),
+            one.label,
+            *(f"{name} {probability:.1%}" for name, probability in one.top(k)),
+            f"{one.seconds:.1f}",
+        ]
+        for one in predictions
+    ]
+    columns = ["sound", "answer", *ranks, "seconds"]
+    return Table(
+        title, columns, rows, n_names=2 + k, note=note, dispensable=("seconds", *ranks[:0:-1])
+    )
 
 
-def describe_onnx(file: bytes, metadata: Mapping[str, str]) -> bytes:
-    """Put metadata into an ONNX file, which `get_modelmeta().custom_metadata_map` reads."""
-    import onnx
-
-    proto = onnx.load_from_string(file)
-    onnx.helper.set_model_props(proto, dict(metadata))
-    return bytes(proto.SerializeToString())
-
-
-def to_torch(model: PortableModel) -> torch.export.ExportedProgram:
-    """Trace a model as a program of torch.export, for batches of any size.
-
-    Raises:
-        UserError: the network does what torch.export cannot follow.
-    """
-    batch = torch.export.Dim("batch")
-    with _quiet(), torch.no_grad():
-        try:
-            return torch.export.export(model, (_example(model),), dynamic_shapes=({0: batch},))
-        except (torch._dynamo.exc.TorchDynamoException, RuntimeError) as error:
-            raise UserError(f"torch.export cannot follow the network: {_first(error)}") from error
+def timeline_table(prediction: Prediction) -> Table:
+    """Write a row per stretch of a long sound in which the answer stays the same."""
+    rows = [
+        [clock(event.start), clock(event.end), event.label, f"{event.probability:.1%}"]
+        for event in prediction.events()
+    ]
+    columns = ["from", "to", "answer", "probability"]
+    return Table(printable(prediction.name), columns, rows, n_names=3)
 
 
-def save_torch(program: torch.export.ExportedProgram, metadata: Mapping[str, str]) -> bytes:
-    """Write a program of torch.export; its metadata is the extra file `esc50.json`."""
-    file = io.BytesIO()
-    torch.export.save(program, file, extra_files={"esc50.json": json.dumps(dict(metadata))})
-    return file.getvalue()
+def clock(seconds: float) -> str:
+    """Write a time as h:mm:ss.s, or as m:ss.s within the first hour."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    start = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{start}:{rest // 10:02d}.{rest % 10}"
 
 
-def to_int8(onnx_file: bytes, waveforms: Iterable[np.ndarray]) -> bytes:
-    """Quantise the network of an ONNX file to 8-bit integers; the front end stays in float32.
-
-    Weights are scaled per channel, activations by the range they take on some clips.
-
-    Args:
-        onnx_file: of `to_onnx`.
-        waveforms: the clips, float32 (batch, n_samples) each; never those that it is tested on.
-    """
-    require_onnx()
-    from onnxruntime.quantization import CalibrationDataReader, quantize_static
-
-    batches = iter(waveforms)
-
-    class Clips(CalibrationDataReader):
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            batch = next(batches, None)
-            return None if batch is None else {INPUT: batch}
-
-    with TemporaryDirectory() as folder, _quiet():
-        whole, small = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
-        whole.write_bytes(onnx_file)
-        quantize_static(
-            whole,
-            small,
-            Clips(),
-            op_types_to_quantize=["Conv", "Gemm", "MatMul"],
-            nodes_to_exclude=_front_end_nodes(onnx_file),
-            per_channel=True,
-        )
-        return small.read_bytes()
+def as_json(prediction: Prediction) -> str:
+    """Write a sound as one JSON object on one line: answer, probabilities, windows, events."""
+    return json.dumps(
+        {
+            "sound": prediction.name,
+            "seconds": prediction.seconds,
+            "answer": prediction.label,
+            "threshold": prediction.threshold,
+            "probabilities": dict(prediction.top(len(prediction.classes))),
+            "events": [vars(event) for event in prediction.events()],
+            "classes": prediction.classes,
+            "windows": [
+                {"start": start, "end": end, "probabilities": row}
+                for (start, end), row in zip(
+                    prediction.spans.tolist(), prediction.windows.tolist(), strict=True
+                )
+            ],
+        }
+    )
 
 
-def run_onnx(file: bytes) -> Run:
-    """Compute with an ONNX file, in onnxruntime on the processor, in as many threads as torch."""
-    require_onnx()
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    return lambda waveforms: session.run([OUTPUT], {INPUT: waveforms})[0]
-
-
-def run_torch(file: bytes) -> Run:
-    """Compute with a program of torch.export."""
-    program = torch.export.load(io.BytesIO(file)).module()
-
-    def run(waveforms: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return program(torch.from_numpy(waveforms)).numpy()
-
-    return run
+def write_csv(predictions: Iterable[Prediction], classes: Sequence[str], file: IO[str]) -> None:
+    """Write a row per window: sound, start, end (seconds), answer, probability of each class."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["sound", "start", "end", "answer", *classes])
+    for one in predictions:
+        for (start, end), label, row in zip(one.spans, one.labels, one.windows, strict=True):
+            span = (f"{start:g}", f"{end:g}")
+            writer.writerow([printable(one.name), *span, label, *(f"{p:.8g}" for p in row)])
 
 
-def _example(model: PortableModel) -> torch.Tensor:
-    # Two clips: a batch of one would be taken for the only size there is.
-    return torch.zeros(2, model.front_end.spec.n_samples)
-
-
-def _front_end_nodes(onnx_file: bytes) -> list[str]:
-    import onnx
-
-    nodes = onnx.load_from_string(onnx_file).graph.node
-    return [n.name for n in nodes if any(name.startswith(FRONT_END) for name in n.input)]
-
-
-def _first(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
-
-
-@contextmanager
-def _needs_extra() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise UserError(f"ONNX files need {error.name}: pip install 'esc50[export]'") from None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep to itself what exporters say of their own insides."""
-    before: Any = logging.root.manager.disable
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(before)
+def as_labels(prediction: Prediction) -> str:
+    """Write a sound's timeline as a label track of Audacity: start, end, label between tabs."""
+    return "".join(
+        f"{event.start:.6f}\t{event.end:.6f}\t{event.label} {event.probability:.2f}\n"
+        for event in prediction.events()
+    )

@@ -63,6 +63,12 @@ class Prediction:
         """The most probable class where it reaches the threshold, or `NONE`."""
         return self.best if self.probabilities.max() >= self.threshold else NONE
 
+    @property
+    def labels(self) -> list[str]:
+        """The answer of each window, a class or `NONE`."""
+        found = zip(self.windows.argmax(1), self.windows.max(1), strict=True)
+        return [self.classes[index] if p >= self.threshold else NONE for index, p in found]
+
     def top(self, k: int = 5) -> list[tuple[str, float]]:
         """List the `k` most probable classes with their probabilities, the first one first."""
         order = np.argsort(-self.probabilities, kind="stable")[:k]
@@ -76,15 +82,12 @@ class Prediction:
         centres = self.spans.mean(axis=1)
         bounds = [0.0, *((centres[1:] + centres[:-1]) / 2).tolist(), self.seconds]
         found, first = [], 0
-        for label, group in groupby(map(self._label, self.windows)):
+        for label, group in groupby(self.labels):
             after = first + len(list(group))
             probability = float(self.windows[first:after].max(axis=1).mean())
             found.append(Event(bounds[first], bounds[after], label, probability))
             first = after
         return found
-
-    def _label(self, window: np.ndarray) -> str:
-        return self.classes[int(window.argmax())] if window.max() >= self.threshold else NONE
 
     def __repr__(self) -> str:
         """Name the sound and what is in it: `<dog.wav: dog 0.98, 5.0 s>`."""

@@ -79,15 +79,19 @@ class Predictor:
         return made if several else made[0]
 
     def predict_each(
-        self, sounds: Iterable[Sound], hop: float | None = None
+        self,
+        sounds: Iterable[Sound],
+        hop: float | None = None,
+        advance: Callable[[int], None] = lambda _: None,
     ) -> Iterator[Prediction | UserError]:
         """Predict sounds one after the other, in bounded memory; what cannot be read is an error.
 
         Args:
             sounds: any number.
             hop: see `predict`.
+            advance: told how many windows have been computed since it was last told.
         """
-        for computed in self._by_sound(sounds, self.probabilities, hop):
+        for computed in self._by_sound(sounds, self.probabilities, hop, advance):
             if isinstance(computed, UserError):
                 yield computed
             else:
@@ -108,6 +112,13 @@ class Predictor:
             embeddings.append(computed[2].mean(axis=0))
         return np.stack(embeddings) if several else embeddings[0]
 
+    def check_hop(self, hop: float | None) -> float:
+        """Say how many seconds lie between windows; None: half a window. Refuses gaps."""
+        hop = self.seconds / 2 if hop is None else hop
+        if not 0 < hop <= self.seconds:
+            raise UserError(f"a hop of {hop:g} s is invalid: above 0, at most {self.seconds:g} s")
+        return hop
+
     def probabilities(self, pictures: Tensor) -> Tensor:
         """Log-mels (batch, 1, height, width) to the mean of the members' probabilities."""
         return torch.stack([member.probabilities(pictures) for member in self.members]).mean(0)
@@ -120,15 +131,18 @@ class Predictor:
         return torch.cat([member.embed(pictures) for member in self.members], dim=1)
 
     def _by_sound(
-        self, sounds: Iterable[Sound], compute: Callable[[Tensor], Tensor], hop: float | None
+        self,
+        sounds: Iterable[Sound],
+        compute: Callable[[Tensor], Tensor],
+        hop: float | None,
+        advance: Callable[[int], None] = lambda _: None,
     ) -> Iterator[Computed | UserError]:
         """Compute something of all windows of each sound; what cannot be read is an error."""
-        hop = self.seconds / 2 if hop is None else hop
-        if not 0 < hop <= self.seconds:
-            raise UserError(f"a hop of {hop:g} s is invalid: above 0, at most {self.seconds:g} s")
+        hop = self.check_hop(hop)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             pieces = _pieces(sounds, self.front_end.spec, hop)
-            for _, group in groupby(self._batched(pieces, compute, pool), lambda one: one[0]):
+            answers = self._batched(pieces, compute, pool, advance)
+            for _, group in groupby(answers, lambda one: id(one[0])):
                 made = list(group)
                 errors = [what for _, _, what in made if isinstance(what, UserError)]
                 values = [what for _, _, what in made if not isinstance(what, UserError)]
@@ -140,6 +154,7 @@ class Predictor:
         pieces: Iterator[tuple[Sound, Stretch]],
         compute: Callable[[Tensor], Tensor],
         pool: ThreadPoolExecutor,
+        advance: Callable[[int], None],
     ) -> Iterator[tuple[Sound, Stretch, np.ndarray | UserError]]:
         """Compute by batches as large as those of the test, so that their numbers are the same."""
         size = self.members[0].config["batch_size"]
@@ -148,6 +163,7 @@ class Predictor:
                 pictures = list(pool.map(self._picture_or_error, (piece for _, piece in batch)))
             good = [picture for picture in pictures if isinstance(picture, Tensor)]
             computed = iter(compute(torch.stack(good)).cpu().numpy() if good else ())
+            advance(len(batch))
             for (sound, piece), picture in zip(batch, pictures, strict=True):
                 what = picture if isinstance(picture, UserError) else next(computed)
                 yield sound, piece, what

@@ -1,5 +1,6 @@
 """Sounds to predict, from files, folders, arrays, as windows as long as the model's clips."""
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,6 +63,14 @@ class Sound:
         for window in windows(mono, spec.n_samples, step):
             start, end = window.start / spec.sample_rate, window.end / spec.sample_rate
             yield Stretch(start, end, partial(np.asarray, window.samples))
+
+    def count(self, spec: FeatureSpec, hop: float) -> int:
+        """Count its windows, by what the file's header says."""
+        if isinstance(self.source, Path):
+            seconds = _seconds(self.source) or 0.0
+        else:
+            seconds = len(self.source) / self.rate
+        return 1 + max(0, math.ceil((seconds - spec.seconds) / hop))
 
 
 def _seconds(path: Path) -> float | None:

@@ -15,6 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.utilities import dim_zero_cat
 
 from esc50.model.batch_norm import share_batch_norm
+from esc50.model.threshold import choose_threshold
 
 Batch = dict[str, Tensor]
 FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint changes
@@ -61,8 +62,8 @@ class MeanLoss(Metric):
         return self.total / self.count
 
 
-class TestPredictions(Metric):
-    """The probabilities of each tested item, gathered from all processes, ordered by item."""
+class ItemPredictions(Metric):
+    """The probabilities of each item, gathered from all processes, ordered by item."""
 
     items: list[Tensor]
     probabilities: list[Tensor]
@@ -79,7 +80,7 @@ class TestPredictions(Metric):
         self.probabilities.append(probabilities)
 
     def compute(self) -> tuple[Tensor, Tensor]:
-        """Return items int64 (tested,) in ascending order and probabilities (tested, classes)."""
+        """Return items int64 (n,) in ascending order and probabilities float32 (n, classes)."""
         items, probabilities = dim_zero_cat(self.items), dim_zero_cat(self.probabilities)
         order = items.argsort()
         return items[order].cpu(), probabilities[order].cpu()
@@ -156,8 +157,9 @@ class Classifier(pl.LightningModule):
         self.val_metrics = MetricCollection(scores, prefix="val/", compute_groups=False).clone()
         self.test_metrics = self.val_metrics.clone(prefix="test/")
         self.train_loss, self.val_loss, self.test_loss = MeanLoss(), MeanLoss(), MeanLoss()
-        self.test_predictions = TestPredictions()
-        self.tested: tuple[Tensor, Tensor] | None = None  # what `TestPredictions` made of the test
+        self.val_predictions, self.test_predictions = ItemPredictions(), ItemPredictions()
+        self.threshold: dict[str, Any] | None = None  # chosen by the latest validation
+        self.tested: tuple[Tensor, Tensor] | None = None  # what `ItemPredictions` made of the test
 
     def forward(self, x: Tensor) -> Tensor:
         """Log-mels (batch, 1, height, width) to logits (batch, classes)."""
@@ -197,7 +199,13 @@ class Classifier(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and metrics on clean clips."""
-        self._evaluate(batch, "val", self.val_metrics, self.val_loss)
+        logits = self._evaluate(batch, "val", self.val_metrics, self.val_loss)
+        self.val_predictions.update(batch["item"].to(self.device), logits.float().softmax(1))
+
+    def on_validation_epoch_end(self) -> None:
+        """Choose the threshold for "none of these", which all processes do together."""
+        self.threshold = choose_threshold(self.val_predictions.compute()[1])
+        self.val_predictions.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and metrics, and each clip's probabilities for predictions.csv."""
@@ -210,13 +218,14 @@ class Classifier(pl.LightningModule):
         self.test_predictions.reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the specification, and this epoch's metrics, under the key `esc50`."""
+        """Add the specification, this epoch's metrics and threshold, under the key `esc50`."""
         metrics = {
             key: value.item()
             for key, value in self.trainer.callback_metrics.items()
             if key.startswith(("train/", "val/"))
         }
-        checkpoint["esc50"] = {**self.specification, "metrics": metrics}
+        told = {"metrics": metrics, "threshold": self.threshold}
+        checkpoint["esc50"] = {**self.specification, **told}
 
     def _evaluate(
         self, batch: Batch, stage: str, metrics: MetricCollection, mean_loss: MeanLoss

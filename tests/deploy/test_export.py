@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.deploy import formats
+from esc50.deploy import runtimes
 from esc50.deploy.export import INT8, ONNX, TORCH, Exporter
 from esc50.deploy.predictor import Predictor
 from esc50.deploy.run_clips import Clips
@@ -39,7 +39,7 @@ def test_every_file_answers_as_its_checkpoint_does(exported, clips):
     assert names == ["float32", ONNX, INT8, TORCH]
     assert all(row.difference < 1e-5 for row in checked if row.name != INT8)
     assert 0 < checked[2].difference < 0.1
-    session = formats.run_onnx((folder / ONNX).read_bytes())
+    session = runtimes.run_onnx((folder / ONNX).read_bytes())
     answer = session(next(clips.waveforms(small_model().spec)))
     assert clips.accuracy(answer) == checked[1].accuracy
 

@@ -1,105 +1,74 @@
-import builtins
+import csv
+import io
+import json
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
-from esc50.deploy import formats
-from esc50.deploy.portable import PortableModel
-from esc50.errors import UserError
-from tests.deploy.small import small_model
-
-
-@pytest.fixture(scope="module")
-def portable():
-    pytest.importorskip("onnxscript")
-    return PortableModel([small_model()])
-
-
-@pytest.fixture(scope="module")
-def onnx_file(portable):
-    return formats.to_onnx(portable)
-
-
-@pytest.fixture(scope="module")
-def waveforms():
-    return np.random.default_rng(0).normal(0, 0.1, (5, 4000)).astype(np.float32)
-
-
-def test_onnx_answers_alike_for_any_number_of_clips(portable, onnx_file, waveforms):
-    run = formats.run_onnx(onnx_file)
-    expected = portable(torch.from_numpy(waveforms)).numpy()
-    np.testing.assert_allclose(run(waveforms), expected, atol=1e-5)
-    np.testing.assert_allclose(run(waveforms[:1]), expected[:1], atol=1e-5)
-
-
-def test_onnx_says_its_opset_and_names(onnx_file):
-    import onnx
-
-    proto = onnx.load_from_string(onnx_file)
-    onnx.checker.check_model(proto)
-    assert [(each.domain, each.version) for each in proto.opset_import] == [("", formats.OPSET)]
-    ((name, shape),) = [
-        (each.name, [d.dim_param or d.dim_value for d in each.type.tensor_type.shape.dim])
-        for each in proto.graph.input
-    ]
-    assert (name, shape) == ("waveform", ["batch", 4000])
-
-
-def test_onnx_carries_its_metadata(onnx_file):
-    import onnxruntime
-
-    file = formats.describe_onnx(onnx_file, {"classes": '["a", "ä"]'})
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    assert session.get_modelmeta().custom_metadata_map == {"classes": '["a", "ä"]'}
-
-
-def test_int8_is_near_and_leaves_the_front_end_alone(portable, onnx_file, waveforms):
-    import onnx
-
-    file = formats.to_int8(onnx_file, [waveforms])
-    expected = portable(torch.from_numpy(waveforms)).numpy()
-    difference = np.abs(formats.run_onnx(file)(waveforms) - expected).max()
-    assert 0 < difference < 0.1
-    tensors = {each.name: each.data_type for each in onnx.load_from_string(file).graph.initializer}
-    kept = [name for name in tensors if name.startswith("front_end.")]
-    assert kept and all(tensors[name] == onnx.TensorProto.FLOAT for name in kept)
-    assert onnx.TensorProto.INT8 in tensors.values()
-
-
-def test_a_torch_program_answers_alike_for_any_number_of_clips(portable, waveforms):
-    file = formats.save_torch(formats.to_torch(portable), {"classes": "[]"})
-    run = formats.run_torch(file)
-    expected = portable(torch.from_numpy(waveforms)).numpy()
-    np.testing.assert_allclose(run(waveforms), expected, atol=1e-5)
-    np.testing.assert_allclose(run(waveforms[:1]), expected[:1], atol=1e-5)
-
-
-class Branching(nn.Module):
-    """Looks at its input to choose what to do, which no export can follow."""
-
-    def forward(self, x):
-        return x.mean((1, 2)) if x.sum() > 0 else x.amax((1, 2))
-
-
-@pytest.mark.parametrize(
-    "make", [formats.to_torch, pytest.param(formats.to_onnx, marks=pytest.mark.slow)]
+from esc50.deploy.formats import (
+    as_json,
+    as_labels,
+    clock,
+    printable,
+    summary_table,
+    timeline_table,
+    write_csv,
 )
-def test_a_network_that_cannot_be_followed_is_a_sentence(portable, make):
-    model = PortableModel([small_model()])
-    model.networks = nn.ModuleList([Branching()])
-    with pytest.raises(UserError, match="cannot"):
-        make(model)
+from esc50.deploy.prediction import Prediction
 
 
-def test_without_the_extra_the_command_that_installs_it_is_named(portable, monkeypatch):
-    def no_onnx(name, *args, **kwargs):
-        if name.partition(".")[0] in ("onnx", "onnxscript", "onnxruntime"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return real(name, *args, **kwargs)
+@pytest.fixture
+def long():
+    spans = np.array([[0, 5], [2.5, 7.5], [5, 10]])
+    windows = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], np.float32)
+    return Prediction("a\x1b[31m.wav", ("dog", "rain"), spans, windows, threshold=0.75)
 
-    real = builtins.__import__
-    monkeypatch.setattr(builtins, "__import__", no_onnx)
-    with pytest.raises(UserError, match=r"need onnx: pip install 'esc50\[export\]'"):
-        formats.to_onnx(portable)
+
+def test_a_sound_is_a_row_and_a_long_one_a_timeline(long):
+    table = summary_table([long], 5, "title", "note")
+    assert table.columns == ["sound", "answer", "1.", "2.", "seconds"]
+    assert table.rows == [[r"a\x1b[31m.wav", "none of these", "dog 66.7%", "rain 33.3%", "10.0"]]
+    assert timeline_table(long).rows == [
+        ["0:00.0", "0:06.2", "dog", "85.0%"],
+        ["0:06.2", "0:10.0", "none of these", "70.0%"],
+    ]
+
+
+def test_json_holds_everything_on_a_line(long):
+    text = as_json(long)
+    assert "\n" not in text
+    read = json.loads(text)
+    assert read["sound"] == long.name and read["answer"] == "none of these"
+    assert read["probabilities"] == pytest.approx({"dog": 2 / 3, "rain": 1 / 3})
+    assert read["windows"][1]["probabilities"] == pytest.approx([0.8, 0.2])
+    assert [event["label"] for event in read["events"]] == ["dog", "none of these"]
+
+
+def test_csv_has_a_row_per_window(long):
+    file = io.StringIO()
+    write_csv([long], long.classes, file)
+    header, *rows = csv.reader(io.StringIO(file.getvalue()))
+    assert header == ["sound", "start", "end", "answer", "dog", "rain"]
+    assert [row[1:4] for row in rows] == [
+        ["0", "5", "dog"],
+        ["2.5", "7.5", "dog"],
+        ["5", "10", "none of these"],
+    ]
+    assert [f"{p:.8g}" for p in long.windows[2].tolist()] == rows[2][4:]
+
+
+def test_labels_are_audacitys(long):
+    assert as_labels(long) == (
+        "0.000000\t6.250000\tdog 0.85\n6.250000\t10.000000\tnone of these 0.70\n"
+    )
+
+
+def test_times_are_written_as_a_clock():
+    assert [clock(t) for t in (0, 9.96, 75.04, 3600, 36_061.5)] == [
+        "0:00.0", "0:10.0", "1:15.0", "1:00:00.0", "10:01:01.5",
+    ]  # fmt: skip
+
+
+def test_names_are_shown_as_they_are_read():
+    assert printable("Straße dog.wav") == "Straße dog.wav"
+    assert printable("a\nb\udcff") == r"a\nb\udcff"

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from esc50.deploy.predictor import Predictor
 from esc50.deploy.server import Limits, create_app, file_name
-from tests.deploy.odd import write_odd_files
+from tests.deploy.odd_sounds import GOOD, make_odd_sounds
 from tests.deploy.small import small_model
 
 
@@ -27,7 +27,24 @@ def client(predictor):
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory):
-    return write_odd_files(tmp_path_factory.mktemp("odd"))
+    """Files as people send them, and the status that each deserves."""
+    folder = make_odd_sounds(tmp_path_factory.mktemp("odd"))
+    whole, noise = (folder / "stereo.wav").read_bytes(), np.random.default_rng(0)
+    (folder / "<img src=x onerror=alert(1)>.wav").write_bytes(whole)
+    (folder / "Straße 音.wav").write_bytes(whole)
+    (folder / "no suffix").write_bytes(whole)
+    (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    (folder / "header.wav").write_bytes(whole[:30])
+    (folder / "noise.mp3").write_bytes(noise.bytes(5000))
+    soundfile.write(folder / "8 channels.wav", noise.normal(0, 0.1, (4000, 8)), 8000)
+    soundfile.write(folder / "one sample.wav", [0.1], 8000)
+    soundfile.write(folder / "no samples.wav", np.zeros(0), 8000)
+    fine = [*GOOD, "<img src=x onerror=alert(1)>.wav", "Straße 音.wav", "no suffix"]
+    fine += ["8 channels.wav", "one sample.wav"]
+    bad = [f"{name}.wav" for name in ("nan", "empty", "text", "cut", "header", "no samples")]
+    statuses = {**dict.fromkeys(fine, 200), **dict.fromkeys([*bad, "noise.mp3"], 422)}
+    statuses["10min.wav"] = 413
+    return {folder / name: status for name, status in statuses.items()}
 
 
 def post(client, path, **parameters):
