@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,8 +26,9 @@ Run = Callable[[np.ndarray], np.ndarray]  # waveforms (batch, n_samples) to (bat
 
 def require_onnx() -> None:
     """Refuse where the packages that ONNX files are written by are missing."""
-    with _needs_extra():
-        import onnxscript  # noqa: F401  # torch.onnx writes by it
+    for name in ("onnx", "onnxscript", "onnxruntime"):  # torch.onnx writes by the second
+        if find_spec(name) is None:
+            raise UserError(f"ONNX files need {name}: pip install 'esc50[export]'")
 
 
 def to_onnx(model: PortableModel) -> bytes:
@@ -44,7 +46,7 @@ def to_onnx(model: PortableModel) -> bytes:
                 (_example(model),),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
-                dynamic_shapes=({0: "batch"},),
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
                 opset_version=OPSET,
                 dynamo=True,
                 verbose=False,
@@ -154,14 +156,6 @@ def _front_end_nodes(onnx_file: bytes) -> list[str]:
 
 def _first(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
-
-
-@contextmanager
-def _needs_extra() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise UserError(f"ONNX files need {error.name}: pip install 'esc50[export]'") from None
 
 
 @contextmanager

@@ -66,17 +66,17 @@ def test_every_odd_file_gets_an_answer_or_a_sentence(client, odd):
 
 
 def test_the_answer_is_that_of_the_predictor(client, predictor, odd):
-    path = next(path for path in odd if path.name == "stereo.wav")
+    path = next(path for path in odd if path.name == "minute.wav")
     expected = predictor.predict(path)
-    body = post(client, path, hop=0.25).json()
+    body = post(client, path, hop=0.5).json()
     assert body["classes"] == list(predictor.classes) and body["label"] == expected.label
-    assert len(body["windows"]) == 3
+    assert len(body["windows"]) == 120
     assert post(client, path).json()["probabilities"] == expected.probabilities.tolist()
 
 
 def test_nothing_is_left_on_disk(client, odd, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    for path in odd:
+    for path in list(odd)[::5]:
         post(client, path)
     assert list(tmp_path.iterdir()) == []
 

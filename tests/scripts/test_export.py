@@ -1,4 +1,3 @@
-import builtins
 import re
 import subprocess
 import sys
@@ -6,6 +5,7 @@ import venv
 
 import pytest
 
+from esc50.deploy import runtimes
 from esc50.deploy.predictor import load
 from scripts.export import main
 from tests.conftest import REPOSITORY
@@ -72,13 +72,7 @@ def test_a_checkpoint_that_is_not_one_is_a_sentence(tmp_path, capsys):
 def test_without_the_extra_the_command_that_installs_it_is_named(
     tiny_run, tmp_path, capsys, monkeypatch
 ):
-    def no_onnx(name, *args, **kwargs):
-        if name.partition(".")[0] == "onnxscript":
-            raise ModuleNotFoundError(name=name)
-        return real(name, *args, **kwargs)
-
-    real = builtins.__import__
-    monkeypatch.setattr(builtins, "__import__", no_onnx)
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None if name == "onnxscript" else name)
     says = refusal(capsys, tiny_run, "--onnx", "--output", tmp_path / "export")
     assert "need onnxscript: pip install 'esc50[export]'" in says
     assert not (tmp_path / "export").exists()
