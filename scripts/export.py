@@ -44,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--torch", action="store_true", help="model.pt2: a torch.export program")
     parser.add_argument(
+        "--browser",
+        type=Path,
+        metavar="DIST",
+        help="the folder browser: a page that computes by itself, with onnxruntime-web from DIST",
+    )
+    parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="default: the folder export of the run"
     )
     parser.add_argument(
@@ -66,20 +72,25 @@ def _beside(checkpoint: Path) -> Path:
 
 def _export(args: argparse.Namespace, folder: Path) -> list["Checked"]:
     from esc50.deploy import runtimes
+    from esc50.deploy.browser import check_runtime, write_browser_page
     from esc50.deploy.export import INT8, ONNX, TORCH, Exporter
     from esc50.deploy.predictor import load
     from esc50.deploy.run_clips import clips_to_check_on
 
-    wanted = [
-        name for name, on in ((ONNX, args.onnx), (INT8, args.int8), (TORCH, args.torch)) if on
-    ]
+    wanted = [ONNX] if args.onnx or args.browser or not (args.int8 or args.torch) else []
+    wanted += [name for name, on in ((INT8, args.int8), (TORCH, args.torch)) if on]
     if args.int8 and args.clips:
         raise UserError("--int8 needs clips that were trained on: give --data-root, not --clips")
-    if args.onnx or args.int8 or not args.torch:
+    if args.browser:
+        check_runtime(args.browser)
+    if wanted != [TORCH]:
         runtimes.require_onnx()
     predictor = load(args.checkpoints, device="cpu", trusted=args.trust)
     clips, training = clips_to_check_on(predictor.members, args.data_root, args.clips)
-    return Exporter(predictor, clips, training).write(folder, wanted or [ONNX])
+    checked = Exporter(predictor, clips, training).write(folder, wanted)
+    if args.browser:
+        write_browser_page(predictor, folder / ONNX, folder / "browser", args.browser)
+    return checked
 
 
 if __name__ == "__main__":

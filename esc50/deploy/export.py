@@ -75,7 +75,7 @@ class Exporter:
 
     @cached_property
     def _onnx(self) -> bytes:
-        return runtimes.to_onnx(self.portable)
+        return runtimes.to_onnx(self.portable, self.spec.n_samples)
 
     def _make_onnx(self) -> bytes:
         return runtimes.describe_onnx(self._onnx, self._check(ONNX, runtimes.run_onnx(self._onnx)))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from esc50.deploy.portable import PortableModel
 from esc50.errors import UserError
@@ -31,8 +32,13 @@ def require_onnx() -> None:
             raise UserError(f"ONNX files need {name}: pip install 'esc50[export]'")
 
 
-def to_onnx(model: PortableModel) -> bytes:
+def to_onnx(model: nn.Module, n_samples: int, output: str = OUTPUT) -> bytes:
     """Write a model as ONNX, for batches of any size.
+
+    Args:
+        model: waveforms (batch, n_samples) to something; `PortableModel`, or a part of it.
+        n_samples: of a waveform.
+        output: what it is called in the file.
 
     Raises:
         UserError: what it takes is not installed, or the network has an operation without a word
@@ -43,9 +49,9 @@ def to_onnx(model: PortableModel) -> bytes:
         try:
             program = torch.onnx.export(
                 model,
-                (_example(model),),
+                (_example(n_samples),),
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=[output],
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 opset_version=OPSET,
                 dynamo=True,
@@ -72,10 +78,11 @@ def to_torch(model: PortableModel) -> torch.export.ExportedProgram:
     Raises:
         UserError: the network does what torch.export cannot follow.
     """
-    batch = torch.export.Dim("batch")
+    shapes = ({0: torch.export.Dim("batch")},)
+    example = _example(model.front_end.spec.n_samples)
     with _quiet(), torch.no_grad():
         try:
-            return torch.export.export(model, (_example(model),), dynamic_shapes=({0: batch},))
+            return torch.export.export(model, (example,), dynamic_shapes=shapes)
         except (torch._dynamo.exc.TorchDynamoException, RuntimeError) as error:
             raise UserError(f"torch.export cannot follow the network: {_first(error)}") from error
 
@@ -142,9 +149,9 @@ def run_torch(file: bytes) -> Run:
     return run
 
 
-def _example(model: PortableModel) -> torch.Tensor:
+def _example(n_samples: int) -> torch.Tensor:
     # Two clips: a batch of one would be taken for the only size there is.
-    return torch.zeros(2, model.front_end.spec.n_samples)
+    return torch.zeros(2, n_samples)
 
 
 def _front_end_nodes(onnx_file: bytes) -> list[str]:

@@ -3,7 +3,6 @@
 import shutil
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from tempfile import TemporaryDirectory
 from typing import Annotated, BinaryIO
@@ -16,15 +15,11 @@ from starlette.exceptions import HTTPException
 from esc50 import __version__
 from esc50.data.folder import SUFFIXES
 from esc50.deploy.answer import Answer, LimitedSound, TooLongError, answer, sentence
-from esc50.deploy.card import is_leaky
 from esc50.deploy.limits import BodyLimits, Queue
+from esc50.deploy.page import BY_SERVER, read_part, render_page
 from esc50.deploy.predictor import Predictor
 from esc50.errors import UserError
-from esc50.results.labels import labels
-from esc50.results.render import render
 
-PACKAGE = "esc50.deploy"
-STATIC = {"page.css": "text/css", "page.js": "text/javascript", "recorder.js": "text/javascript"}
 # The page loads nothing from elsewhere, and nothing that a file's name could smuggle in.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -112,32 +107,22 @@ def _answer(
 
 
 def _add_pages(app: FastAPI, predictor: Predictor, limits: Limits) -> None:
-    first = predictor.members[0].specification
-    facts = {
-        "labels": labels({"leaky": is_leaky(predictor.members), "synthetic": first["synthetic"]}),
-        "experiment": first["experiment"],
-        "data": first["data"],
-        "n_members": len(predictor.members),
-        "classes": predictor.classes,
-        "seconds": predictor.seconds,
-        "limits": limits,
-    }
-
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
-        return HTMLResponse(render("page.html.j2", package=PACKAGE, **facts), headers=HEADERS)
+        facts = {"limits": limits, "static": "static/", "in_browser": False}
+        return HTMLResponse(render_page("page.html.j2", predictor, **facts), headers=HEADERS)
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
-        parts = {**facts, "schema": app.openapi(), "url": str(request.base_url)}
-        return HTMLResponse(render("docs.html.j2", package=PACKAGE, **parts), headers=HEADERS)
+        facts = {"schema": app.openapi(), "url": str(request.base_url)}
+        return HTMLResponse(render_page("docs.html.j2", predictor, **facts), headers=HEADERS)
 
     @app.get("/static/{name}", include_in_schema=False)
     async def static(name: str) -> Response:
-        if name not in STATIC:
+        if name not in BY_SERVER:
             raise HTTPException(404)
-        text = (files(PACKAGE) / "templates" / name).read_text(encoding="utf-8")
-        return Response(text, media_type=STATIC[name], headers=HEADERS)
+        kind = "text/css" if name.endswith(".css") else "text/javascript"
+        return Response(read_part(BY_SERVER[name]), media_type=kind, headers=HEADERS)
 
 
 def _refusal(says: str) -> dict:

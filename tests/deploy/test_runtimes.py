@@ -17,7 +17,7 @@ def portable():
 
 @pytest.fixture(scope="module")
 def onnx_file(portable):
-    return runtimes.to_onnx(portable)
+    return runtimes.to_onnx(portable, 4000)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,11 @@ class Branching(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "make", [runtimes.to_torch, pytest.param(runtimes.to_onnx, marks=pytest.mark.slow)]
+    "make",
+    [
+        runtimes.to_torch,
+        pytest.param(lambda model: runtimes.to_onnx(model, 4000), marks=pytest.mark.slow),
+    ],
 )
 def test_a_network_that_cannot_be_followed_is_a_sentence(portable, make):
     model = PortableModel([small_model()])
@@ -94,4 +98,4 @@ def test_a_network_that_cannot_be_followed_is_a_sentence(portable, make):
 def test_without_the_extra_the_command_that_installs_it_is_named(portable, monkeypatch):
     monkeypatch.setattr(runtimes, "find_spec", lambda name: None if name == "onnx" else name)
     with pytest.raises(UserError, match=r"need onnx: pip install 'esc50\[export\]'"):
-        runtimes.to_onnx(portable)
+        runtimes.to_onnx(portable, 4000)

@@ -121,14 +121,6 @@ def test_pages_need_nothing_from_elsewhere(client):
     assert list(schema["paths"]) == ["/predict"]
 
 
-def test_names_are_escaped_and_labels_shown(predictor):
-    leaky = Predictor([small_model(leaky=True, synthetic=True, experiment="<i>")])
-    page = TestClient(create_app(leaky)).get("/").text
-    assert "LEAKY</strong>" in page and "synthetic sound</strong>" in page
-    assert "&lt;i&gt;" in page and "rain|&lt;b&gt;" in page and "<i>" not in page
-    assert "badge" not in TestClient(create_app(predictor)).get("/").text
-
-
 @pytest.mark.parametrize(
     ("given", "name"),
     [

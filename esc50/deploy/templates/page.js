@@ -1,4 +1,6 @@
-// Sounds that are dropped, chosen or recorded go to the server one after the other; each gets a card.
+// Sounds that are dropped, chosen or recorded are predicted one after the other; each gets a card.
+import { predict } from "./predict.js"
+
 const byId = (id) => document.getElementById(id)
 const SHOWN = 5 // classes per sound
 const limits = document.body.dataset
@@ -44,23 +46,6 @@ async function ask(file, card) {
     answer.classList.add("bad")
     say(error.message)
   }
-}
-
-async function predict(file) {
-  if (file.size > Number(limits.mostBytes)) {
-    throw new Error(`${file.name} is larger than ${limits.mostBytes / 2 ** 20} MiB: cut the sound`)
-  }
-  const form = new FormData()
-  form.append("file", file)
-  let response, body
-  try {
-    response = await fetch("predict?spectrogram=true", { method: "POST", body: form })
-    body = await response.json()
-  } catch {
-    throw new Error(`${file.name}: the server does not answer`)
-  }
-  if (!response.ok) throw new Error(body.error)
-  return body
 }
 
 function show(card, answer) {
@@ -138,8 +123,7 @@ function colour(value) {
 }
 
 function drawSpectrogram(card, { name, seconds, spectrogram }) {
-  const { rows, columns, cells } = spectrogram
-  const bytes = Uint8Array.from(atob(cells), (letter) => letter.charCodeAt(0))
+  const { rows, columns, bytes } = spectrogram
   const canvas = card.querySelector("canvas"), context = canvas.getContext("2d")
   canvas.width = columns
   canvas.height = rows
@@ -203,7 +187,7 @@ async function start() {
   const asIs = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }
   const stream = await navigator.mediaDevices.getUserMedia({ audio: asIs })
   const context = new AudioContext()
-  await context.audioWorklet.addModule("static/recorder.js")
+  await context.audioWorklet.addModule(new URL("recorder.js", import.meta.url))
   const node = new AudioWorkletNode(context, "recorder", { numberOfOutputs: 0 })
   context.createMediaStreamSource(stream).connect(node)
   recording = { stream, context, blocks: [], count: 0 }
