@@ -25,16 +25,12 @@ def clips(tmp_path_factory):
 def exported(clips, tmp_path_factory):
     pytest.importorskip("onnxscript")
     folder = tmp_path_factory.mktemp("export")
-    return folder, Exporter(Predictor([small_model()]), clips, clips).write(
-        folder, [ONNX, INT8, TORCH]
-    )
+    return folder, Exporter(Predictor([small_model()]), clips, clips).write(folder, [ONNX, INT8])
 
 
 def test_every_file_answers_as_its_checkpoint_does(exported, clips):
     folder, checked = exported
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        [ONNX, INT8, TORCH, "README.md"]
-    )
+    assert sorted(path.name for path in folder.iterdir()) == sorted([ONNX, INT8, "README.md"])
     names = [row.name for row in checked]
     assert names == ["float32", ONNX, INT8]
     assert all(row.difference < 1e-5 for row in checked if row.name != INT8)
