@@ -117,7 +117,7 @@ def _readable(answers, failed: list[UserError], spool: Path) -> Iterator:
 
 
 def _skip(error: UserError, failed: list[UserError], spool: Path) -> None:
-    from esc50.deploy.formats import printable
+    from esc50.deploy.prediction import printable
 
     failed.append(error)
     why = str(error).replace(str(spool), "standard input")

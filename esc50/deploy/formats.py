@@ -5,13 +5,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import IO
 
-from esc50.deploy.prediction import Prediction
+from esc50.deploy.prediction import Prediction, printable
 from esc50.results.tables import Table
-
-
-def printable(text: str) -> str:
-    """Write what a terminal would obey, or could not show, as an escape: a name as it is read."""
-    return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in text)
 
 
 def summary_table(predictions: Sequence[Prediction], k: int, title: str, note: str) -> Table:

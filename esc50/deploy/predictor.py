@@ -38,6 +38,8 @@ class Predictor:
     def __init__(self, members: Sequence[TrainedModel]):
         """Take the networks. Raises UserError where their classes or features differ."""
         first = members[0]
+        if not all(str(name).isprintable() for name in first.classes):
+            raise UserError("the names of the checkpoint's classes hold control characters")
         for other in members[1:]:
             if list(other.classes) != list(first.classes):
                 raise UserError("an ensemble's checkpoints must be of the same classes")

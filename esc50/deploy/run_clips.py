@@ -8,12 +8,13 @@ import numpy as np
 
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
+from esc50.data import datasets
 from esc50.data.datasets import open_clips
 from esc50.data.split import SplitSettings, draw_split
 from esc50.data.table import ClipTable
 from esc50.deploy.sounds import sounds_in
 from esc50.errors import UserError
-from esc50.model.trained import PACKAGE, TrainedModel
+from esc50.model.trained import TrainedModel
 
 AT_ONCE = 16  # clips in memory
 
@@ -78,14 +79,15 @@ def _sides(model: TrainedModel, root: Path | None) -> tuple[Clips, Clips]:
     """The clips that a run trained on, and those that it tested."""
     section = {**model.config["data"]}
     target = str(section["_target_"])
-    if not target.startswith(f"{PACKAGE}.data."):
+    if not _is_own(target):
         raise UserError(
             f"the clips of the run are opened by {target}, code of another package, which is not "
             "run here: give clips to check on with --clips FOLDER"
         )
     if root is not None:
         section["root"] = str(root)
-    if not Path(section["root"]).is_dir():
+    place = Path(section["root"])
+    if not place.is_dir() or not any(place.iterdir()):  # which a data set would download into
         raise UserError(
             f"the clips of the run are not at {section['root']}: say where they are with "
             "--data-root, or give other clips to check on with --clips FOLDER"
@@ -97,6 +99,13 @@ def _sides(model: TrainedModel, root: Path | None) -> tuple[Clips, Clips]:
     split = draw_split(table, settings, model.config["seed"])
     train, test = (np.unique(split.clip_of[side]) for side in (split.train, split.test))
     return _of_table(table, train), _of_table(table, test)
+
+
+def _is_own(target: str) -> bool:
+    """Whether it is one of this package's data sets, which nothing but their clips opens."""
+    module, _, name = target.rpartition(".")
+    found = getattr(datasets, name, None) if module == datasets.__name__ else None
+    return isinstance(found, type) and found.__module__ == module
 
 
 def _of_table(table: ClipTable, rows: np.ndarray) -> Clips:

@@ -86,6 +86,24 @@ class ItemPredictions(Metric):
         return items[order].cpu(), probabilities[order].cpu()
 
 
+def make_scores(
+    n_classes: int, categories: Sequence[int] | None
+) -> dict[str, Metric | MetricCollection]:
+    """Make the metrics of validation and test, by their names.
+
+    Args:
+        n_classes: outputs of the network.
+        categories: group of each class, for the accuracy over them; None: there are none.
+    """
+    scores: dict[str, Metric | MetricCollection] = {
+        "acc": MulticlassAccuracy(n_classes, average="micro"),
+        "f1_macro": MulticlassF1Score(n_classes, average="macro"),
+    }
+    if categories is not None:
+        scores["acc_category5"] = CategoryAccuracy(torch.tensor(categories))
+    return scores
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How the learning rate changes.
@@ -145,15 +163,8 @@ class Classifier(pl.LightningModule):
         self.network, self.objective = network, objective
         self.make_optimizer, self.schedule = optimizer, schedule
         self.specification = {"format": FORMAT, **(specification or {})}
-        n_classes, categories = objective.n_classes, objective.categories
-        accuracy = MulticlassAccuracy(n_classes, average="micro")
-        self.train_metrics = MetricCollection({"acc": accuracy}, prefix="train/")
-        scores: dict[str, Metric | MetricCollection] = {
-            "acc": accuracy,
-            "f1_macro": MulticlassF1Score(n_classes, average="macro"),
-        }
-        if categories is not None:
-            scores["acc_category5"] = CategoryAccuracy(torch.tensor(categories))
+        scores = make_scores(objective.n_classes, objective.categories)
+        self.train_metrics = MetricCollection({"acc": scores["acc"]}, prefix="train/")
         self.val_metrics = MetricCollection(scores, prefix="val/", compute_groups=False).clone()
         self.test_metrics = self.val_metrics.clone(prefix="test/")
         self.train_loss, self.val_loss, self.test_loss = MeanLoss(), MeanLoss(), MeanLoss()

@@ -15,7 +15,13 @@ from esc50.errors import UserError
 from esc50.model.classifier import FORMAT
 from esc50.model.network import build_network
 
-PACKAGE = __name__.partition(".")[0]
+# What a checkpoint may have built without being trusted. A rule on the beginning of the name would
+# not do: by way of what a module imports, it leads to any function of any package.
+NETWORKS = (
+    "esc50.model.resnet.single_channel_resnet18",
+    "esc50.model.timm_models.timm_network",
+    "esc50.model.torchvision_models.torchvision_network",
+)
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
@@ -111,16 +117,14 @@ def load_trained(
     specification = checkpoint["esc50"]
     section = {**specification["config"]["model"]}
     target = str(section.get("_target_"))
-    if not trusted and not target.startswith(f"{PACKAGE}.model."):
+    if not trusted and target not in NETWORKS:
         raise UserError(
-            f"{path}: its network is {target}, code of another package, which loading would run: "
+            f"{path}: its network is {target!a}, code of another package, which loading would run: "
             "allow it (trusted=True, --trust) if you trust who made the checkpoint"
         )
     if "weights" in section:
         section["weights"] = None  # the checkpoint's own follow
-    features = specification["features"]
-    size = (features["height"], features["width"])
-    network = build_network(section, len(specification["classes"]), size)
+    network = _build(path, section, specification)
     prefix = "network."
     state = {
         key.removeprefix(prefix): value
@@ -136,7 +140,20 @@ def load_trained(
     return TrainedModel(network, specification, device)
 
 
-NEEDED = ("classes", "features", "config", "precision")
+def _build(path: Path, section: dict[str, Any], specification: Mapping[str, Any]) -> nn.Module:
+    """Build the network, its weights yet to come; refuses what this version cannot build."""
+    try:
+        spec = FeatureSpec.parse("features", specification["features"])
+        n_classes = len(specification["classes"])
+        return build_network(section, n_classes, (spec.height, spec.width))
+    except UserError as error:
+        raise UserError(f"{path} is not for this version: {error}") from None
+    except (AttributeError, TypeError, ValueError):
+        raise UserError(f"{path} is damaged: what it says of its network is incomplete") from None
+
+
+NEEDED = ("format", "classes", "features", "config", "precision")
+NEEDED_CONFIG = ("model", "batch_size", "input_mean", "input_std")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -146,6 +163,7 @@ def _read(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         specification = checkpoint["esc50"]
         complete = all(key in specification for key in NEEDED) and "state_dict" in checkpoint
+        complete &= all(key in specification["config"] for key in NEEDED_CONFIG)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception:  # torch.load raises many kinds for files that are not its own

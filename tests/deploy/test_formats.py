@@ -9,7 +9,6 @@ from esc50.deploy.formats import (
     as_json,
     as_labels,
     clock,
-    printable,
     summary_table,
     timeline_table,
     write_csv,
@@ -67,8 +66,3 @@ def test_times_are_written_as_a_clock():
     assert [clock(t) for t in (0, 9.96, 75.04, 3600, 36_061.5)] == [
         "0:00.0", "0:10.0", "1:15.0", "1:00:00.0", "10:01:01.5",
     ]  # fmt: skip
-
-
-def test_names_are_shown_as_they_are_read():
-    assert printable("Straße dog.wav") == "Straße dog.wav"
-    assert printable("a\nb\udcff") == r"a\nb\udcff"

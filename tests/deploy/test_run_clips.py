@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -51,11 +52,17 @@ def test_a_sample_is_spread_over_all():
 def test_a_data_set_that_is_not_there_is_named(model, tmp_path):
     with pytest.raises(UserError, match=r"are not at .*none: say where they are with --data-root"):
         clips_to_check_on([model], root=tmp_path / "none")
+    (tmp_path / "none").mkdir()  # into which a data set would be downloaded
+    with pytest.raises(UserError, match=r"are not at .*none"):
+        clips_to_check_on([model], root=tmp_path / "none")
 
 
-def test_a_data_set_of_another_package_is_not_opened(model):
-    theirs = with_config(model, data={"_target_": "os.system", "command": "touch pwned"})
-    with pytest.raises(UserError, match=r"opened by os\.system, code of another package"):
+@pytest.mark.parametrize(
+    "target", ["os.system", "esc50.data.datasets.Path", "esc50.data.table.csv"]
+)
+def test_a_data_set_of_another_package_is_not_opened(model, target):
+    theirs = with_config(model, data={"_target_": target, "root": "."})
+    with pytest.raises(UserError, match=f"opened by {re.escape(target)}, code of another package"):
         clips_to_check_on([theirs])
 
 

@@ -3,10 +3,12 @@ import csv
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from esc50.api import build_datamodule, load_recipe
+from esc50.config.choices import CONF
 from esc50.errors import UserError
-from esc50.model.trained import load_trained
+from esc50.model.trained import NETWORKS, load_trained
 
 
 @pytest.fixture
@@ -56,12 +58,27 @@ def test_gradients_reach_the_input(best):
     assert x.grad is not None and x.grad.abs().sum() > 0
 
 
-def test_a_network_of_another_package_is_not_imported(changed):
-    def point_elsewhere(checkpoint):
-        checkpoint["esc50"]["config"]["model"] = {"_target_": "os.system", "command": "touch pwned"}
+@pytest.mark.parametrize("target", ["os.system", "esc50.model.trained.torch.os.system"])
+def test_a_network_of_another_package_is_not_imported(changed, tmp_path, monkeypatch, target):
+    monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(UserError, match=r"os\.system, code of another package"):
+    def point_elsewhere(checkpoint):
+        checkpoint["esc50"]["config"]["model"] = {"_target_": target, "command": "touch pwned"}
+
+    with pytest.raises(UserError, match=r"os\.system', code of another package"):
         load_trained(changed(point_elsewhere))
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_networks_of_this_package_are_known():
+    sections = map(OmegaConf.load, (CONF / "model").glob("*.yaml"))
+    targets = {section._target_ for section in sections if "_target_" in section}
+    assert targets == set(NETWORKS)
+
+
+def test_features_of_another_version_are_named(changed):
+    with pytest.raises(UserError, match=r"is not for this version: features\.pcen is not"):
+        load_trained(changed(lambda checkpoint: checkpoint["esc50"]["features"].update(pcen=True)))
 
 
 def test_a_newer_format_is_named(changed):

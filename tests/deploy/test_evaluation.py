@@ -1,0 +1,107 @@
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from esc50 import load
+from esc50.deploy.evaluation import EvaluationSettings, evaluate
+from esc50.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def model(tiny_run):
+    return load(tiny_run, device="cpu")
+
+
+@pytest.fixture
+def run(model, tiny, tmp_path):
+    """Evaluates on clips of `tiny`, or of another folder."""
+
+    def make(fold="all", root=tiny):
+        data = {
+            "_target_": "esc50.data.datasets.ESC50", "root": str(root), "url": "", "sha256": None,
+            "cache_dir": str(tmp_path / "cache"), "workers": None,
+        }  # fmt: skip
+        settings = EvaluationSettings(
+            fold=fold, device="cpu", trust=False, output_dir=str(tmp_path / "out")
+        )
+        return evaluate(model, data, settings)
+
+    return make
+
+
+def rows(folder):
+    with (folder / "predictions.csv").open() as file:
+        return list(csv.reader(file))
+
+
+def test_the_test_of_a_run_can_be_repeated(tiny_run, run):
+    results, folder = run(fold=1)
+    before = json.loads((tiny_run / "results.json").read_text())
+    for key in ("test/acc", "test/f1_macro"):
+        assert results[key] == before[key]
+    assert results["test/loss"] == pytest.approx(before["test/loss"], rel=1e-5)
+    assert not results["leaky"] and results["n_test"] == 10
+    assert rows(folder) == rows(tiny_run)
+    assert json.loads((folder / "results.json").read_text()) == results
+
+
+def test_clips_that_were_trained_or_chosen_on_make_it_leaky(run):
+    for fold in (2, 3):  # validation and training
+        results, _ = run(fold=fold)
+        assert results["leaky"]
+        assert results["audit"].startswith("LEAKY: on two sides are clips seen by the checkpoint")
+    results, folder = run()
+    assert results["leaky"] and results["n_test"] == 50 and results["fold"] == 0
+    run()
+    assert (folder / "previous-1" / "results.json").is_file()
+
+
+def test_some_of_the_classes_will_do_under_any_number(run, tiny, tiny_run, tmp_path):
+    root = tmp_path / "some"
+    shutil.copytree(tiny / "audio", root / "audio")
+    (root / "meta").mkdir()
+    kept = ["filename,fold,target,category"]
+    kept += [f"1-1{t}{s}-A-{t}.wav,1,{9 - t},tone{t}" for t in (1, 3) for s in (0, 1)]
+    (root / "meta" / "esc50.csv").write_text("\n".join(kept) + "\n")
+    _, folder = run(root=root)
+    whole = {row[0]: row for row in rows(tiny_run)}
+    header, *found = rows(folder)
+    assert header == rows(tiny_run)[0] and len(found) == 4
+    for row in found:
+        assert row[:3] == whole[row[0]][:3]
+        np.testing.assert_allclose(
+            np.array(row[4:], float), np.array(whole[row[0]][4:], float), atol=1e-3
+        )
+
+
+def test_other_classes_are_refused_by_name(run, tiny, tmp_path):
+    root = tmp_path / "other"
+    shutil.copytree(tiny, root)
+    table = root / "meta" / "esc50.csv"
+    table.write_text(table.read_text().replace("tone3", "whistle"))
+    with pytest.raises(UserError, match=r"does not know \(whistle\): it knows tone0, tone1"):
+        run(root=root)
+
+
+def test_a_name_from_a_checkpoint_leads_to_no_other_folder(run, model, tmp_path):
+    told = model.members[0].specification
+    before = told["experiment"]
+    told["experiment"] = "../../../elsewhere"
+    try:
+        _, folder = run(fold=1)
+    finally:
+        told["experiment"] = before
+    assert folder.resolve().is_relative_to((tmp_path / "out" / "evaluations").resolve())
+
+
+def test_a_checkpoint_that_does_not_say_what_it_saw_is_not_called_clean(run, model):
+    told = model.members[0].specification
+    seen = told.pop("seen")
+    try:
+        results, _ = run(fold=1)
+    finally:
+        told["seen"] = seen
+    assert "what the checkpoint has seen is not known" in results["audit"]
