@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from esc50 import __version__
+from esc50.deploy.checkpoints import describe_threshold, threshold_of
 from esc50.model.trained import TrainedModel
 from esc50.results.labels import label, tag
 from esc50.results.render import render
@@ -49,6 +50,8 @@ class Checked:
 def metadata(models: Sequence[TrainedModel], checked: Checked) -> dict[str, str]:
     """Describe a file of one model, or of an ensemble: strings, and `classes` as JSON.
 
+    `threshold` is the probability below which the answer is none of the classes; 0: there is none.
+
     The accuracy on the run's test clips is `test/acc`, of a leaky split `LEAKY/test/acc`; it is
     left out where it was not measured.
     """
@@ -65,6 +68,7 @@ def metadata(models: Sequence[TrainedModel], checked: Checked) -> dict[str, str]
         "folds": ", ".join(str(each["fold"]) for each in facts),
         "seeds": ", ".join(str(each["seed"]) for each in facts),
         "signatures": ", ".join(dict.fromkeys(each["signature"] for each in facts)),
+        "threshold": f"{threshold_of(models):.6f}",
         "leaky": str(is_leaky(models)).lower(),
         "synthetic": str(bool(first.specification["synthetic"])).lower(),
         "checked_on": f"{checked.clips} clips",
@@ -105,6 +109,7 @@ def model_card(models: Sequence[TrainedModel], checked: Sequence[Checked]) -> st
         precision=first.specification["precision"],
         n_models=len(models),
         words=words(models),
+        threshold=describe_threshold(models),
         reference=checked[0],
         checked=checked[1:],
         licence=LICENCES.get(first.specification["data"], UNKNOWN_LICENCE)[1],

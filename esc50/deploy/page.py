@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from esc50.deploy.card import is_leaky
+from esc50.deploy.checkpoints import describe_threshold
 from esc50.deploy.predictor import Predictor
 from esc50.results.labels import labels
 from esc50.results.render import render
@@ -27,6 +28,8 @@ def render_page(template: str, predictor: Predictor, **values: Any) -> str:
         "n_members": len(predictor.members),
         "classes": predictor.classes,
         "spec": predictor.front_end.spec,
+        "threshold": predictor.threshold,
+        "about_threshold": describe_threshold(predictor.members),
     }
     return render(template, package=PACKAGE, **facts, **values)
 

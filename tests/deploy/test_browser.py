@@ -46,6 +46,7 @@ def test_the_folder_has_all_that_the_page_loads(runtime, tmp_path):
         "rate": 8000,
         "samples": 4000,
         "topDb": 80.0,
+        "threshold": 0.0,
     }
     waveforms = np.random.default_rng(0).normal(0, 0.1, (1, 4000)).astype(np.float32)
     session = onnxruntime.InferenceSession(folder / "mel.onnx", providers=["CPUExecutionProvider"])

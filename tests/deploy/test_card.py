@@ -60,3 +60,10 @@ def test_what_was_not_measured_is_not_stated():
     ensemble = model_card([model, small_model(1, fold=2)], [checked(accuracy=None)])
     assert "An ensemble of 2 networks" in ensemble and "folds 1, 2" in ensemble
     assert "test/acc" not in metadata([model], checked(accuracy=None))
+
+
+def test_a_threshold_is_told():
+    model = small_model(threshold={"probability": 0.625, "kept": 0.95, "clips": 40})
+    assert metadata([model], checked())["threshold"] == "0.625000"
+    card = model_card([model], [checked()])
+    assert "none of these: below 0.625" in card

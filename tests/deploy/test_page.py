@@ -18,6 +18,7 @@ def page():
 
 def test_names_are_escaped_and_labels_shown(page):
     assert "LEAKY</strong>" in page and "synthetic sound</strong>" in page
+    assert "Every sound gets an answer" in page
     assert "&lt;i&gt;" in page and "rain|&lt;b&gt;" in page
     assert "<i>" not in page and "<b>" not in page
 

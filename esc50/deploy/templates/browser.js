@@ -3,7 +3,7 @@ import * as ort from "./ort.wasm.min.mjs"
 
 ort.env.wasm.numThreads = 1 // more need a server that isolates the page
 const limits = document.body.dataset
-const { classes, rate, samples, topDb } = JSON.parse(limits.model)
+const { classes, rate, samples, topDb, threshold } = JSON.parse(limits.model)
 const open = (name) => ort.InferenceSession.create(new URL(name, import.meta.url).href)
 const network = open("model.onnx"), mel = open("mel.onnx")
 const COLUMNS = 250 // of a window
@@ -23,7 +23,7 @@ export async function predict(file) {
     windows.push({ start: start / rate, end: Math.min(start + samples, sound.length) / rate, probabilities })
   }
   const mean = classes.map((_, i) => windows.reduce((sum, one) => sum + one.probabilities[i], 0) / windows.length)
-  const label = classes[mean.indexOf(Math.max(...mean))]
+  const best = Math.max(...mean), label = best < threshold ? "none of these" : classes[mean.indexOf(best)]
   return { name: file.name, seconds, label, classes, probabilities: mean, windows, spectrogram: await draw(sound) }
 }
 
