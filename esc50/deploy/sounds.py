@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from esc50.audio.spec import FeatureSpec
 from esc50.audio.windows import decode, one_channel, windows
 from esc50.data.folder import SUFFIXES
 from esc50.errors import UserError
+
+# Of a window: a sound that is longer by less is one window, cut at its end as in training. Clips of
+# five seconds are often some hundredths longer, by the frames of their codec.
+SLACK = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,16 +48,18 @@ class Sound:
     def stretches(self, spec: FeatureSpec, hop: float) -> Iterator[Stretch]:
         """Cut the sound into windows of `spec.seconds`, one every `hop` seconds.
 
-        What is no longer than a window is one, read as in training, to the bit.
+        What is no longer than a window, or by less than `SLACK` of it, is one window, read as in
+        training, to the bit.
 
         Raises:
             UserError: the file cannot be read.
         """
+        seconds = self.seconds()
+        short = seconds <= spec.seconds * (1 + SLACK)
         if isinstance(self.source, Path):
-            seconds = _seconds(self.source)
-            if seconds is None or seconds * spec.sample_rate <= spec.n_samples:
-                end, clip = seconds or spec.seconds, (spec.sample_rate, spec.n_samples)
-                yield Stretch(0.0, end, partial(read_clip, self.source, *clip))
+            if short:
+                end, clip = min(seconds or spec.seconds, spec.seconds), spec.n_samples
+                yield Stretch(0.0, end, partial(read_clip, self.source, spec.sample_rate, clip))
                 return
             read_clip(self.source, spec.sample_rate, 1)  # refuses what ends before its sound does
             rate, blocks = decode(self.source)
@@ -60,28 +67,29 @@ class Sound:
             rate, blocks = self.rate, iter([self.source])
         step = max(1, round(hop * spec.sample_rate))
         mono = one_channel(blocks, rate, spec.sample_rate)
-        for window in windows(mono, spec.n_samples, step):
+        found = windows(mono, spec.n_samples, step)
+        for window in islice(found, 1) if short else found:
             start, end = window.start / spec.sample_rate, window.end / spec.sample_rate
             yield Stretch(start, end, partial(np.asarray, window.samples))
 
+    def seconds(self) -> float:
+        """How long it is, a file by its header; 0 where that cannot be read."""
+        import soundfile
+
+        if not isinstance(self.source, Path):
+            return len(self.source) / self.rate
+        try:
+            with soundfile.SoundFile(self.source) as sound:
+                return float(sound.frames / sound.samplerate)
+        except (OSError, RuntimeError, TypeError):
+            return 0.0
+
     def count(self, spec: FeatureSpec, hop: float) -> int:
         """Count its windows, by what the file's header says."""
-        if isinstance(self.source, Path):
-            seconds = _seconds(self.source) or 0.0
-        else:
-            seconds = len(self.source) / self.rate
-        return 1 + max(0, math.ceil((seconds - spec.seconds) / hop))
-
-
-def _seconds(path: Path) -> float | None:
-    """How long a sound file is by its header; None where it cannot be read."""
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(path) as sound:
-            return float(sound.frames / sound.samplerate)
-    except (OSError, RuntimeError, TypeError):
-        return None
+        seconds = self.seconds()
+        if seconds <= spec.seconds * (1 + SLACK):
+            return 1
+        return 1 + math.ceil((seconds - spec.seconds) / hop)
 
 
 def sounds_in(path: Path) -> list[Sound]:

@@ -18,7 +18,14 @@ from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.errors import UserError
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
-LEAVINGS = ("config.yaml", "results.json", "predictions.csv", "checkpoints", "summary.json", "export")
+LEAVINGS = (
+    "config.yaml",
+    "results.json",
+    "predictions.csv",
+    "checkpoints",
+    "summary.json",
+    "export",
+)
 # What results.json must hold to be that of a finished run.
 NEEDED: dict[str, type | tuple[type, ...]] = {
     "experiment": (str, int, float),

@@ -6,8 +6,10 @@ import soundfile
 import torch
 
 from esc50 import load
+from esc50.config.composition import compose_config
 from esc50.data.table import read_table
 from esc50.errors import UserError
+from esc50.training.fold import run_fold
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,17 @@ def test_what_cannot_be_read_is_an_error_by_its_name(tiny, model, tmp_path):
         model.predict([tiny / "audio" / "1-100-A-0.wav", tmp_path / "a.wav"])
     with pytest.raises(UserError, match="no checkpoint was given"):
         load([])
+
+
+@pytest.mark.slow
+def test_so_they_are_for_the_recipe_that_repeats_short_sounds(tiny, tiny_overrides, tmp_path):
+    overrides = [one for one in tiny_overrides if not one.startswith("features.width")]
+    cfg = compose_config(
+        ["+experiment=best", *overrides, "features.width=32", f"output_dir={tmp_path}"]
+    )
+    run_fold(cfg, tmp_path / "run")
+    names, expected = written(tmp_path / "run")
+    model = load(tmp_path / "run", device="cpu")
+    assert model.front_end.spec.repeat_below == 60 and model.threshold == 0
+    made = model.predict([tiny / "audio" / name for name in names])
+    assert [[f"{p:.8g}" for p in one.probabilities.tolist()] for one in made] == expected

@@ -59,3 +59,14 @@ def test_a_long_file_and_its_samples_have_the_same_windows(tmp_path):
     for one, other in zip(of_file, of_array, strict=True):
         assert (one.start, one.end) == (other.start, other.end)
         np.testing.assert_array_equal(one.samples(), other.samples())
+
+
+def test_what_is_hardly_longer_than_a_window_is_one(tmp_path):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 8800).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", wave, 8000, subtype="FLOAT")
+    for sound in (Sound("a", tmp_path / "a.wav"), samples_of(wave, 8000, "a")):
+        (one,) = sound.stretches(SPEC, 0.5)
+        assert (one.start, one.end) == (0, 1) and sound.count(SPEC, 0.5) == 1
+        np.testing.assert_array_equal(one.samples(), wave[:8000])
+    longer = samples_of(np.append(wave, 0), 8000, "a")
+    assert len(list(longer.stretches(SPEC, 0.5))) == longer.count(SPEC, 0.5) == 2
