@@ -22,5 +22,13 @@ def build_network(section: Mapping[str, Any], n_classes: int, size: tuple[int, i
     Raises:
         UserError: the target does not exist, does not take these arguments, or refuses them.
     """
+    return optimize_memory_layout(build_plain_network(section, n_classes, size), size)
+
+
+def build_plain_network(
+    section: Mapping[str, Any], n_classes: int, size: tuple[int, int]
+) -> nn.Module:
+    """Build the network as its class makes it, see `build_network`: what other runtimes compute."""
     given = {"n_classes": n_classes, "num_classes": n_classes, "size": size}
-    return optimize_memory_layout(build("model", section, given), size)
+    network: nn.Module = build("model", section, given)
+    return network

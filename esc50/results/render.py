@@ -1,4 +1,4 @@
-"""Markdown for people, filled in from the templates beside this file."""
+"""Markdown and pages for people, filled in from templates."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -9,25 +9,26 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def render(template: str, **values: object) -> str:
-    """Fill in a template of esc50/results/templates.
+def render(template: str, package: str = "esc50.results", **values: object) -> str:
+    """Fill in a template of a package's folder `templates`.
 
     Values that the filter `md` is given are escaped.
 
     Args:
         template: the file's name; "summary.md.j2".
+        package: that has the folder.
         values: what it names; a name without a value is an error.
     """
-    return _environment().get_template(template).render(values)
+    return _environment(package).get_template(template).render(values)
 
 
 @cache
-def _environment() -> "Environment":
+def _environment(package: str) -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("esc50.results"),
-        autoescape=False,  # Markdown is not HTML
+        loader=PackageLoader(package),
+        autoescape=lambda name: name is None or name.endswith(".html.j2"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

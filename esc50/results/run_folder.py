@@ -20,7 +20,7 @@ from esc50.errors import UserError
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
 LEAVINGS = """config.yaml results.json predictions.csv sources.json checkpoints summary.json
-    history.csv report.html""".split()
+    history.csv report.html export""".split()
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula in a spreadsheet begins with
 # What results.json must hold to be that of a finished run.
 NEEDED: dict[str, type | tuple[type, ...]] = {

@@ -1,0 +1,98 @@
+"""A checkpoint as one module that other runtimes can take over: waveforms in, probabilities out.
+
+All of it is operations that torch.export and ONNX have a word for: one short-time Fourier
+transform, dense products, no branch on what a clip holds.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from esc50.audio.logmel import LogMel
+from esc50.audio.sparse import SparseMatmul
+from esc50.audio.spec import FeatureSpec
+from esc50.model.network import build_plain_network
+from esc50.model.trained import TrainedModel
+
+
+class PortableModel(nn.Module):
+    """Waveforms to probabilities: front end, networks, the mean of what they say."""
+
+    def __init__(self, models: Sequence[TrainedModel]) -> None:
+        """Take over the networks in float32, on the processor.
+
+        Args:
+            models: one; or several of the same classes and features, an ensemble.
+        """
+        super().__init__()
+        self.front_end = PortableFrontEnd(models[0].spec)
+        self.networks = nn.ModuleList(plain_network(model) for model in models)
+        self.scales = [(each.config["input_mean"], each.config["input_std"]) for each in models]
+        self.eval().requires_grad_(False)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Float32 (batch, n_samples) at the model's rate to probabilities (batch, classes)."""
+        x = self.front_end(waveform)
+        answers = [
+            network((x - mean) / std).softmax(1)
+            for network, (mean, std) in zip(self.networks, self.scales, strict=True)
+        ]
+        return torch.stack(answers).mean(0)
+
+
+def plain_network(model: TrainedModel) -> nn.Module:
+    """Build the network anew as its class makes it, with the model's weights, on the processor."""
+    section = {**model.config["model"]}
+    if "weights" in section:
+        section["weights"] = None  # the model's own follow
+    size = (model.spec.height, model.spec.width)
+    network = build_plain_network(section, len(model.classes), size)
+    network.load_state_dict(model.network.state_dict())
+    return network.float()
+
+
+class PortableFrontEnd(LogMel):
+    """The log-mel front end as `LogMel` has it, in operations that export."""
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        """Take over the operators of `spec` as dense matrices."""
+        super().__init__(spec)
+        for name in ("_mel", "_across", "_down"):
+            setattr(self, name, DenseMatmul(getattr(self, name)))
+        del self._bands  # for training alone
+
+    def power(self, waveform: Tensor) -> Tensor:
+        """Power spectrogram of float32 (batch, n_samples): float32 (batch, n_fft // 2 + 1, T)."""
+        stft = torch.stft(
+            waveform,
+            self.spec.n_fft,
+            self.spec.hop_length,
+            window=self.window,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        return torch.view_as_real(stft).square().sum(-1)
+
+    def forward(self, waveform: Tensor) -> Tensor:  # type: ignore[override]
+        """Picture (batch, 1, height, width) of float32 (batch, n_samples)."""
+        return self.features(waveform)
+
+
+class DenseMatmul(nn.Module):
+    """A `SparseMatmul` as the dense product that every runtime has."""
+
+    matrix: Tensor
+
+    def __init__(self, sparse: SparseMatmul) -> None:
+        """Write the operator out as its matrix (rows_out, rows_in)."""
+        super().__init__()
+        ends = torch.cat([sparse.offset[1:], torch.tensor([len(sparse.index)])])
+        rows = torch.arange(sparse.rows_out).repeat_interleave(ends - sparse.offset)
+        matrix = torch.zeros(sparse.rows_out, sparse.rows_in)
+        matrix[rows, sparse.index] = sparse.weight
+        self.register_buffer("matrix", matrix)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply to float32 (..., rows_in, columns): (..., rows_out, columns)."""
+        return self.matrix @ x

@@ -1,0 +1,59 @@
+import base64
+
+import numpy as np
+import pytest
+import soundfile
+
+from esc50.deploy.answer import LimitedSound, TooLongError, answer, draw, sentence
+from esc50.deploy.predictor import Predictor
+from esc50.errors import UserError
+from tests.deploy.small import small_model
+
+RATE = 8000
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor([small_model()])
+
+
+@pytest.fixture
+def sound(tmp_path):
+    """Two seconds, a tone that begins in the middle."""
+
+    def make(name="tone.wav", **limits):
+        time = np.arange(2 * RATE) / RATE
+        tone = np.where(time < 1, 0, 0.5 * np.sin(2 * np.pi * 1000 * time))
+        soundfile.write(tmp_path / "upload.wav", tone, RATE)
+        return LimitedSound(name, tmp_path / "upload.wav", **limits)
+
+    return make
+
+
+def test_it_is_the_prediction(predictor, sound):
+    made = answer(predictor, sound(), hop=None, with_spectrogram=False)
+    expected = predictor.predict(sound().source)
+    assert made.name == "tone.wav" and made.label == expected.label
+    assert made.probabilities == expected.probabilities.tolist()
+    assert [window.start for window in made.windows] == expected.spans[:, 0].tolist()
+    assert made.spectrogram is None
+
+
+def test_the_picture_shows_when_and_how_high(predictor, sound):
+    made = draw(predictor, sound(), seconds=2.0)
+    cells = np.frombuffer(base64.b64decode(made.cells), np.uint8).reshape(made.rows, made.columns)
+    assert cells[:, : made.columns // 2 - 10].max() == 0 and cells.max() == 255
+    loud = cells[:, made.columns // 2 + 20 : -20]
+    row = int(loud.mean(axis=1).argmax())
+    peaks = predictor.front_end.spec.mel_filters().argmax(axis=1) * RATE / 256
+    assert abs(peaks[row] - 1000) < 100
+
+
+def test_a_sound_that_lasts_too_long_is_refused_by_its_samples(predictor, sound):
+    with pytest.raises(TooLongError, match=r"tone\.wav lasts longer than 1\.5 s"):
+        answer(predictor, sound(most_seconds=1.5), hop=None, with_spectrogram=False)
+
+
+def test_a_file_is_named_as_its_sender_knows_it(tmp_path):
+    error = UserError(f"{tmp_path}/upload.wav is empty: it holds 0 bytes.")
+    assert sentence(error, tmp_path / "upload.wav", "a.wav") == "a.wav is empty: it holds 0 bytes."
