@@ -5,7 +5,6 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-
 pytestmark = pytest.mark.slow  # a process that imports nearly everything
 
 
