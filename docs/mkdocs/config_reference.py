@@ -95,8 +95,9 @@ def reference(conf: Path) -> str:
         parts.append(f"## {group} {{#{_anchor(group)}}}\n\n")
         for path in sorted((conf / group).glob("*.yaml"), key=lambda p: (p.stem != chosen, p.stem)):
             parts.append(_section(path, group, is_default=path.stem == chosen))
-    audit = read_choice(conf / "audit.yaml", prefix="")
-    parts += ["## scripts/audit.py {#audit}\n\n", _body(audit)]
+    for script in ("audit", "explore"):
+        choice = read_choice(conf / f"{script}.yaml", prefix="")
+        parts += [f"## scripts/{script}.py {{#{script}}}\n\n", _body(choice)]
     return "".join(parts)
 
 

@@ -75,15 +75,17 @@ class _Meter:
     def add(self, block: np.ndarray) -> None:
         """Take the next float32 (frames, channels)."""
         mono = block.mean(1) if self.channels > 1 else block[:, 0]
-        heard = np.flatnonzero(block.any(1))
-        if heard.size:
-            self.first = self.first if self.first >= 0 else self.n + int(heard[0])
-            self.last = self.n + int(heard[-1])
+        level = np.abs(block)
+        heard = np.any(block != 0, axis=1)
+        if heard.any():
+            self.first = self.first if self.first >= 0 else self.n + int(heard.argmax())
+            self.last = self.n + len(heard) - 1 - int(heard[::-1].argmax())
         self.sum += float(mono.sum(dtype=np.float64))
         self.squares += float(np.square(mono, dtype=np.float64).sum())
-        self.peak = max(self.peak, float(np.abs(block).max()))
-        # One on the seam of two blocks may be missed; most clips are one block.
-        self.clipped += sum(_clipped(channel) for channel in block.T)
+        self.peak = max(self.peak, float(level.max()))
+        if self.peak >= NEARLY_FULL:
+            # One on the seam of two blocks may be missed; most clips are one block.
+            self.clipped += sum(_clipped(channel) for channel in block.T)
         if self.loudness:
             self.loudness.add(block)
         negative = mono < -1e-10  # librosa takes less for zero, and zero for positive
@@ -98,8 +100,9 @@ class _Meter:
         self.n_frames += len(frames)
         self.centroid += float(_centroids(frames, self.rate).sum())
         # A frame's first sample crosses nothing.
-        self.zcr += int(np.count_nonzero(crossings[:, 1:])) / FRAME
-        rms = np.sqrt(np.square(frames).mean(1, dtype=np.float64))
+        crossed = _sums(crossings) - crossings[:, 0]
+        self.zcr += float(crossed.sum()) / FRAME
+        rms = np.sqrt(_sums(frames, squared=True) / FRAME)
         self.rms += float(rms.sum())
         self.silent += int((rms < 10 ** (SILENT_DBFS / 20)).sum())
 
@@ -149,6 +152,15 @@ class _Frames:
         frames = np.lib.stride_tricks.sliding_window_view(self._left, FRAME)[::HOP][:n]
         self._left = self._left[n * HOP :]
         return frames
+
+
+def _sums(frames: np.ndarray, squared: bool = False) -> np.ndarray:
+    """Sum each frame, or its squares: float64 (n,). What frames share is summed once."""
+    if not len(frames):
+        return np.zeros(0)
+    hops = np.concatenate([frames[:, :HOP], frames[-1, HOP:].reshape(-1, HOP)])
+    hops = np.square(hops, dtype=np.float64) if squared else hops
+    return np.convolve(hops.sum(1, dtype=np.float64), np.ones(FRAME // HOP), mode="valid")
 
 
 def _centroids(frames: np.ndarray, rate: int) -> np.ndarray:

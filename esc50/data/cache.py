@@ -134,7 +134,10 @@ def clip_digests(paths: list[Path], cache_dir: Path) -> list[str]:
 
 
 def _stamp(path: Path) -> str:
-    status = path.stat()
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COLORS = ("#2f7ed8", "#d9601a", "#1a9e77", "#c2478f", "#8a6bd1", "#b8860b", "#4a9db5", "#a0522d")
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "x", "triangle-down")
 SCALE = 4  # pixels of a saved image per pixel on the screen: 300 dpi in a column of print
+TITLED = 96  # pixels above a saved image's plot for its title, which a page has in the caption
 LONGEST = 32  # characters of a name in a figure
 
 
@@ -31,8 +32,8 @@ def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, A
     axis |= {"title": {"standoff": 8}}  # beyond the names of ticks, however long
     return {
         "layout": {
-            "paper_bgcolor": paper,  # parallel coordinates know no transparency
-            "plot_bgcolor": "rgba(0,0,0,0)",
+            "paper_bgcolor": paper,
+            "plot_bgcolor": paper,
             "font": {"color": ink, "size": 13, "family": "system-ui, sans-serif"},
             "colorway": list(COLORS),
             "colorscale": {"sequential": [[0, empty], [1, full]]},
@@ -109,7 +110,9 @@ def save_images(charts: Sequence[Chart], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     plots = [go.Figure(chart.plot) for chart in charts]
     for plot, chart in zip(plots, charts, strict=True):
-        plot.update_layout(template=TEMPLATES["light"], title=figure_text(chart.title))
+        text = html.escape(chart.title, quote=False)
+        title = {"text": text, "yref": "container", "y": 0.97, "yanchor": "top"}
+        plot.update_layout(template=TEMPLATES["light"], title=title, margin_t=TITLED)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part") as part:
         paths = [Path(part) / f"{chart.key}.png" for chart in charts]
         try:

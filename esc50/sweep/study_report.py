@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from esc50.atomic import atomic_write, atomic_write_text
 from esc50.config.choices import CONF
-from esc50.report.figures import Chart
+from esc50.report.figures import TEMPLATES, Chart
 from esc50.report.page import write_page
 from esc50.results.layout import show_table
 from esc50.results.tables import Table
@@ -136,6 +136,10 @@ def _charts(study: optuna.Study) -> list[Chart]:
 def _chart(name: str, plot: Any) -> Chart:
     """A figure of Optuna's as one of the page's: its title becomes the caption."""
     plot.update_layout(title=None)
+    # Its lines have colours of their own, up to the darkest blue, not to be seen on a dark page.
+    if name == "plot_parallel_coordinate":
+        light = TEMPLATES["light"]["layout"]
+        plot.update_layout({key: light[key] for key in ("paper_bgcolor", "plot_bgcolor", "font")})
     title, summary = CAPTIONS[name]
     return Chart(name.removeprefix("plot_").replace("_", "-"), title, summary, plot)
 

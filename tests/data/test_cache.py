@@ -127,3 +127,8 @@ def test_digests_follow_the_bytes_not_the_names(tmp_path):
     os.utime(clips[1], (5, 5))
     second = clip_digests(clips, tmp_path / "cache")
     assert second[0] == first[0] and second[1] != first[1]
+
+
+def test_a_clip_that_is_gone_is_a_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.wav cannot be read"):
+        clip_digests([tmp_path / "gone.wav"], tmp_path)

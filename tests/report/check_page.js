@@ -43,7 +43,12 @@ const inspect = (page) => page.evaluate(async () => {
   for (const plot of document.querySelectorAll(".plot")) {
     if (!plot.querySelector("svg.main-svg")) wrong.push(`figure ${plot.dataset.key} is not drawn`);
     const ink = plot._fullLayout?.font.color;
-    if (ink !== look().layout.font.color) wrong.push(`figure ${plot.dataset.key} has ink ${ink}`);
+    const own = plot.layout?.font?.color; // of a figure that is on white whatever the page is
+    if (ink !== (own ?? look().layout.font.color)) wrong.push(`figure ${plot.dataset.key} has ink ${ink}`);
+  }
+  for (const button of document.querySelectorAll(".modebar-btn")) {
+    const name = button.getAttribute("data-title");
+    if (/share|cloud/i.test(name)) wrong.push(`the button ${name} sends a figure elsewhere`);
   }
   if (document.querySelectorAll("h1").length !== 1) wrong.push("there is not one h1");
   return wrong;
