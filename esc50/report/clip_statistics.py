@@ -16,8 +16,8 @@ from esc50.audio.measures import SoundMeasures, measure_sound
 from esc50.data.progress_bar import progress_bar
 from esc50.data.table import SUPER_CATEGORIES, ClipTable
 from esc50.errors import UserError
+from esc50.results.run_folder import guard_cell
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet would compute
 # Columns of clips.csv, and the fields of `SoundMeasures` that they hold.
 COLUMNS = {
     "format": "format",
@@ -120,15 +120,10 @@ def write_clips_csv(path: Path, statistics: ClipStatistics, sides: Sequence[str]
             numbers = [table.labels[clip], table.folds[clip]]
             origin = [sides[clip], str(table.sources[clip]), str(table.takes[clip])]
             values = [_spelled(getattr(measures, name)) for name in COLUMNS.values()]
-            writer.writerow([*map(safe_text, names), *numbers, *map(safe_text, origin), *values])
-
-
-def safe_text(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+            writer.writerow([*map(guard_cell, names), *numbers, *map(guard_cell, origin), *values])
 
 
 def _spelled(value: str | float) -> str:
     if isinstance(value, str):
-        return safe_text(value)
+        return guard_cell(value)
     return "" if math.isnan(value) else f"{value:.6g}"

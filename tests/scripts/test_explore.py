@@ -5,13 +5,14 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow  # a process that imports nearly everything
+
 
 def explore(*arguments, cwd):
     command = [sys.executable, str(REPOSITORY / "scripts" / "explore.py"), *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.slow
 def test_a_page_and_a_list_of_the_data_set_by_its_name(tiny, tiny_overrides, tmp_path):
     features = [o for o in tiny_overrides if o.startswith(("data", "features"))]
     done = explore(*features, "reduction=pca", cwd=tmp_path)
