@@ -24,6 +24,7 @@ CURVES = (  # key of the figure, its title, columns of history.csv, whether they
 SHARE = {"tickformat": ".0%", "range": [0, 1.02]}
 FEW = 12  # epochs, each of which has its mark on the axis
 HEIGHT = 320  # pixels of a figure that stands beside another
+LEGEND_LINE = 18  # pixels more for each line that has a place in the legend
 
 Epochs = Sequence[Mapping[str, float]]
 
@@ -66,8 +67,9 @@ def _curves(
     columns: Sequence[str],
     leaky: bool,
 ) -> "Figure":
-    plot = _figure(HEIGHT)
     several = len(histories) > 1
+    lines = len(histories) * len(columns) if several else 0
+    plot = _figure(HEIGHT + LEGEND_LINE * lines)
     for number, (run, rows) in enumerate(histories.items()):
         for place, column in enumerate(columns):
             epochs = [row["epoch"] for row in rows if column in row]
@@ -77,7 +79,8 @@ def _curves(
             style = {"color": color, "dash": ("solid", "dot")[several and place]}
             symbols = ["star" if e == chosen.get(run) else "circle" for e in epochs]
             sizes = [14 if e == chosen.get(run) else 5 for e in epochs]
-            label = f"{figure_text(run)}, {name}" if several else name
+            words = ([figure_text(run)] if several else []) + ([name] if len(columns) > 1 else [])
+            label = ", ".join(words)
             plot.add_scatter(
                 x=epochs, y=values, name=label, mode="lines+markers", line=style,
                 marker={"symbol": symbols, "size": sizes, "color": color},

@@ -116,6 +116,6 @@ def forest_accuracy(run: Run, clips: Clips, trained: frozenset[str]) -> float | 
     labels = clips.data.table.labels
     numbers = torch.cat([part(clips.logmels[:, 0], 2) for part in (torch.mean, torch.std)], 1)
     statistics = numbers.numpy()
-    forest = RandomForestClassifier(TREES, n_jobs=-1, random_state=0)
+    forest = RandomForestClassifier(TREES, random_state=0)
     forest.fit(statistics[train], labels[train])
     return float((forest.predict(statistics[rows]) == run.labels).mean())
