@@ -9,6 +9,7 @@ import numpy as np
 
 from esc50.data.table import ESC50_CLASSES, source_and_take
 from esc50.errors import UserError
+from esc50.results.cells import unescape_cell
 from esc50.results.run_folder import read_results
 
 FIXED_COLUMNS = ["clip", "fold", "target", "prediction"]  # then one probability per class
@@ -35,6 +36,11 @@ class Run:
     def name(self) -> str:
         """The run's name within its recipe."""
         return run_name(*self.seed_and_fold)
+
+    @property
+    def sources(self) -> np.ndarray:
+        """The recording that each tested clip was cut from: str (n,)."""
+        return np.array([source_of(clip) for clip in self.clips])
 
 
 @dataclass(frozen=True)
@@ -92,9 +98,10 @@ def read_run(folder: Path) -> Run:
         raise UserError(f"{path}: is damaged; run the fold again") from None
     if probabilities.shape[1] != len(header) - 4:
         raise UserError(f"{path}: has rows of another length than its header; run the fold again")
-    clips = np.array([row[0] for row in rows])
+    clips = np.array([unescape_cell(row[0]) for row in rows])
+    classes = tuple(map(unescape_cell, header[4:]))
     targets, predicted = labels.T
-    return Run(folder, results, tuple(header[4:]), clips, targets, predicted, probabilities)
+    return Run(folder, results, classes, clips, targets, predicted, probabilities)
 
 
 def pool_predictions(runs: Sequence[Run]) -> PooledPredictions:
@@ -116,7 +123,7 @@ def pool_predictions(runs: Sequence[Run]) -> PooledPredictions:
         classes=classes,
         class_labels=class_labels,
         clips=clips,
-        sources=np.array([source_of(clip) for clip in clips]),
+        sources=np.concatenate([run.sources for run in runs]),
         targets=np.searchsorted(class_labels, labels),
         predictions=np.searchsorted(class_labels, predicted),
         probabilities=probabilities,

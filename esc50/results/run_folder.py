@@ -16,9 +16,18 @@ from filelock import FileLock, Timeout
 from esc50.atomic import atomic_write, atomic_write_text
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.errors import UserError
+from esc50.results.cells import escape_cell
+from esc50.results.mistakes import write_mistakes
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
-LEAVINGS = ("config.yaml", "results.json", "predictions.csv", "checkpoints", "summary.json")
+LEAVINGS = (
+    "config.yaml",
+    "results.json",
+    "predictions.csv",
+    "mistakes.csv",
+    "checkpoints",
+    "summary.json",
+)
 # What results.json must hold to be that of a finished run.
 NEEDED: dict[str, type | tuple[type, ...]] = {
     "experiment": (str, int, float),
@@ -126,16 +135,20 @@ def write_predictions(
 ) -> None:
     """Write predictions.csv: clip, fold, target, prediction, probability of each class.
 
-    Target and prediction are the table's own target numbers; probabilities float (clips, classes).
+    Beside it goes mistakes.csv, which has the wrong ones by name. Target and prediction are the
+    table's own target numbers; probabilities float (clips, classes).
+    Names that a spreadsheet would compute are escaped: see `cells`.
     """
     predicted = class_labels[probabilities.argmax(1)]
     with atomic_write(path) as file:
         writer = csv.writer(file)
-        writer.writerow(["clip", "fold", "target", "prediction", *classes])
+        writer.writerow(["clip", "fold", "target", "prediction", *map(escape_cell, classes)])
         for clip, fold, label, guess, row in zip(
             clips, folds, labels, predicted, probabilities, strict=True
         ):
-            writer.writerow([clip, fold, label, guess, *(f"{p:.8g}" for p in row)])
+            writer.writerow([escape_cell(clip), fold, label, guess, *(f"{p:.8g}" for p in row)])
+    targets = np.searchsorted(class_labels, labels)
+    write_mistakes(path.with_name("mistakes.csv"), clips, targets, probabilities, classes)
 
 
 @contextmanager
