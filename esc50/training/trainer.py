@@ -11,6 +11,7 @@ from esc50.config.targets import build, check_target
 from esc50.errors import UserError
 from esc50.training.callbacks import DivergenceCheck
 from esc50.training.checkpoints import AtomicCheckpointIO
+from esc50.training.profile import ProfileReport
 
 
 def check_trainer(plain: Mapping[str, Any]) -> None:
@@ -47,8 +48,9 @@ def build_trainer(
         callbacks.pop("progress", None)
     bar = isinstance(callbacks.get("progress"), pl.callbacks.ProgressBar)
     settings["enable_progress_bar"] = bar
+    report = [ProfileReport(folder)] if settings.get("profiler") else []
     given = {
-        "callbacks": [clock, DivergenceCheck(), *callbacks.values()],
+        "callbacks": [clock, DivergenceCheck(), *callbacks.values(), *report],
         "logger": loggers or False,
         # A run's processes are its own affair: else a scheduler's variables would say who is who.
         "plugins": [AtomicCheckpointIO(), LightningEnvironment()],
