@@ -35,6 +35,12 @@ def print_fold(results: Mapping[str, Any], folder: Path) -> None:
     print(f"  tensorboard --logdir {folder}")
 
 
+def print_fold_briefly(results: Mapping[str, Any], folder: Path) -> None:
+    """Show one run's accuracy in a line, where a table of many runs is to follow."""
+    about = f"{results['experiment']}, {results['protocol']} split, fold {results['fold']}"
+    print(f"{about}: test/acc {results['test/acc']:.4f}{label(results)}, in {folder}")
+
+
 def print_next_steps(results: Mapping[str, Any]) -> None:
     """Say in three lines what people do after a single run."""
     steps = ["split.fold=all tests every fold: one alone says little"]

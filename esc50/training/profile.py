@@ -1,5 +1,6 @@
 """Where the time of a run went: trainer.profiler's report, on the console and in a file."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def profile_table(durations: dict[str, list[float]]) -> Table:
     longest = sorted(total, key=lambda action: -total[action])[:SHOWN]
     rows = [
         [
-            action,
+            re.sub(r"{.*}", "", action),  # a callback's state
             str(len(durations[action])),
             f"{1000 * total[action] / len(durations[action]):.1f}",
             f"{total[action]:.2f}",

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from esc50.results.console import print_fold, print_next_steps, show_summary
+from esc50.results.console import print_fold, print_fold_briefly, print_next_steps, show_summary
 from esc50.results.predictions import read_run
 from esc50.results.statistics import clustered_wilson
 from esc50.results.summary import summarise
@@ -42,6 +42,7 @@ def test_a_run_is_set_beside_chance_and_its_classes_named(tmp_path, make_run, ca
     results = json.loads((run / "results.json").read_text())
     print_fold(results, run)
     print_next_steps(results)
+    print_fold_briefly(results, run)
     out = capsys.readouterr().out
     tests = read_run(run)
     low, high = clustered_wilson(tests.labels == tests.predicted_labels, tests.clips, tests.sources)
@@ -53,7 +54,10 @@ def test_a_run_is_set_beside_chance_and_its_classes_named(tmp_path, make_run, ca
     line = out[out.index("right by class") : out.index("trained on")]
     shares = [int(right) / int(n) for right, n in re.findall(r"(\d+)/(\d+)", line)]
     assert len(shares) == 5 and shares == sorted(shares)
-    assert len(out[out.index("what next:") :].splitlines()) == 4 and "data=folder" in out
+    *_, brief = out.splitlines()
+    assert brief.startswith("made, official split, fold 1: test/acc ")
+    assert brief.endswith(f"(synthetic sound), in {run}")
+    assert len(out[out.index("what next:") :].splitlines()) == 5 and "data=folder" in out
 
 
 @pytest.mark.parametrize("columns", [80, 160])
