@@ -4,11 +4,6 @@ from esc50.sweep.grid import show_grid
 from esc50.sweep.jobs import Job
 
 TYPED = "+experiment=original optimizer.lr=1e-3,1e-2 model.stem_stride=[2,2],[2,4] seed=1".split()
-    "+experiment=original",
-    "optimizer.lr=1e-3,1e-2",
-    "model.stem_stride=[2,2],[2,4]",
-    "seed=1",
-]
 
 
 @pytest.fixture
