@@ -14,9 +14,7 @@ from tests.conftest import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 # What stands for a file or a name of the reader's own.
-OWN = re.compile(
-    r"[<>$]|\bNAME\b|\.\.\.|--config-dir|PYTHONPATH|mine|=my_|data=birds|short_and_wide"
-)
+OWN = re.compile(r"[<>$]|\bNAME\b|\.{3}|--config-dir|PYTHONPATH|mine|=my_|=birds|short_and_wide")
 
 
 def commands(program: str) -> list[str]:
