@@ -47,6 +47,7 @@ def test_the_epoch_that_stops_a_run_early_is_written(config, tmp_path, written):
 def test_the_averaged_weights_are_the_ones_tested_and_kept(config, tmp_path, split, kept):
     settings = [f"split={split}", "callbacks=averaged", "callbacks.average.decay=0.7"]
     settings += ["trainer.precision=32-true"]  # the network below computes in it
+    settings += ["callbacks.last.keep_optimizer=true"]  # and the last step's weights with it
     results = run_fold(config(*settings), tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / f"{kept}.ckpt"
     checkpoint = torch.load(path, weights_only=True)
