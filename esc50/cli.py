@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from esc50.config.choices import CONF, quote_paths, refuse_overrides
+from esc50.config.files import show_files
 from esc50.config.resolvers import register_resolvers
 from esc50.errors import exit_on_error
 from esc50.sweep.plugins import register_plugins
@@ -25,6 +26,7 @@ Train and test a classifier of environmental sounds.
   {command} -m seed=1,2,3 split.fold=1,2  a sweep: every combination, one job each
   {command} -m +sweep=optuna              a search; the same command continues it
 
+  --help=data   show what is in a group: its files, with a comment on every setting
   --cfg job     show every setting, with the values that this command line gives it
   --hydra-help  show Hydra's own options
 
@@ -35,8 +37,11 @@ Choices, GROUP=CHOICE (* is the default; +GROUP=CHOICE where none is marked):
 def train() -> None:
     """Run the command line: one experiment, or with -m a sweep of them."""
     sys.argv[1:] = arguments = quote_paths(sys.argv[1:])
-    if {"--help", "-h"} & set(arguments):
-        print(describe_choices())  # Hydra's own page copies all its configs for every group
+    if asked := [word for word in arguments if word.split("=")[0] in ("--help", "-h")]:
+        # Hydra's own page copies all its configs for every group.
+        with exit_on_error():
+            group = asked[0].partition("=")[2]
+            print(show_files(group) if group else describe_choices())
         return
     _refuse_to_show_a_sweep(arguments)
     refuse_overrides(arguments)

@@ -2,6 +2,7 @@
 
     python scripts/results.py --data esc10 --since 2025-01-31 --where seed=1
     python scripts/results.py --compare original augmented@0123456789
+    python scripts/results.py --compare original@esc10 augmented@esc10
 
 --where takes a column of the ledger and a value, spelled as it stands there.
 """
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "--compare",
         nargs=2,
         metavar=("A", "B"),
-        help="two recipes by paired folds: name, name@signature, or a signature's beginning",
+        help="two recipes by paired folds: name, name@signature, name@data, or a signature",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--wide", action="store_true", help="all columns, however narrow the screen")
@@ -73,12 +74,12 @@ def _tables(args: argparse.Namespace) -> list:
     from esc50.results.comparison import compare, comparison_table
     from esc50.results.leaderboard import leaderboard_tables, rank_recipes
     from esc50.results.ledger import read
-    from esc50.results.selection import find_recipe, run_folders, select
+    from esc50.results.selection import find_recipe, run_folders, select, tell_apart
 
     rows = select(read(args.ledger), args.experiment, args.data, args.since, args.where)
     recipes = rank_recipes(rows, args.sort)
     if not args.compare:
-        return leaderboard_tables(recipes, args.sort)
+        return leaderboard_tables(recipes, args.sort, tell_apart(recipes, args.ledger))
     pair = [find_recipe(recipes, name, args.ledger) for name in args.compare]
     names = [recipe.experiment for recipe in pair]
     if pair[0] is pair[1]:

@@ -1,12 +1,13 @@
 """What the command line says of itself, and how fast."""
 
+import os
 import subprocess
 import sys
 import time
 
 import pytest
 
-from esc50.cli import describe_choices
+from esc50.cli import describe_choices, train
 from esc50.config.choices import CONF
 from tests.conftest import REPOSITORY
 
@@ -25,6 +26,27 @@ def test_help_names_every_choice_and_marks_the_defaults():
     marked = [line.split()[1] for line in lines if line.startswith("  * ")]
     assert {"esc50", "official", "resnet18"} <= set(marked)
     assert "literature" not in marked
+
+
+def test_help_of_a_group_shows_its_comments(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["train.py", "--help=scheduler"])
+    train()
+    assert (CONF / "scheduler" / "plateau.yaml").read_text() in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["train.py", "--help=skeduler"])
+    with pytest.raises(SystemExit) as ended:
+        train()
+    assert ended.value.code == 1
+    assert "did you mean scheduler" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("script", ["train.py", "scripts/audit.py"])
+def test_help_whose_reader_has_gone_ends_without_a_word(script):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, str(REPOSITORY / script), "--help"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert done.returncode == 141 and done.stderr == ""
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"]])

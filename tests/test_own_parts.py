@@ -92,7 +92,8 @@ def mine(tmp_path, tiny, tiny_overrides, monkeypatch):
 def test_everything_is_ones_own(mine, tmp_path):
     choices = [f"{group}=mine" for group in ("model", "optimizer", "scheduler", "data")]
     diary = f"+callbacks.diary={{_target_: mypkg.Diary, path: {tmp_path / 'diary.txt'}}}"
-    done = mine(*choices, "logger=tensorboard_csv", diary)
+    whole = "callbacks.last.keep_optimizer=true"
+    done = mine(*choices, "logger=tensorboard_csv", diary, whole)
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("outputs/default-*/seed42/fold1")
     assert (tmp_path / "diary.txt").read_text().split() == ["0", "1"]

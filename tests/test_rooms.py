@@ -14,6 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Test files that are of no single module, and what they are of.
 WIDER = {
     "test_conf.py": "conf/",
+    "test_docs.py": "the commands in README.md and docs/",
     "test_own_clips.py": "docs/how-to/own-clips.md",
     "test_own_parts.py": "a package of a user's own",
     "test_rooms.py": "the package",

@@ -23,6 +23,7 @@ RENAMED = {
     "augment.noise_sigma_max": "augment.noise_std_max",
     "augment.noise_sigma_min": "augment.noise_std_min",
     "callbacks.last.share": "callbacks.last.max_time_fraction",
+    "callbacks.progress.leave": "callbacks.progress.lines",
     "callbacks.pictures": "callbacks.images",
     "data.name": "data._target_",
     "model.input_mean": "input_mean",

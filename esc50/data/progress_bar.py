@@ -15,8 +15,14 @@ from rich.progress import (
 
 
 @contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[..., None]]:
-    """Show a bar with rate and time left on standard error; yields `advance(count=1)`."""
+def progress_bar(what: str, total: int, transient: bool = False) -> Iterator[Callable[..., None]]:
+    """Show a bar with rate and time left on standard error; yields `advance(count=1)`.
+
+    Args:
+        what: is being done.
+        total: how much of it there is.
+        transient: the bar goes when it is done.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -25,7 +31,7 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[..., None]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=transient) as progress:
         task = progress.add_task(what, total=total, rate="")
 
         def advance(count: int = 1) -> None:

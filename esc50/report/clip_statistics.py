@@ -16,7 +16,7 @@ from esc50.audio.measures import SoundMeasures, measure_sound
 from esc50.data.progress_bar import progress_bar
 from esc50.data.table import SUPER_CATEGORIES, ClipTable
 from esc50.errors import UserError
-from esc50.results.run_folder import guard_cell
+from esc50.results.cells import escape_cell
 
 # Columns of clips.csv, and the fields of `SoundMeasures` that they hold.
 COLUMNS = {
@@ -120,10 +120,12 @@ def write_clips_csv(path: Path, statistics: ClipStatistics, sides: Sequence[str]
             numbers = [table.labels[clip], table.folds[clip]]
             origin = [sides[clip], str(table.sources[clip]), str(table.takes[clip])]
             values = [_spelled(getattr(measures, name)) for name in COLUMNS.values()]
-            writer.writerow([*map(guard_cell, names), *numbers, *map(guard_cell, origin), *values])
+            writer.writerow(
+                [*map(escape_cell, names), *numbers, *map(escape_cell, origin), *values]
+            )
 
 
 def _spelled(value: str | float) -> str:
     if isinstance(value, str):
-        return guard_cell(value)
+        return escape_cell(value)
     return "" if math.isnan(value) else f"{value:.6g}"

@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from esc50.errors import UserError
 from esc50.results.labels import label
 from esc50.results.layout import show_table
+from esc50.results.predictions import Run, pool_predictions, read_run
+from esc50.results.statistics import clustered_wilson
 from esc50.results.summary import log_to_tensorboard
 from esc50.results.summary_text import console_table
 from esc50.results.tables import Table
 
-SHOWN = ("train/acc", "val/acc", "val/loss", "test/acc", "test/f1_macro", "test/acc_category5")
+BEFORE = ("train/acc", "val/acc", "val/loss")
+TESTED = ("test/acc", "test/loss", "test/f1_macro", "test/acc_category5")
+WORST = 10  # classes that are named
 
 
 def show_summary(summary: Mapping[str, Any], folder: Path) -> None:
@@ -21,26 +28,50 @@ def show_summary(summary: Mapping[str, Any], folder: Path) -> None:
 
 
 def print_fold(results: Mapping[str, Any], folder: Path) -> None:
-    """Show one run's metrics, its audit, and where everything lies."""
-    show_table(run_table(results))
+    """Show one run's metrics, how far to trust them, its audit, and where everything lies."""
+    show_table(run_table(results, read_run(folder)))
     print(f"audit: {results['audit']}")
     print(f"everything is in {folder}")
     print(f"  tensorboard --logdir {folder}")
 
 
-def run_table(results: Mapping[str, Any]) -> Table:
-    """Write one run's metrics as a table, with what they were computed from and on."""
+def print_fold_briefly(results: Mapping[str, Any], folder: Path) -> None:
+    """Show one run's accuracy in a line, where a table of many runs is to follow."""
+    about = f"{results['experiment']}, {results['protocol']} split, fold {results['fold']}"
+    print(f"{about}: test/acc {results['test/acc']:.4f}{label(results)}, in {folder}")
+
+
+def print_next_steps(results: Mapping[str, Any]) -> None:
+    """Say in three lines what people do after a single run."""
+    steps = ["split.fold=all tests every fold: one alone says little"]
+    steps += ["python scripts/results.py ranks and compares all runs so far"]
+    if results.get("synthetic"):
+        real = "data=esc10 downloads it, data=folder data.root=FOLDER takes your own"
+        steps += [f"synthetic sound tells nothing about real sound: {real}"]
+    else:
+        steps += ["-m seed=1,2,3 repeats it with other seeds: one says little as well"]
+    print("what next:", *steps, sep="\n  ")
+
+
+def run_table(results: Mapping[str, Any], run: Run) -> Table:
+    """Write one run's metrics as a table, with what they were computed from and on.
+
+    Args:
+        results: the contents of results.json.
+        run: the same run with its predictions.
+    """
     data = f" on {results['data']}" if results.get("data") else ""
     title = (
         f"{results['experiment']}{data}, {results['protocol']} split, fold {results['fold']}, "
         f"seed {results['seed']}{label(results)}"
     )
     table = Table(title, ["metric", "value"], n_names=2)
-    for key in SHOWN:
-        value = results.get(key)
-        if value is not None:
-            words = "" if key.startswith("train/") else label(results)
-            table.rows.append([key, f"{value:.4f}{words}"])
+    table.rows += [[key, f"{results[key]:.4f}"] for key in BEFORE[:1] if _has(results, key)]
+    table.rows += _metrics(results, BEFORE[1:] + TESTED[:1])
+    table.rows += [["  95% interval", _interval(run) + label(results)], ["  chance", _chance(run)]]
+    table.rows += _metrics(results, TESTED[1:])
+    if classes := _by_class(run):
+        table.rows.append(["right by class", classes + label(results)])
     sizes = (
         f"{results['n_train']} items of {results['n_train_clips']} clips, "
         f"{results['n_val']} validation, {results['n_test']} test"
@@ -53,3 +84,39 @@ def run_table(results: Mapping[str, Any]) -> Table:
     if start:
         table.rows.append(["started from", str(start)])
     return table
+
+
+def _metrics(results: Mapping[str, Any], keys: tuple[str, ...]) -> list[list[str]]:
+    words = label(results)
+    return [[key, f"{results[key]:.4f}{words}"] for key in keys if _has(results, key)]
+
+
+def _has(results: Mapping[str, Any], key: str) -> bool:
+    return results.get(key) is not None
+
+
+def _interval(run: Run) -> str:
+    """How far the accuracy may be off because the tested clips are so few."""
+    right = run.labels == run.predicted_labels
+    low, high = clustered_wilson(right, run.clips, run.sources)
+    return f"{low:.4f} to {high:.4f}, {len(right)} clips of {len(set(run.sources))} recordings"
+
+
+def _chance(run: Run) -> str:
+    """What one gets who always names the commonest class."""
+    share = np.unique(run.labels, return_counts=True)[1].max() / len(run.labels)
+    return f"{share:.4f}, by always naming the commonest class"
+
+
+def _by_class(run: Run) -> str:
+    """How many tests of each class were right, worst first; "" where no number has a name."""
+    try:
+        tests = pool_predictions([run])
+    except UserError:  # a debug run's few clips do not tell which number is which class
+        return ""
+    counts = np.bincount(tests.targets, minlength=len(tests.classes))
+    right = np.bincount(tests.targets, tests.correct, minlength=len(tests.classes))
+    order = np.argsort(right / np.maximum(counts, 1), kind="stable")
+    order = order[counts[order] > 0]
+    words = [f"{tests.classes[i]} {right[i]:.0f}/{counts[i]}" for i in order[:WORST]]
+    return ", ".join(words) + (", ..." if len(order) > WORST else "")

@@ -119,8 +119,16 @@ def data_names(rows: Sequence[Mapping[str, Any]]) -> dict[Any, str]:
     return names
 
 
-def leaderboard_tables(recipes: Sequence[RecipeResults], sort: str = "test/acc") -> list[Table]:
-    """Write the leaderboard as tables: the honest recipes, and apart from them the leaky ones."""
+def leaderboard_tables(
+    recipes: Sequence[RecipeResults], sort: str = "test/acc", told: Sequence[str] = ()
+) -> list[Table]:
+    """Write the leaderboard as tables: the honest recipes, and apart from them the leaky ones.
+
+    Args:
+        recipes: ranked: see `rank_recipes`.
+        sort: the metric that ranked them.
+        told: of each recipe, what tells it from its namesakes; "" where nothing has to.
+    """
     metrics = list(dict.fromkeys((sort, *SHOWN)))
     tables = []
     for leaky, title in (
@@ -133,6 +141,9 @@ def leaderboard_tables(recipes: Sequence[RecipeResults], sort: str = "test/acc")
         dispensable = ["fit", *reversed(numbers[1:]), "seeds", "signature"]
         table = Table(title, columns, n_names=6, dispensable=dispensable)
         table.rows = [_row(recipe, metrics) for recipe in own]
+        pairs = zip(recipes, told, strict=False)
+        notes = [f"{one.handle}: {what}" for one, what in pairs if what and one.leaky == leaky]
+        table.note = "\n".join(["of one name, but:", *notes]) if notes else ""
         if own:
             tables.append(table)
     return tables

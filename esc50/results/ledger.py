@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from esc50.atomic import atomic_write
 from esc50.errors import UserError
+from esc50.results.cells import FORMULA
 
 COLUMNS = (
     "time",
@@ -216,8 +217,8 @@ def _cells(line: bytes) -> list[str]:
 def spell(value: object) -> str:
     """Spell a value as it stands in the ledger, so that `read` gives it back, on one line.
 
-    A string that would read as something else (a hexadecimal signature of digits only) or that
-    breaks the line is written as JSON.
+    A string that would read as something else (a hexadecimal signature of digits only), that
+    breaks the line or that a spreadsheet would compute is written as JSON.
     """
     if hasattr(value, "item"):
         value = value.item()  # numpy scalars and 0-d tensors
@@ -229,7 +230,7 @@ def spell(value: object) -> str:
         return repr(value)
     text = str(value)
     faithful = _value(text) == text and not {"\n", "\r", "\0"} & set(text)
-    return text if faithful else json.dumps(text)
+    return text if faithful and not text.startswith(FORMULA) else json.dumps(text)
 
 
 def _value(cell: str) -> Value:

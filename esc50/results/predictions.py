@@ -10,7 +10,8 @@ import numpy as np
 
 from esc50.data.table import ESC50_CLASSES
 from esc50.errors import UserError
-from esc50.results.run_folder import read_results, source_of, unguard_cell
+from esc50.results.cells import unescape_cell
+from esc50.results.run_folder import read_results, source_of
 
 FIXED_COLUMNS = ["clip", "fold", "target", "prediction"]  # then one probability per class
 
@@ -88,8 +89,8 @@ def read_run(folder: Path) -> Run:
         raise UserError(f"{path}: is damaged; run the fold again") from None
     if probabilities.shape[1] != len(header) - 4:
         raise UserError(f"{path}: has rows of another length than its header; run the fold again")
-    clips = np.array([unguard_cell(row[0]) for row in rows])
-    classes = tuple(map(unguard_cell, header[4:]))
+    clips = np.array([unescape_cell(row[0]) for row in rows])
+    classes = tuple(map(unescape_cell, header[4:]))
     targets, predicted = labels.T
     sources = _read_sources(folder / "sources.json", clips)
     return Run(folder, results, classes, clips, targets, predicted, probabilities, sources)

@@ -17,11 +17,12 @@ from esc50.atomic import atomic_write, atomic_write_text
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.columns import source_and_take
 from esc50.errors import UserError
+from esc50.results.cells import escape_cell
+from esc50.results.mistakes import write_mistakes
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
-LEAVINGS = """config.yaml results.json predictions.csv sources.json checkpoints summary.json
-    history.csv report.html export""".split()
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula in a spreadsheet begins with
+LEAVINGS = """config.yaml results.json predictions.csv mistakes.csv sources.json checkpoints
+    summary.json history.csv report.html export""".split()
 # What results.json must hold to be that of a finished run.
 NEEDED: dict[str, type | tuple[type, ...]] = {
     "experiment": (str, int, float),
@@ -135,9 +136,10 @@ def write_predictions(
 ) -> None:
     """Write predictions.csv: clip, fold, target, prediction, probability of each class.
 
-    Target and prediction are the table's own target numbers; probabilities float (clips, classes).
-    Names that a spreadsheet would take for formulas get an apostrophe in front: `guard_cell`.
-    Where names do not tell a clip's recording, sources.json beside it does: intervals go by it.
+    Beside it goes mistakes.csv, which has the wrong ones by name, and, where names do not tell a
+    clip's recording, sources.json, which does: intervals go by it. Target and prediction are the
+    table's own target numbers; probabilities float (clips, classes). Names that a spreadsheet
+    would compute are escaped: see `cells`.
     """
     given = {clip: str(source) for clip, source in zip(clips, sources, strict=False)}
     if any(source_of(clip) != source for clip, source in given.items()):
@@ -145,21 +147,13 @@ def write_predictions(
     predicted = class_labels[probabilities.argmax(1)]
     with atomic_write(path) as file:
         writer = csv.writer(file)
-        writer.writerow(["clip", "fold", "target", "prediction", *map(guard_cell, classes)])
+        writer.writerow(["clip", "fold", "target", "prediction", *map(escape_cell, classes)])
         for clip, fold, label, guess, row in zip(
             clips, folds, labels, predicted, probabilities, strict=True
         ):
-            writer.writerow([guard_cell(clip), fold, label, guess, *(f"{p:.8g}" for p in row)])
-
-
-def guard_cell(name: str) -> str:
-    """Write a name so that a spreadsheet does not take it for a formula; see `unguard_cell`."""
-    return f"'{name}" if name.lstrip("'").startswith(FORMULA) else name
-
-
-def unguard_cell(cell: str) -> str:
-    """Read what `guard_cell` wrote."""
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
+            writer.writerow([escape_cell(clip), fold, label, guess, *(f"{p:.8g}" for p in row)])
+    targets = np.searchsorted(class_labels, labels)
+    write_mistakes(path.with_name("mistakes.csv"), clips, targets, probabilities, classes)
 
 
 def source_of(clip: str) -> str:

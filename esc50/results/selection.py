@@ -13,7 +13,8 @@ from esc50.results.predictions import run_name
 from esc50.results.run_folder import is_finished, read_settings
 
 Row = dict[str, Any]
-ALIKE = ("protocol", "origin", "pretrained_on", "precision", "n_train")  # of a row, told apart by
+# Of a row, by which recipes are told apart.
+ALIKE = ("protocol", "origin", "pretrained_on", "precision", "device", "n_train")
 TOLD = 6  # differences that are told of each candidate
 
 
@@ -58,7 +59,7 @@ def select(
 def find_recipe(recipes: Sequence[RecipeResults], name: str, ledger: Path) -> RecipeResults:
     """Find a recipe by its experiment's name, its signature's beginning, or name@signature.
 
-    "name-signature", as its folder is called, will do as well.
+    "name@data", and "name-signature", as its folder is called, will do as well.
 
     Raises:
         UserError: none or several fit; the candidates are listed with what tells them apart.
@@ -71,12 +72,26 @@ def find_recipe(recipes: Sequence[RecipeResults], name: str, ledger: Path) -> Re
         raise UserError(f"{name!r} is no experiment or signature in the ledger; it has {have}")
     differences = _differences([_facts(recipe, ledger) for recipe in fitting])
     listed = "\n".join(
-        f"  {recipe.handle}: {difference}"
+        f"  {recipe.handle}: {difference or 'alike'}"
         for recipe, difference in zip(fitting, differences, strict=True)
     )
     one = len({recipe.handle for recipe in fitting}) == 1
     advice = "choose a data set by --data" if one else "give name@signature of one of these"
     raise UserError(f"{name!r} fits several recipes; {advice}:\n{listed}")
+
+
+def tell_apart(recipes: Sequence[RecipeResults], ledger: Path) -> list[str]:
+    """Say of each recipe what it does not share with its namesakes on the same data; "" if none."""
+    told = [""] * len(recipes)
+    namesakes: dict[tuple[str, str], list[int]] = {}
+    for number, recipe in enumerate(recipes):
+        namesakes.setdefault((recipe.experiment, recipe.data), []).append(number)
+    for numbers in namesakes.values():
+        if len(numbers) > 1:
+            facts = [_facts(recipes[number], ledger) for number in numbers]
+            for number, difference in zip(numbers, _differences(facts), strict=True):
+                told[number] = difference
+    return told
 
 
 def run_folders(recipe: RecipeResults, ledger: Path) -> list[Path]:
@@ -144,7 +159,7 @@ def _where(rows: Sequence[Row], condition: str) -> list[Row]:
 def _fits(recipe: RecipeResults, name: str) -> bool:
     folder = f"{recipe.experiment}-{recipe.signature}"
     return (
-        name == recipe.experiment
+        name in (recipe.experiment, f"{recipe.experiment}@{recipe.data}")
         or recipe.signature.startswith(name)
         or (name.startswith(f"{recipe.experiment}@") and recipe.handle.startswith(name))
         or (name.startswith(f"{recipe.experiment}-") and folder.startswith(name))
@@ -175,6 +190,4 @@ def _differences(facts: Sequence[Mapping[str, str]]) -> list[str]:
     """Write, for each candidate, what it does not share with all others."""
     keys = list(dict.fromkeys(key for own in facts for key in own))
     telling = [key for key in keys if len({own.get(key) for own in facts}) > 1][:TOLD]
-    return [
-        ", ".join(f"{key}={own.get(key) or 'none'}" for key in telling) or "alike" for own in facts
-    ]
+    return [", ".join(f"{key}={own.get(key) or 'none'}" for key in telling) for own in facts]

@@ -43,6 +43,11 @@ class Job:
         """The overrides, as typed."""
         return " ".join(o for o in self.overrides if not o.startswith("trial."))
 
+    @property
+    def is_trial(self) -> bool:
+        """Whether it is one of a search, which has a table of its own."""
+        return any(override.startswith("trial.number=") for override in self.overrides)
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -1,7 +1,9 @@
 """Summarises a sweep at its end: each recipe over folds and over seeds."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,8 +44,14 @@ def summarise_recipes(config: DictConfig, jobs: Iterable[Job]) -> bool:
             groups.setdefault(outputs / recipe, []).append(job)
     folds, seeds = (_swept(config, key) for key in ("split.fold", "seed"))
     complete = True
-    for group, own in groups.items():
-        complete &= _summarise_recipe(group, _gather(own, config.report), folds, seeds)
+    several = len(groups) > 1  # then one table of them all is shown, not one for each
+    with redirect_stdout(StringIO()) if several else nullcontext():
+        for group, own in groups.items():
+            complete &= _summarise_recipe(group, _gather(own, config.report), folds, seeds)
+    if several and not any(job.is_trial for own in groups.values() for job in own):
+        from esc50.sweep.grid import show_grid
+
+        show_grid(groups, list(config.hydra.overrides.task), config.monitor)
     return complete
 
 

@@ -90,8 +90,11 @@ class LastCheckpoint(MovableCheckpoint):
     longer than a small data set's epochs themselves. The first and the last are always written.
     """
 
-    def __init__(self, max_time_fraction: float, dirpath: str):
-        """Write into `dirpath`, as often as takes at most that part of the training time."""
+    def __init__(self, max_time_fraction: float, dirpath: str, keep_optimizer: bool = True):
+        """Write into `dirpath`, as often as takes at most that part of the training time.
+
+        `keep_optimizer` is for whoever ends the run: whether the finished one can be made longer.
+        """
         super().__init__(
             dirpath, filename="last", enable_version_counter=False, save_on_train_epoch_end=True
         )

@@ -1,4 +1,4 @@
-"""Which checkpoints a run can go on from: those of the same run, made longer."""
+"""Which checkpoints a run can go on from: those of the same run, made longer; what that takes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,11 +6,45 @@ from typing import Any
 
 import torch
 
+from esc50.atomic import atomic_write
 from esc50.config.signature import effective
 from esc50.errors import UserError
 from esc50.training.checkpoints import read_specification
 
 START_ANEW = "continue it with its own, or train anew from its weights with model.weights={}"
+
+# What a checkpoint holds of training, the weights beside an average among it.
+FOR_TRAINING = """optimizer_states lr_schedulers callbacks current_model_state
+    averaging_state""".split()
+
+
+def read_resumable(path: Path) -> dict[str, Any]:
+    """Read whose run a checkpoint is of; {} where its training cannot go on from it."""
+    specification = read_specification(path)
+    return specification if specification and _holds_optimizer(path) else {}
+
+
+def _holds_optimizer(path: Path) -> bool:
+    return "optimizer_states" in torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+
+
+def drop_optimizers(folder: Path, last: Mapping[str, Any] | None) -> None:
+    """Take out of a finished run's checkpoints what only going on with training needs.
+
+    That is two thirds of a file; weights, classes, features and config stay.
+
+    Args:
+        folder: the checkpoints'.
+        last: the config's callbacks.last, which says whether to.
+    """
+    if (last or {}).get("keep_optimizer", True):
+        return
+    for path in sorted(folder.glob("*.ckpt")):
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        kept = {key: value for key, value in checkpoint.items() if key not in FOR_TRAINING}
+        if kept.keys() < checkpoint.keys():
+            with atomic_write(path, "wb") as file:
+                torch.save(kept, file)
 
 
 def check_checkpoint(path: Path, plain: Mapping[str, Any], digest: str, classes: list[str]) -> None:
@@ -74,7 +108,11 @@ def _check_settings(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, An
 def _check_unfinished(path: Path, epochs: int) -> None:
     checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     if "optimizer_states" not in checkpoint:
-        raise UserError(f"{path} holds weights alone, which cannot be trained on: use last.ckpt")
+        raise UserError(
+            f"{path} holds weights alone, which cannot be trained on: a finished run can be made "
+            "longer if its last.ckpt was kept whole by callbacks.last.keep_optimizer=true; "
+            f"or train anew from its weights with model.weights={path}"
+        )
     done = checkpoint["epoch"] + 1
     if done >= epochs:
         raise UserError(

@@ -1,6 +1,8 @@
 """Runs all folds in one process, and summarises them."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig, open_dict
@@ -14,10 +16,17 @@ from esc50.training.fold import FoldRun, run_fold
 from esc50.training.pruning import report
 
 
-def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
+def cross_validate(
+    cfg: DictConfig, folder: Path, show: Callable[[Mapping[str, Any], Path], None] = print_fold
+) -> float | None:
     """Run the folds of the config's table in turn, below `folder`, and summarise them there.
 
     A fold that fails does not keep the others from running.
+
+    Args:
+        cfg: the composed config.
+        folder: of the seed, in which each fold gets its own.
+        show: prints one fold's results.
 
     Returns:
         The mean of the monitored metric over the folds; None under a protocol without validation.
@@ -42,7 +51,7 @@ def cross_validate(cfg: DictConfig, folder: Path) -> float | None:
         except UserError as error:
             failed[f"fold {fold}, seed {cfg.seed}"] = error
             continue
-        print_fold(results, folder / f"fold{fold}")
+        show(results, folder / f"fold{fold}")
         runs.append(folder / f"fold{fold}")
         monitored.append(results.get(cfg.monitor))
         if (mean := _mean(monitored)) is not None:

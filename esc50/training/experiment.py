@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from esc50.results.console import print_fold
+from esc50.results.console import print_fold, print_next_steps
 from esc50.training.cross_validation import cross_validate
 from esc50.training.fold import run_fold
 
@@ -20,4 +20,5 @@ def run(cfg: DictConfig, folder: Path) -> float | None:
         return cross_validate(cfg, folder)
     results = run_fold(cfg, folder)
     print_fold(results, folder)
+    print_next_steps(results)
     return results.get(cfg.monitor)

@@ -30,7 +30,7 @@ from esc50.results.run_folder import (
 )
 from esc50.training.account import NOT_MEASURED, close, count, describe
 from esc50.training.checkpoints import Origin, origin, read_specification
-from esc50.training.continuation import check_checkpoint
+from esc50.training.continuation import check_checkpoint, drop_optimizers, read_resumable
 from esc50.training.distributed import resolve_world_size, run_on_processes
 from esc50.training.energy import EnergyMeter
 from esc50.training.environment import setup_environment
@@ -92,6 +92,7 @@ class FoldRun:
             else:
                 results = self._make_on_all_devices(self.prepare())
                 write_results(self.folder, results)
+                drop_optimizers(self.folder / "checkpoints", self.plain["callbacks"].get("last"))
             append_once(Path(self.cfg.output_dir) / "results.csv", results)
         return results
 
@@ -110,7 +111,7 @@ class FoldRun:
         """Find the checkpoint to go on from, or None; keep aside what else lies in the folder."""
         last = self.folder / "checkpoints" / "last.ckpt"
         cut_off = last.is_file() and not is_finished(self.folder)
-        if cut_off and not self.cfg.rerun and self._is_same(read_specification(last) or {}):
+        if cut_off and not self.cfg.rerun and self._is_same(read_resumable(last)):
             print(f"going on from {last}")
             return last
         start = None

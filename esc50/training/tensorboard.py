@@ -1,6 +1,7 @@
 """What TensorBoard shows beside the curves: pictures, sounds, the audit, HPARAMS."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,8 @@ def log_hyperparameters(
     }
     for logger in trainer.loggers:
         if isinstance(logger, pl.loggers.TensorBoardLogger):
+            # Written empty when training began, and by Lightning never a second time.
+            Path(logger.log_dir, "hparams.yaml").unlink(missing_ok=True)
             logger.log_hyperparams(choices, metrics)
             logger.experiment.add_text("audit", results["audit"])
         else:

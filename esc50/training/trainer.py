@@ -12,6 +12,7 @@ from esc50.errors import UserError
 from esc50.training.callbacks import DivergenceCheck
 from esc50.training.checkpoints import AtomicCheckpointIO
 from esc50.training.history import History
+from esc50.training.profile import ProfileReport
 
 
 def check_trainer(plain: Mapping[str, Any]) -> None:
@@ -53,8 +54,15 @@ def build_trainer(
         callbacks.pop("progress", None)
     bar = isinstance(callbacks.get("progress"), pl.callbacks.ProgressBar)
     settings["enable_progress_bar"] = bar
+    report = [ProfileReport(folder)] if settings.get("profiler") else []
     given = {
-        "callbacks": [*meters, DivergenceCheck(), *callbacks.values(), History(folder)],
+        "callbacks": [
+            *meters,
+            DivergenceCheck(),
+            *callbacks.values(),
+            History(folder),
+            *report,
+        ],
         "logger": loggers or False,
         # A run's processes are its own affair: else a scheduler's variables would say who is who.
         "plugins": [AtomicCheckpointIO(), LightningEnvironment()],

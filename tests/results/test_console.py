@@ -1,8 +1,11 @@
 import json
+import re
 
 import pytest
 
-from esc50.results.console import print_fold, show_summary
+from esc50.results.console import print_fold, print_fold_briefly, print_next_steps, show_summary
+from esc50.results.predictions import read_run
+from esc50.results.statistics import clustered_wilson
 from esc50.results.summary import summarise
 
 ABOUT = {
@@ -32,6 +35,29 @@ def test_a_runs_table_is_readable_at_any_width(tmp_path, make_run, capsys, monke
         assert line.rstrip().endswith("(LEAKY)")
     table = out[: out.index("audit:")].splitlines()
     assert max(map(len, table)) <= columns
+
+
+def test_a_run_is_set_beside_chance_and_its_classes_named(tmp_path, make_run, capsys):
+    run = make_run(tmp_path / "run", synthetic=True, **ABOUT)
+    results = json.loads((run / "results.json").read_text())
+    print_fold(results, run)
+    print_next_steps(results)
+    print_fold_briefly(results, run)
+    out = capsys.readouterr().out
+    tests = read_run(run)
+    low, high = clustered_wilson(tests.labels == tests.predicted_labels, tests.clips, tests.sources)
+    assert f"{low:.4f} to {high:.4f}, 60 clips of 30 recordings (synthetic sound)" in out
+    assert "0.2000, by always naming the commonest class" in out
+    assert "test/loss" in out
+    dogs = tests.predicted_labels[tests.labels == 0]
+    assert f"dog {(dogs == 0).sum()}/12" in out
+    line = out[out.index("right by class") : out.index("trained on")]
+    shares = [int(right) / int(n) for right, n in re.findall(r"(\d+)/(\d+)", line)]
+    assert len(shares) == 5 and shares == sorted(shares)
+    *_, brief = out.splitlines()
+    assert brief.startswith("made, official split, fold 1: test/acc ")
+    assert brief.endswith(f"(synthetic sound), in {run}")
+    assert len(out[out.index("what next:") :].splitlines()) == 5 and "data=folder" in out
 
 
 @pytest.mark.parametrize("columns", [80, 160])

@@ -76,10 +76,13 @@ def test_killed_writers_leave_only_whole_rows(tmp_path):
         *(None, True, False, 0, -7, 10**20, 0.1, 1e-300, math.inf, "", "None", "nan", "true"),
         *("1234567890", "12e4567890", "2.6", " 1", "1_000", '"', '"x"', "a,b", 'say "hi"'),
         *("two\nlines", "cr\r", "\u2028 ü 犬", "{}", "null", "bad\udcff"),
+        *("=1+1", "+1 dog", "@SUM(A1)", "-x"),
     ],
 )
 def test_every_value_survives_with_its_type(tmp_path, value):
     ledger.append(tmp_path / "results.csv", {"experiment": value, "new": value})
+    if isinstance(value, str):  # a spreadsheet computes nothing
+        assert not ledger.spell(value).startswith(("=", "+", "-", "@"))
     (row,) = ledger.read(tmp_path / "results.csv")
     assert (row["experiment"], row["new"]) == (value, value)
     assert type(row["new"]) is type(value)

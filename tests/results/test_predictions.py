@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from esc50.errors import UserError
 from esc50.results.predictions import pool_predictions, read_run, source_of
+from esc50.results.run_folder import write_predictions
 
 
 @pytest.mark.parametrize(
@@ -13,6 +15,22 @@ from esc50.results.predictions import pool_predictions, read_run, source_of
 )
 def test_a_clips_recording_is_in_its_esc50_name(clip, source):
     assert source_of(clip) == source
+
+
+def test_names_that_spreadsheets_would_compute_survive_writing_and_reading(tmp_path, make_run):
+    run = make_run(tmp_path / "run")
+    clips, classes = ["=1.wav", "b.wav"], ("+rain", "@dog", "'=tis")
+    probabilities = np.array([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]])
+    labels = np.array([3, 8, 9])
+    path = run / "predictions.csv"
+    write_predictions(path, clips, np.array([1, 1]), labels[[0, 2]], probabilities, classes, labels)
+    with path.open(newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not any(cell.startswith(("=", "+", "@")) for cell in cells)
+    back = read_run(run)
+    assert (back.classes, back.clips.tolist()) == (classes, clips)
+    assert back.predicted_labels.tolist() == [3, 8]
+    assert (run / "mistakes.csv").read_text().splitlines()[1] == "b.wav,''=tis,'@dog,0.7500,0.1250"
 
 
 def test_pooled_tests_are_those_of_the_runs(tmp_path, make_run):

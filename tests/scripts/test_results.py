@@ -213,6 +213,15 @@ def test_filters(results, mixed, filters, shown):
     assert accuracies == [f"{acc}.00%" for acc in shown]
 
 
+def test_recipes_of_one_name_are_told_apart_below_the_table(results, mixed):
+    status, out, _ = results("--ledger", mixed, "--data", "esc10")
+    assert status == 0 and "of one name, but:" in out
+    assert "e@aaaa111111: optimizer.lr=0.001\n" in out
+    assert "e@bbbb222222: optimizer.lr=0.01\n" in out
+    _, out, _ = results("--ledger", mixed, "--data", "demo")
+    assert "of one name" not in out
+
+
 def test_since_leaves_older_runs_out(results, ledger):
     append(ledger, row("ancient", "dddd", 1, 0.5, time="2000-01-01T00:00:00+00:00"))
     _, out, _ = results("--ledger", ledger, "--since", "2020-01-01")
@@ -230,6 +239,8 @@ def test_an_ambiguous_name_lists_what_tells_the_recipes_apart(results, mixed):
         "--ledger", mixed, "--data", "esc10", "--compare", "e@aaaa", "e@bbbb", "--markdown"
     )
     assert status == 0 and "e@aaaa111111 against e@bbbb222222" in out and "-10.00%" in out
+    status, _, err = results("--ledger", mixed, "--compare", "e@esc10", "e@demo")
+    assert status == 2 and "fits several recipes" in err and "data=" not in err
 
 
 @pytest.mark.parametrize("columns", [80, 160])

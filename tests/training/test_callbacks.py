@@ -47,6 +47,7 @@ def test_the_epoch_that_stops_a_run_early_is_written(config, tmp_path, written):
 def test_the_averaged_weights_are_the_ones_tested_and_kept(config, tmp_path, split, kept):
     settings = [f"split={split}", "callbacks=averaged", "callbacks.average.decay=0.7"]
     settings += ["trainer.precision=32-true"]  # the network below computes in it
+    settings += ["callbacks.last.keep_optimizer=true"]  # and the last step's weights with it
     results = run_fold(config(*settings), tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / f"{kept}.ckpt"
     checkpoint = torch.load(path, weights_only=True)
@@ -80,6 +81,7 @@ def clip_features_of(cfg, names):
 
 def test_a_run_that_stopped_early_does_not_go_on_when_continued(config, tmp_path):
     settings = ["trainer.max_epochs=9", "callbacks.early_stopping.patience=1", "optimizer.lr=0.0"]
+    settings += ["callbacks.last.keep_optimizer=true"]
     first = run_fold(config(*settings), tmp_path / "run")
     assert first["epochs"] < 9
     (tmp_path / "run" / "results.json").unlink()  # as if killed between the fit and the test
@@ -92,6 +94,7 @@ def test_a_moved_run_goes_on_and_keeps_its_best_epoch(config, tmp_path):
     # At this learning rate the epochs after the first are worse, which is what must not win.
     settings = ["trainer.max_epochs=3", "optimizer=sgd", "optimizer.lr=0.5"]
     settings += ["callbacks.early_stopping=null", "trainer.precision=32-true"]
+    settings += ["callbacks.last.keep_optimizer=true"]
     whole = run_fold(config(*settings), tmp_path / "whole")
     before = run_fold(config(*settings, "trainer.max_epochs=1"), tmp_path / "short")
     last = tmp_path / "short" / "checkpoints" / "last.ckpt"

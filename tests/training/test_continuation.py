@@ -1,17 +1,20 @@
 import shutil
 
 import pytest
+import torch
 
 from esc50.config.signature import signature
 from esc50.errors import UserError
 from esc50.training.fold import run_fold
 from tests.training.weights import same_weights, weights
 
+KEPT = "callbacks.last.keep_optimizer=true"  # else a finished run cannot be made longer
+
 
 def test_checkpoints_that_cannot_be_continued_are_refused(config, tmp_path, tiny):
     with pytest.raises(UserError, match="no checkpoint at"):
         run_fold(config("ckpt_path=last"), tmp_path / "none")
-    run_fold(config(), tmp_path / "run")
+    run_fold(config(KEPT), tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
     for override, why in (
         ("split.fold=3", "split.fold=3 is not what .*split.fold=1"),
@@ -24,7 +27,7 @@ def test_checkpoints_that_cannot_be_continued_are_refused(config, tmp_path, tiny
         with pytest.raises(UserError, match=why):
             run_fold(config(override, f"ckpt_path={path}"), tmp_path / "other")
     best = path.with_name("best.ckpt")
-    with pytest.raises(UserError, match="weights alone"):
+    with pytest.raises(UserError, match=r"weights alone.*keep_optimizer=true"):
         run_fold(config("trainer.max_epochs=3", f"ckpt_path={best}"), tmp_path / "other")
     fewer = tmp_path / "fewer"
     shutil.copytree(tiny, fewer)
@@ -41,7 +44,7 @@ def test_checkpoints_that_cannot_be_continued_are_refused(config, tmp_path, tiny
 
 
 def test_a_run_made_longer_is_the_one_that_was_long_from_the_start(config, tmp_path):
-    short = run_fold(config("trainer.max_epochs=1"), tmp_path / "short")
+    short = run_fold(config("trainer.max_epochs=1", KEPT), tmp_path / "short")
     last = tmp_path / "short" / "checkpoints" / "last.ckpt"
     longer = config("trainer.max_epochs=3", f"ckpt_path={last}")
     results = run_fold(longer, tmp_path / "longer")
@@ -50,3 +53,28 @@ def test_a_run_made_longer_is_the_one_that_was_long_from_the_start(config, tmp_p
         assert same_weights(weights(tmp_path / "longer", name), weights(tmp_path / "long", name))
     assert short["signature"] in results["origin"] and not results["leaky"]
     assert results["signature"] != signature(config("trainer.max_epochs=3"))
+
+
+def test_a_finished_run_keeps_its_weights_alone_unless_told(config, tmp_path):
+    choices = ["split=literature", "callbacks=averaged", "trainer.max_epochs=1"]
+    run_fold(config(*choices), tmp_path / "run")
+    run_fold(config(*choices, KEPT), tmp_path / "whole")
+    kept, whole = (
+        torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)
+        for name in ("run", "whole")
+    )
+    assert "optimizer_states" in whole and "optimizer_states" not in kept
+    assert kept["esc50"]["classes"] == whole["esc50"]["classes"]
+    assert same_weights(kept["state_dict"], whole["state_dict"])
+    sizes = [
+        (tmp_path / name / "checkpoints" / "last.ckpt").stat().st_size for name in ("run", "whole")
+    ]
+    assert sizes[0] < 0.4 * sizes[1]
+
+
+def test_a_run_whose_results_are_gone_is_made_anew_from_weights_that_cannot_go_on(config, tmp_path):
+    first = run_fold(config(), tmp_path / "run")
+    (tmp_path / "run" / "results.json").unlink()
+    again = run_fold(config(), tmp_path / "run")
+    assert again["test/loss"] == first["test/loss"]
+    assert (tmp_path / "run" / "previous-1" / "checkpoints" / "last.ckpt").is_file()
