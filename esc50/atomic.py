@@ -36,3 +36,10 @@ def atomic_write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with atomic_write(path) as file:
         file.write(text)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder, which this process has alone."""
+    for part in folder.rglob("*.part[0-9]*"):
+        if part.is_file():
+            part.unlink(missing_ok=True)

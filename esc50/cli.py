@@ -42,7 +42,8 @@ def train() -> None:
     refuse_overrides(arguments)
     register_resolvers()
     register_plugins()
-    _train()
+    with exit_on_error():
+        _train()
 
 
 def describe_choices() -> str:

@@ -117,3 +117,10 @@ def open_clips(dataset: DataSet | Mapping[str, Any]) -> ClipTable:
             f"open() returns {type(table).__name__}, not a ClipTable"
         )
     return table
+
+
+def data_name(section: Mapping[str, Any]) -> str:
+    """Name a data set for people: the class that opens it, and the folder of one's own clips."""
+    name = str(section["_target_"]).rpartition(".")[2].lower()
+    root = section.get("root")
+    return f"{name}:{Path(root).name}" if name == "folder" and root else name

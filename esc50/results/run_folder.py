@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from esc50.atomic import atomic_write, atomic_write_text
+from esc50.atomic import atomic_write, atomic_write_text, remove_leftovers
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.errors import UserError
 
@@ -161,6 +161,7 @@ def sole_use(folder: Path) -> Iterator[None]:
             "hydra.run.dir to a folder that can"
         ) from None
     try:
+        remove_leftovers(folder)
         yield
     finally:
         lock.release()

@@ -8,9 +8,24 @@ import torch
 
 from esc50.config.signature import effective
 from esc50.errors import UserError
+from esc50.results.run_folder import is_finished
 from esc50.training.checkpoints import read_specification
 
 START_ANEW = "continue it with its own, or train anew from its weights with model.weights={}"
+
+
+def last_checkpoint(folder: Path) -> Path:
+    """Name the checkpoint that a run in `folder` goes on from, when it was cut off."""
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def how_it_goes_on(folder: Path) -> str:
+    """Say what running a run again does that was stopped in `folder`, after "the same command"."""
+    if is_finished(folder):
+        return f"enters {folder}, which is done, into the ledger"
+    if (last := last_checkpoint(folder)).is_file():
+        return f"goes on from {last}"
+    return f"starts anew in {folder}, which holds no checkpoint yet"
 
 
 def check_checkpoint(path: Path, plain: Mapping[str, Any], digest: str, classes: list[str]) -> None:

@@ -18,7 +18,8 @@ from esc50.atomic import atomic_write_text
 from esc50.config.hardware import processor, resolve_precision
 from esc50.config.signature import signature
 from esc50.data.datamodule import ESC50DataModule
-from esc50.errors import DivergenceError
+from esc50.data.datasets import data_name
+from esc50.errors import DivergenceError, Stopped
 from esc50.model.classifier import Classifier
 from esc50.results.ledger import append_once
 from esc50.results.run_folder import (
@@ -31,12 +32,12 @@ from esc50.results.run_folder import (
     write_results,
 )
 from esc50.training.checkpoints import Origin, origin, read_specification
-from esc50.training.continuation import check_checkpoint
+from esc50.training.continuation import check_checkpoint, how_it_goes_on, last_checkpoint
 from esc50.training.distributed import resolve_world_size, run_on_processes
 from esc50.training.environment import setup_environment
 from esc50.training.module import build_module, check_module
 from esc50.training.tensorboard import log_hyperparameters
-from esc50.training.trainer import build_trainer, check_trainer
+from esc50.training.trainer import build_trainer, check_trainer, device_name
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,24 @@ class FoldRun:
         Raises:
             UserError: whatever is wrong with data, config or checkpoint, in a sentence.
         """
-        with sole_use(self.folder):
-            self.data.open_table()
-            results = find_results(self.folder)
-            if results and not self.cfg.rerun and self._is_same(results):
-                print(f"{self.folder} is already done (rerun=true repeats it)")
-            else:
-                results = self._make_on_all_devices(self.prepare())
-                write_results(self.folder, results)
-            append_once(Path(self.cfg.output_dir) / "results.csv", results)
+        try:
+            with sole_use(self.folder):
+                self.data.open_table()
+                results = find_results(self.folder)
+                if results and not self.cfg.rerun and self._is_same(results):
+                    print(f"{self.folder} is already done (rerun=true repeats it)")
+                else:
+                    results = self._make_on_all_devices(self.prepare())
+                    write_results(self.folder, results)
+                append_once(Path(self.cfg.output_dir) / "results.csv", results)
+        except Stopped as stopped:
+            stopped.remedy = self._how_to_go_on()
+            raise
         return results
+
+    def _how_to_go_on(self) -> str:
+        again = "the same command without rerun=true" if self.cfg.rerun else "the same command"
+        return f"{again} {how_it_goes_on(self.folder)}"
 
     @cached_property  # the signature reads whatever file training starts from
     def identity(self) -> dict[str, Any]:
@@ -108,7 +117,7 @@ class FoldRun:
 
     def prepare(self) -> Path | None:
         """Find the checkpoint to go on from, or None; keep aside what else lies in the folder."""
-        last = self.folder / "checkpoints" / "last.ckpt"
+        last = last_checkpoint(self.folder)
         cut_off = last.is_file() and not is_finished(self.folder)
         if cut_off and not self.cfg.rerun and self._is_same(read_specification(last) or {}):
             print(f"going on from {last}")
@@ -242,7 +251,7 @@ class FoldRun:
         return {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "audit": self.data.audit.sentence,
-            "device": _device(trainer),
+            "device": device_name(trainer),
             "run_dir": str(self.folder.resolve()),
             **provenance(),
         }
@@ -283,17 +292,3 @@ def make_as_one_of_several(
         return None
     run.data.open_table()
     return run.make(start)
-
-
-def data_name(section: Mapping[str, Any]) -> str:
-    """Name a data set for people: the class that opens it, and the folder of one's own clips."""
-    name = str(section["_target_"]).rpartition(".")[2].lower()
-    root = section.get("root")
-    return f"{name}:{Path(root).name}" if name == "folder" and root else name
-
-
-def _device(trainer: pl.Trainer) -> str:
-    """Name what the trainer computes on."""
-    device = trainer.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name
