@@ -25,6 +25,10 @@ class DivergenceError(UserError):
     """Training diverged: a loss, weight or metric is not finite, and would be so once more."""
 
 
+class CheckpointError(UserError):
+    """A checkpoint is absent, damaged, or not one that this run can go on from."""
+
+
 class Stopped(BaseException):
     """This process was told to stop by a signal.
 

@@ -29,6 +29,8 @@ NEEDED: dict[str, type | tuple[type, ...]] = {
     "fold": int,
     "test/acc": (int, float),
 }
+# What it holds as null where the protocol or the classes have no such measure.
+PERHAPS = ("train/acc", "val/acc", "val/loss", "val/f1_macro", "test/acc_category5")
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:

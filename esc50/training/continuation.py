@@ -1,15 +1,16 @@
 """Which checkpoints a run can go on from: those of the same run, made longer."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
+import pytorch_lightning as pl
 
 from esc50.config.signature import effective
-from esc50.errors import UserError
+from esc50.errors import CheckpointError, UserError
 from esc50.results.run_folder import is_finished
-from esc50.training.checkpoints import read_specification
+from esc50.training.checkpoints import read_checkpoint
 
 START_ANEW = "continue it with its own, or train anew from its weights with model.weights={}"
 
@@ -19,13 +20,44 @@ def last_checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / "last.ckpt"
 
 
-def how_it_goes_on(folder: Path) -> str:
-    """Say what running a run again does that was stopped in `folder`, after "the same command"."""
+def how_it_goes_on(folder: Path, rerun: bool) -> str:
+    """Say what the same command, but for `rerun`, does with a run that was stopped in `folder`."""
+    again = "the same command without rerun=true" if rerun else "the same command"
     if is_finished(folder):
-        return f"enters {folder}, which is done, into the ledger"
+        return f"{again} enters {folder}, which is done, into the ledger"
     if (last := last_checkpoint(folder)).is_file():
-        return f"goes on from {last}"
-    return f"starts anew in {folder}, which holds no checkpoint yet"
+        return f"{again} goes on from {last}"
+    return f"{again} starts anew in {folder}, which holds no checkpoint yet"
+
+
+def fit(
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    data: pl.LightningDataModule,
+    start: Path | None,
+    clock: pl.callbacks.Timer,
+) -> None:
+    """Train, timed by `clock`, from a checkpoint or from the beginning.
+
+    Raises:
+        CheckpointError: whatever Lightning, the network or an optimiser finds wrong with `start`.
+    """
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
+    except Exception as error:
+        restored = clock.start_time("train") is not None
+        if start is None or restored or isinstance(error, UserError):
+            raise
+        what = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise CheckpointError(f"{start} cannot be gone on from ({what[0].strip()})") from error
+
+
+def bring_best(start: Path | None, checkpoints: Path) -> None:
+    """Copy the best epoch so far from beside `start`: in the longer run it may stay the best."""
+    if start is not None and start.parent != checkpoints:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        if (best := start.with_name("best.ckpt")).is_file():
+            shutil.copy(best, checkpoints)
 
 
 def check_checkpoint(path: Path, plain: Mapping[str, Any], digest: str, classes: list[str]) -> None:
@@ -38,16 +70,30 @@ def check_checkpoint(path: Path, plain: Mapping[str, Any], digest: str, classes:
         classes: of the run's data.
 
     Raises:
-        UserError: it is absent, damaged, of other classes, data, fold or settings, holds weights
-            alone, or leaves nothing to train.
+        CheckpointError: it is absent, damaged, or a part of its state is.
+        UserError: it is of other classes, data, fold or settings, holds weights alone, or leaves
+            nothing to train.
     """
-    if not path.is_file():
-        raise UserError(
-            f"there is no checkpoint at {path}: give ckpt_path a file, or null to start afresh"
-        )
-    specification = read_specification(path)
-    if specification is None:
-        raise UserError(f"{path} is not a checkpoint of this package, or is damaged")
+    checkpoint = read_checkpoint(path)
+    try:
+        _check_same(path, checkpoint["esc50"], plain, digest, classes)
+        _check_unfinished(path, checkpoint, plain["trainer"]["max_epochs"])
+        _check_complete(path, checkpoint)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} was written by another version of this package, or holds only a part "
+            f"({type(error).__name__}: {error}): {START_ANEW.format(path)}"
+        ) from None
+
+
+def _check_same(
+    path: Path,
+    specification: Mapping[str, Any],
+    plain: Mapping[str, Any],
+    digest: str,
+    classes: list[str],
+) -> None:
+    """Refuse a checkpoint of other classes, clips or settings."""
     theirs = list(specification["classes"])
     if theirs != classes:
         raise UserError(
@@ -60,7 +106,6 @@ def check_checkpoint(path: Path, plain: Mapping[str, Any], digest: str, classes:
             f"{START_ANEW.format(path)}"
         )
     _check_settings(path, specification["config"], plain)
-    _check_unfinished(path, plain["trainer"]["max_epochs"])
 
 
 def _check_settings(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
@@ -86,8 +131,7 @@ def _check_settings(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, An
         )
 
 
-def _check_unfinished(path: Path, epochs: int) -> None:
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+def _check_unfinished(path: Path, checkpoint: Mapping[str, Any], epochs: int) -> None:
     if "optimizer_states" not in checkpoint:
         raise UserError(f"{path} holds weights alone, which cannot be trained on: use last.ckpt")
     done = checkpoint["epoch"] + 1
@@ -102,6 +146,18 @@ def _check_unfinished(path: Path, epochs: int) -> None:
             f"ckpt_path={path} was stopped early, and would stop at once again: "
             f"{START_ANEW.format(path)}"
         )
+
+
+def _check_complete(path: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Refuse a state that Lightning would take as it is, and train on from less than was there."""
+    scheduled = bool(checkpoint["esc50"]["config"]["scheduler"])
+    for key, expected in (("optimizer_states", 1), ("lr_schedulers", int(scheduled))):
+        if len(checkpoint[key]) != expected:
+            raise CheckpointError(
+                f"{path} holds {len(checkpoint[key])} {key} where its config has {expected}: "
+                f"{START_ANEW.format(path)}"
+            )
+    _ = checkpoint["state_dict"], checkpoint["loops"]["fit_loop"]
 
 
 def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -22,7 +22,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from esc50.errors import STOPPING, DivergenceError, Stopped, UserError
+from esc50.errors import STOPPING, CheckpointError, DivergenceError, Stopped, UserError
 from esc50.training.processes import signal_of, why_ended
 from esc50.training.pruning import TrialPruned
 
@@ -156,7 +156,7 @@ def _cause(rank: int, failure: ProcessFailure, world: int, folder: Path) -> Base
     report = failure.error_file_data["message"]  # a string when the process could not write one
     raised = report["message"] if isinstance(report, dict) else ""
     kind, _, words = raised.partition(": ")
-    for known in (UserError, DivergenceError, TrialPruned):
+    for known in (UserError, CheckpointError, DivergenceError, TrialPruned):
         if kind == known.__name__:
             return known(words)
     why = raised or why_ended(failure.exitcode) or f"its process ended with code {failure.exitcode}"
