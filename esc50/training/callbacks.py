@@ -16,7 +16,7 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Stop at once when the checkpoint was written by the epoch that ended the run."""
-        if self.wait_count >= self.patience:
+        if self.wait_count >= max(self.patience, 1):  # a patience of 0 stops after one, too
             trainer.should_stop = True
 
 

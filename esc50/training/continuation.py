@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from esc50.config.signature import effective
 from esc50.errors import CheckpointError, UserError
@@ -45,6 +46,13 @@ def fit(
     try:
         trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
     except Exception as error:
+        if isinstance(error, MisconfigurationException):
+            raise UserError(f"training cannot begin with these settings: {error}") from None
+        if "more than 1 value per channel" in str(error):
+            raise UserError(
+                "the last training batch holds one clip, of which batch norm can learn nothing at "
+                "this size of picture: set another batch_size"
+            ) from None
         restored = clock.start_time("train") is not None
         if start is None or restored or isinstance(error, UserError):
             raise
@@ -141,7 +149,8 @@ def _check_unfinished(path: Path, checkpoint: Mapping[str, Any], epochs: int) ->
             "none to train: set more"
         )
     states = checkpoint["callbacks"].values()
-    if any(0 < state.get("patience", 0) <= state.get("wait_count", 0) for state in states):
+    stopping = [state for state in states if "wait_count" in state]
+    if any(state["wait_count"] >= max(state["patience"], 1) for state in stopping):
         raise UserError(
             f"ckpt_path={path} was stopped early, and would stop at once again: "
             f"{START_ANEW.format(path)}"

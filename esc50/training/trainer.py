@@ -17,6 +17,13 @@ from esc50.training.checkpoints import AtomicCheckpointIO
 def check_trainer(plain: Mapping[str, Any]) -> None:
     """Refuse trainer, callbacks or loggers whose arguments do not fit, before data is read."""
     check_target("trainer", plain["trainer"], {})
+    accelerator = plain["trainer"]["accelerator"]
+    there = {"gpu": torch.cuda.is_available() or torch.backends.mps.is_available()}
+    there |= {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(accelerator, True):
+        raise UserError(
+            f"trainer.accelerator={accelerator} finds none on this machine: use auto or cpu"
+        )
     for group in ("callbacks", "logger"):
         for name, entry in plain[group].items():
             if entry:
