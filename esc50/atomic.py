@@ -1,11 +1,14 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import FileLock
 
 
 @contextmanager
@@ -52,6 +55,21 @@ def check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             if (damaged := archive.testzip()) is not None:
                 raise ValueError(f"{damaged} is not what was written")
+
+
+def file_lock(path: Path, timeout: float = -1) -> FileLock:
+    """Make the lock of a file that processes of all users who may write there share.
+
+    Args:
+        path: the lock's own file, which stays.
+        timeout: seconds to wait for another process; -1: as long as it takes.
+
+    Raises:
+        OSError: a folder is in its place.
+    """
+    if path.is_dir():
+        raise OSError(errno.EISDIR, f"{path.name}, the lock, is a folder: remove it", str(path))
+    return FileLock(path, timeout=timeout, mode=0o666)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -14,6 +14,7 @@ from types import FrameType
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 STOPPING = (signal.SIGTERM, signal.SIGINT)  # a scheduler's warning, and Ctrl-C
 FULL = (errno.ENOSPC, errno.EDQUOT)
+LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -133,6 +134,8 @@ def refusal(error: OSError, otherwise: str) -> str:
     """
     if error.errno in FULL:
         return f"(the disk is full): free some space there, or {otherwise}"
+    if error.errno in LOCKLESS:
+        return f"(that file system has no locks for files): {otherwise}"
     what = f"({error.strerror or error})"
     if error.errno in FORBIDDEN:
         return f"{what}: ask its owner for the right to write there, or {otherwise}"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from esc50.atomic import atomic_write, atomic_write_text, remove_leftovers
+from esc50.atomic import atomic_write, atomic_write_text, file_lock, remove_leftovers
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
-from esc50.errors import UserError
+from esc50.errors import UserError, refusal
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
 LEAVINGS = ("config.yaml", "results.json", "predictions.csv", "checkpoints", "summary.json")
@@ -82,7 +82,7 @@ def _load(folder: Path) -> dict[str, Any] | str:
         return "not finished: no results.json"
     except OSError as error:
         return f"not finished: results.json cannot be read ({error.strerror})"
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter of brackets in brackets without end
         return f"not finished: results.json is damaged; {again}"
     if not isinstance(results, dict):
         return f"not finished: results.json holds no results; {again}"
@@ -102,7 +102,7 @@ def read_settings(folder: Path) -> dict[str, str]:
 
     try:
         config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
+    except (OSError, ValueError, RecursionError, YAMLError, OmegaConfBaseException):
         return {}
     settings: dict[str, str] = {}
 
@@ -151,7 +151,7 @@ def sole_use(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
+        lock = file_lock(folder / ".lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -159,8 +159,8 @@ def sole_use(folder: Path) -> Iterator[None]:
             lock.acquire()
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be written ({error.strerror or error}): set output_dir or "
-            "hydra.run.dir to a folder that can"
+            f"{folder} cannot be written "
+            + refusal(error, "set output_dir or hydra.run.dir to a folder that can")
         ) from None
     try:
         remove_leftovers(folder)

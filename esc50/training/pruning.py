@@ -71,6 +71,21 @@ def open_journal(folder: Path) -> "optuna.storages.JournalStorage":
     return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
 
 
+def mend_journal(folder: Path) -> None:
+    """Cut off a last line that a killed process left half-written; the next would be joined to it.
+
+    For the one process that drives the study, before any trial of it runs.
+    """
+    path = folder / JOURNAL
+    if not path.is_file():
+        return
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with path.open("rb+") as file:
+            file.truncate(whole)
+
+
 def live_trial(study: "optuna.Study", frozen: "FrozenTrial") -> "optuna.Trial":
     """Open a trial for reports and marks by its record, which is read-only."""
     import optuna
