@@ -66,6 +66,9 @@ def describe_refusal(error: Exception) -> str:
         close = difflib.get_close_matches(quoted, _declared(), n=1)
         hint = f"did you mean {close[0]}?" if close else "--cfg job shows all there are"
         return f"{quoted} is not a setting: {hint}"
+    if first.startswith("LexerNoViableAlt"):  # a letter beyond ASCII, a bracket, a space
+        argument = first.partition(": ")[2]
+        return f"{argument} cannot be read: put its value in quotes, as in 'key=\"value\"'"
     wanted = [line for line in lines if not line.startswith(("full_key", "object_type"))]
     return ": ".join(dict.fromkeys(wanted[:3]))
 

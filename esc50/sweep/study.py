@@ -27,7 +27,7 @@ from esc50.config.signature import mode, signature
 from esc50.config.validation import check_monitor
 from esc50.errors import UserError
 from esc50.sweep.jobs import Job
-from esc50.training.pruning import JOURNAL, PRUNED, live_trial, mend_journal, open_journal
+from esc50.training.pruning import PRUNED, live_trial, mend_journal, open_journal
 
 FAILED, AGAIN = "failed", "again"  # marks on trials: why, and instead of which
 
@@ -143,19 +143,13 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         mend_journal(self.folder)
-        try:
-            self.study = optuna.create_study(
-                storage=open_journal(self.folder),
-                study_name=self.cfg.name,
-                direction="minimize" if mode(self.cfg.monitor) == "min" else "maximize",
-                pruner=instantiate(self._pruner),
-                load_if_exists=True,
-            )
-        except (ValueError, TypeError, KeyError, AssertionError, RecursionError):
-            raise UserError(
-                f"{self.folder / JOURNAL} is damaged: move it away, and the same command begins "
-                "the search anew, in which it finds the runs of trials that it tries again"
-            ) from None
+        self.study = optuna.create_study(
+            storage=open_journal(self.folder),
+            study_name=self.cfg.name,
+            direction="minimize" if mode(self.cfg.monitor) == "min" else "maximize",
+            pruner=instantiate(self._pruner),
+            load_if_exists=True,
+        )
         self.study.set_user_attr("pruner", self._pruner)  # a trial's own process asks it
 
     def _retire(self) -> None:

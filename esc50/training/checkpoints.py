@@ -34,8 +34,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             refused = next((e for e in _causes(error) if isinstance(e, OSError)), None)
             if refused is None:
                 raise
-            again = "the same command then goes on from the last one; output_dir moves them all"
-            raise UserError(f"{place} cannot be written {refusal(refused, again)}") from None
+            elsewhere = refusal(refused, "set output_dir to another disk")
+            raise UserError(f"{place} cannot be written {elsewhere}") from None
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
