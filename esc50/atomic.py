@@ -10,6 +10,8 @@ from typing import IO, Any
 
 from filelock import FileLock
 
+PART = "*.part[0-9]*"  # a file that is being written, and by which process
+
 
 @contextmanager
 def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
@@ -74,6 +76,6 @@ def file_lock(path: Path, timeout: float = -1) -> FileLock:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes were writing in a folder, which this process has alone."""
-    for part in folder.rglob("*.part[0-9]*"):
+    for part in folder.rglob(PART):
         if part.is_file():
             part.unlink(missing_ok=True)

@@ -208,6 +208,15 @@ def _open(folder: Path, arrays: Shapes) -> dict[str, np.ndarray] | None:
     return maps
 
 
+def entry_fault(folder: Path) -> str | None:
+    """Say what is wrong with the files of an entry, whatever they are; None where all is whole."""
+    entry = _read(folder / "entry.json", Entry)
+    if entry is None:
+        return "its entry.json is damaged"
+    files = ((folder / f"{name}.npy", recorded) for name, recorded in entry.files.items())
+    return next((fault for file in files if (fault := _file_fault(*file))), None)
+
+
 def fault_of(folder: Path, entry: "Entry | None", arrays: Shapes) -> str | None:
     """Say what is wrong with an entry; None where every byte is what was written."""
     if entry is None or entry.format != FORMAT:
