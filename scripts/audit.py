@@ -11,7 +11,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from esc50.config.choices import CONF, refuse_overrides
-from esc50.errors import exit_on_error
+from esc50.errors import exit_on_error, printable
 
 
 def main() -> None:
@@ -34,7 +34,8 @@ def _main(cfg: DictConfig) -> None:
             split = draw_split(table, settings.model_copy(update={"fold": fold}), cfg.seed)
             audit = audit_split(table, split, digests, logmels)
             print(f"{cfg.split.protocol} split, fold {fold}: {audit.sentence}")
-            print(*describe(audit), sep="\n", end="\n" if audit.crossings else "")
+            lines = map(printable, describe(audit))
+            print(*lines, sep="\n", end="\n" if audit.crossings else "")
             leaky |= audit.leaky
     sys.exit(1 if leaky else 0)
 
