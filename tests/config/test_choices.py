@@ -1,6 +1,8 @@
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 
-from esc50.config.choices import CONF, RENAMED, refuse_overrides, renamed
+from esc50.config.choices import CONF, RENAMED, describe_refusal, refuse_overrides, renamed
 
 
 def test_the_folder_of_the_choices_is_found():
@@ -42,3 +44,25 @@ def test_what_hydra_would_answer_in_its_own_words_is_refused(argument, sentence)
 
 def test_other_arguments_are_left_to_hydra():
     refuse_overrides(["-m", "data=esc10", "logger.tensorboard=null", "nothing=null", "--cfg"])
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("optimzer.lr=1", "optimzer.lr is not a setting: did you mean optimizer.lr?"),
+        ("optimizer.lrr=1", "optimizer.lrr is not a setting: did you mean optimizer.lr?"),
+        ("modle=resnet18", "modle is not a setting: did you mean model?"),
+        ("nothing=1", "nothing is not a setting: --cfg job shows all there are"),
+        ("+experiment=bset", "there is no experiment/bset: did you mean best? choose one of aug"),
+        ("optimizer=adamm", "there is no optimizer/adamm: did you mean adam? choose one of adam, "),
+        ("experiment=best", "Could not override 'experiment'. No match in the defaults list: To"),
+        ("foo", "Error parsing override 'foo': missing EQUAL"),
+        ("output_dir=/a/é", "output_dir=/a/é cannot be read: put its value in quotes, as in"),
+    ],
+)
+def test_what_hydra_says_in_many_lines_is_one_sentence(override, sentence):
+    directory = initialize_config_dir(version_base="1.3", config_dir=str(CONF))
+    with directory, pytest.raises(HydraException) as refused:
+        compose("train", [override])
+    said = describe_refusal(refused.value)
+    assert said.startswith(sentence) and "\n" not in said

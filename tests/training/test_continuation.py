@@ -95,11 +95,14 @@ def test_a_run_that_was_cut_off_in_its_test_and_moved_is_tested(config, cut_off,
             "best.ckpt is not a checkpoint of this package, or is damaged: starting anew",
         ),
         ("best", lambda path: path.unlink(), "the best epoch so far, is missing"),
-        ("last", flip, "last.ckpt is damaged: it is kept aside"),
-        (
+        pytest.param(
+            "last", flip, "last.ckpt is damaged: it is kept aside", marks=pytest.mark.slow
+        ),
+        pytest.param(
             "last",
             change(lambda it: it["state_dict"].pop("network.fc.bias")),
             "cannot be gone on from",
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -162,7 +162,10 @@ def test_each_precision_of_this_machine_learns_and_is_recorded(config, tmp_path,
         assert recorded["device"] == "cpu"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
+)
 def test_a_run_that_is_told_to_stop_says_where_it_goes_on(config, tmp_path, capsys, number, code):
     cfg, run = config("trainer.max_epochs=2000", "callbacks.early_stopping=null"), tmp_path / "run"
     last = run / "checkpoints" / "last.ckpt"
