@@ -166,7 +166,7 @@ def _from_file(path: str) -> dict:
         check_archive(Path(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # torch.load raises many kinds for files that are not its own
-        raise UserError(f"model.weights={path} is no PyTorch state dict, or is damaged") from None
+        raise UserError(f"model.weights={path} is not a PyTorch state dict, or damaged") from None
     if not isinstance(state, dict):
         raise UserError(f"model.weights={path} holds {type(state).__name__}, not a state dict")
     if "esc50" in state:  # a checkpoint of this package
