@@ -6,9 +6,10 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from filelock import FileLock
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 PART = "*.part[0-9]*"  # a file that is being written, and by which process
 
@@ -59,7 +60,7 @@ def check_archive(path: Path) -> None:
                 raise ValueError(f"{damaged} is not what was written")
 
 
-def file_lock(path: Path, timeout: float = -1) -> FileLock:
+def file_lock(path: Path, timeout: float = -1) -> "FileLock":
     """Make the lock of a file that processes of all users who may write there share.
 
     Args:
@@ -71,6 +72,8 @@ def file_lock(path: Path, timeout: float = -1) -> FileLock:
     """
     if path.is_dir():
         raise OSError(errno.EISDIR, f"{path.name}, the lock, is a folder: remove it", str(path))
+    from filelock import FileLock  # --help, too, comes by here
+
     return FileLock(path, timeout=timeout, mode=0o666)
 
 
