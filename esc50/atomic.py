@@ -1,10 +1,17 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+PART = "*.part[0-9]*"  # a file that is being written, and by which process
 
 
 @contextmanager
@@ -36,3 +43,42 @@ def atomic_write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with atomic_write(path) as file:
         file.write(text)
+
+
+def check_archive(path: Path) -> None:
+    """Compare every byte of a zip archive, which torch.save writes, with the archive's own CRC-32s.
+
+    PyTorch does not: it would take a flipped bit for a weight. Other files pass.
+
+    Raises:
+        ValueError: a byte is not what was written.
+        zipfile.BadZipFile: the archive's directory is damaged.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if (damaged := archive.testzip()) is not None:
+                raise ValueError(f"{damaged} is not what was written")
+
+
+def file_lock(path: Path, timeout: float = -1) -> "FileLock":
+    """Make the lock of a file that processes of all users who may write there share.
+
+    Args:
+        path: the lock's own file, which stays.
+        timeout: seconds to wait for another process; -1: as long as it takes.
+
+    Raises:
+        OSError: a folder is in its place.
+    """
+    if path.is_dir():
+        raise OSError(errno.EISDIR, f"{path.name}, the lock, is a folder: remove it", str(path))
+    from filelock import FileLock  # --help, too, comes by here
+
+    return FileLock(path, timeout=timeout, mode=0o666)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder, which this process has alone."""
+    for part in folder.rglob(PART):
+        if part.is_file():
+            part.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """The command `esc50-train`, which `train.py` is in a clone of the repository."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -8,13 +9,15 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from esc50.config.choices import CONF, quote_paths, refuse_overrides
+from esc50.config.choices import CONF, describe_refusal, quote_paths, refuse_overrides
 from esc50.config.files import show_files
 from esc50.config.resolvers import register_resolvers
-from esc50.errors import exit_on_error
+from esc50.errors import UserError, exit_on_error
 from esc50.sweep.plugins import register_plugins
 
 HELP = """\
@@ -47,7 +50,13 @@ def train() -> None:
     refuse_overrides(arguments)
     register_resolvers()
     register_plugins()
-    _train()
+    # Hydra then raises what it would print in lines of its own, and leaves the exit code to us.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    with exit_on_error():
+        try:
+            _train()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(describe_refusal(error)) from None
 
 
 def describe_choices() -> str:

@@ -1,11 +1,21 @@
 """Errors that are meant for the user, and how they end a command."""
 
+import errno
 import os
+import signal
 import sys
+import tempfile
+import threading
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
+STOPPING = (signal.SIGTERM, signal.SIGINT)  # a scheduler's warning, and Ctrl-C
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class UserError(Exception):
@@ -16,24 +26,132 @@ class DivergenceError(UserError):
     """Training diverged: a loss, weight or metric is not finite, and would be so once more."""
 
 
+class CheckpointError(UserError):
+    """A checkpoint is absent, damaged, or not one that this run can go on from."""
+
+
+class Stopped(BaseException):
+    """This process was told to stop by a signal.
+
+    Attributes:
+        number: of the signal.
+        remedy: how to go on, filled in by whoever knows.
+    """
+
+    def __init__(self, number: int, remedy: str = ""):
+        """Take the signal's number."""
+        super().__init__(number)
+        self.number, self.remedy = number, remedy
+
+    def __str__(self) -> str:
+        """Say what happened, and how to go on."""
+        name = signal.Signals(self.number).name
+        return f"stopped by {name}" + (f": {self.remedy}" if self.remedy else "")
+
+
 @contextmanager
 def exit_on_error(status: int = 1) -> Iterator[None]:
-    """End a command as its user expects: bad input is one sentence and an exit status.
+    """End a command as its user and a scheduler expect: in one sentence and an exit status.
 
-    Where what reads the output has gone (`| head`), the command ends without a word.
+    Bad input ends in `status`; SIGTERM and SIGINT in 143 and 130, once everything open has been
+    closed; where what reads the output has gone (`| head`), it ends without a word. What nobody
+    thought of ends in a sentence too, and its traceback in a file that the sentence names.
 
     Args:
         status: the exit status after bad input.
     """
+    survive_any_encoding()
     try:
         try:
-            yield
+            with _stopped_by_signals():
+                yield
         finally:
             sys.stdout.flush()
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(128 + stopped.number)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(status)
     except BrokenPipeError:
         # The interpreter flushes standard output once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)
+    except Exception as error:
+        print(f"error: {printable(_unforeseen(error))}", file=sys.stderr)
+        sys.exit(status)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Raise `Stopped` at the first signal to stop; a second of the kind ends the process at once.
+
+    Another kind changes nothing: Ctrl-C reaches a job of a sweep, whose driver then tells it too.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone is told
+        yield
+        return
+    # What a shell has it ignore, as of a job in the background, stays ignored.
+    heeded = [number for number in STOPPING if signal.getsignal(number) != signal.SIG_IGN]
+
+    told: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if number in told:
+            os._exit(128 + number)
+        told.append(number)
+        if len(told) == 1:
+            raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def survive_any_encoding() -> None:
+    """Have this process print what its output's encoding lacks escaped, and not fail."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # a test's, or a notebook's, that has no encoding
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal would obey (escape sequences in names) by what Python writes."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
+    )
+
+
+def refusal(error: OSError, otherwise: str) -> str:
+    """Say what the system refused, with the remedy for that: "(Permission denied): ask ...".
+
+    Args:
+        error: the system's.
+        otherwise: what else can be done, whatever it was.
+    """
+    if error.errno in FULL:
+        return f"(the disk is full): free some space there, or {otherwise}"
+    if error.errno in LOCKLESS:
+        return f"(that file system has no locks for files): {otherwise}"
+    what = f"({error.strerror or error})"
+    if error.errno in FORBIDDEN:
+        return f"{what}: ask its owner for the right to write there, or {otherwise}"
+    return f"{what}: {otherwise}"
+
+
+def _unforeseen(error: Exception) -> str:
+    """Describe an error that no sentence was written for; its traceback goes into a file."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"{error.filename or 'a file'} cannot be written (the disk is full): free some space"
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    try:
+        number, path = tempfile.mkstemp(prefix="esc50-", suffix=".log")
+        with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        traceback.print_exception(error)  # there is no place for it but the terminal
+        return what
+    return f"{what} (unforeseen: please report it with {path}, which says where)"

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from esc50.config.choices import CONF, quote_paths, refuse_overrides
 from esc50.config.resolvers import register_resolvers
-from esc50.errors import exit_on_error
+from esc50.errors import exit_on_error, printable
 
 HELP = """\
 It takes the choices of the groups data, split and features, and their settings:
@@ -47,7 +47,8 @@ def _main(cfg: DictConfig) -> None:
             split = draw_split(table, settings.model_copy(update={"fold": fold}), cfg.seed)
             audit = audit_split(table, split, digests, logmels)
             print(f"{cfg.split.protocol} split, fold {fold}: {audit.sentence}")
-            print(*describe(audit), sep="\n", end="\n" if audit.crossings else "")
+            lines = map(printable, describe(audit))
+            print(*lines, sep="\n", end="\n" if audit.crossings else "")
             leaky |= audit.leaky
     sys.exit(1 if leaky else 0)
 

@@ -1,9 +1,14 @@
+import errno
+import os
+import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from esc50.errors import UserError, exit_on_error
+from esc50.errors import UserError, exit_on_error, refusal
 from tests.conftest import REPOSITORY
 
 TALKATIVE = """
@@ -22,9 +27,81 @@ def test_bad_input_is_a_sentence_and_a_status(capsys, status):
     assert capsys.readouterr().err == "error: data.root: there is no such folder\n"
 
 
-def test_other_errors_are_left_alone():
-    with pytest.raises(ZeroDivisionError), exit_on_error():
-        raise ZeroDivisionError
+def test_what_nobody_thought_of_is_a_sentence_and_a_log(capsys):
+    with pytest.raises(SystemExit) as end, exit_on_error():
+        raise ZeroDivisionError("of clips by folds")
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert (
+        said.startswith("error: ZeroDivisionError: of clips by folds (") and "\n" not in said[:-1]
+    )
+    log = Path(re.search(r"with (\S+\.log)", said)[1])
+    assert "Traceback" in log.read_text() and "test_errors.py" in log.read_text()
+    log.unlink()
+
+
+def test_a_full_disk_is_named_and_needs_no_log(capsys):
+    with pytest.raises(SystemExit), exit_on_error():
+        raise OSError(errno.ENOSPC, "No space left on device", "events.out")
+    said = capsys.readouterr().err
+    assert said == "error: events.out cannot be written (the disk is full): free some space\n"
+
+
+def test_each_refusal_of_the_system_has_its_own_remedy():
+    full, forbidden = OSError(errno.ENOSPC, "x"), PermissionError(errno.EACCES, "not yours")
+    assert "free some space" in refusal(full, "go away") and "owner" not in refusal(full, "go away")
+    assert refusal(forbidden, "go away").startswith("(not yours): ask its owner")
+    assert "space" not in refusal(forbidden, "go away")
+    assert refusal(OSError(errno.EIO, "I/O error"), "go away") == "(I/O error): go away"
+
+
+def test_what_a_terminal_would_obey_is_shown_instead(capsys):
+    with pytest.raises(SystemExit), exit_on_error():
+        raise UserError("no class '\x1b[31mred\x9b1mé\udcff'")
+    assert capsys.readouterr().err == "error: no class '\\x1b[31mred\\x9b1mé\\udcff'\n"
+
+
+@pytest.mark.parametrize("coding", ["ascii", "gbk", "cp1252"])
+def test_no_output_encoding_ends_a_command(coding):
+    code = "from esc50.errors import exit_on_error\nwith exit_on_error(): print('━ ± ž 音')"
+    env = {**os.environ, "PYTHONIOENCODING": coding}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True)
+    assert b"\\" in done.stdout and not done.stderr
+
+
+STOPPABLE = """
+import sys, time
+from esc50.errors import exit_on_error
+with exit_on_error():
+    try:
+        print("ready", flush=True)
+        time.sleep(30)
+    finally:
+        print("closed", flush=True)
+        if "slow" in sys.argv:
+            time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_command_that_is_told_to_stop_closes_what_is_open_and_says_so(number):
+    with subprocess.Popen([sys.executable, "-c", STOPPABLE], stdout=-1, stderr=-1) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == b"closed\n"
+        assert process.stderr.read().decode() == f"stopped by {number.name}\n"
+        assert process.wait() == 128 + number
+
+
+def test_a_command_that_is_told_twice_ends_at_once():
+    command = [sys.executable, "-c", STOPPABLE, "slow"]
+    with subprocess.Popen(command, stdout=-1, stderr=-1) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == b"closed\n"
+        process.send_signal(signal.SIGINT)  # of another kind: it goes on closing
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 143
 
 
 def test_a_reader_that_has_enough_ends_the_command_without_a_word():

@@ -50,6 +50,11 @@ class FeatureSpec(Settings):
                 f"features.fmin={self.fmin} and features.fmax={fmax} Hz must satisfy"
                 f" fmin < fmax <= sample_rate / 2 = {self.sample_rate / 2:g} Hz"
             )
+        if self.n_mels > self.n_fft // 2 + 1:
+            raise ValueError(
+                f"features.n_mels={self.n_mels} is more than features.n_fft={self.n_fft} has"
+                f" frequencies: set at most n_fft / 2 + 1 = {self.n_fft // 2 + 1}"
+            )
         if self.width > self.frames or self.height > self.n_mels:
             raise ValueError(
                 f"features.height={self.height} and features.width={self.width} must not exceed"

@@ -1,9 +1,12 @@
 """Command-line overrides that Hydra would answer in its own words: refused here in a sentence."""
 
+import difflib
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
 
 _PACKAGE = Path(__file__).parents[1]
 # Beside the package in a clone, inside it once installed.
@@ -72,3 +75,38 @@ def renamed(key: str) -> str | None:
         if f"{key}.".startswith(f"{before}."):
             return f"{before} is now called {now}"
     return None
+
+
+def describe_refusal(error: Exception) -> str:
+    """Say in one sentence what Hydra says in many lines of overrides that it cannot apply."""
+    lines = [line.strip() for line in f"{error}\n{error.__cause__ or ''}".splitlines()]
+    lines = [line.rstrip(".") for line in lines if line and not line.startswith("See https")]
+    first = lines[0].split(": ", 1)[-1] if lines[0].startswith("In '") else lines[0]
+    quoted = first.split("'")[1] if first.count("'") >= 2 else ""
+    if first.startswith("Could not find"):
+        folder = (CONF / quoted).parent
+        names = sorted(path.stem for path in folder.glob("*.yaml"))
+        close = difflib.get_close_matches(Path(quoted).name, names, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"there is no {quoted}: {hint}choose one of {', '.join(names)}"
+    if first.startswith("Could not override") and "is not in struct" in " ".join(lines):
+        close = difflib.get_close_matches(quoted, _declared(), n=1)
+        hint = f"did you mean {close[0]}?" if close else "--cfg job shows all there are"
+        return f"{quoted} is not a setting: {hint}"
+    if first.startswith("LexerNoViableAlt"):  # a letter beyond ASCII, a bracket, a space
+        argument = first.partition(": ")[2]
+        return f"{argument} cannot be read: put its value in quotes, as in 'key=\"value\"'"
+    wanted = [line for line in lines if not line.startswith(("full_key", "object_type"))]
+    return ": ".join(dict.fromkeys(wanted[:3]))
+
+
+def _declared() -> list[str]:
+    """All keys that files in conf/ set, with their sections."""
+    keys = set()
+    for path in CONF.rglob("*.yaml"):
+        group = path.parent.relative_to(CONF).parts
+        section = OmegaConf.load(path)
+        if isinstance(section, DictConfig) and "experiment" not in group and "sweep" not in group:
+            keys |= {".".join((*group, str(key))) for key in section}
+            keys |= {".".join(group)} - {""}
+    return sorted(keys - {"defaults"})

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from esc50.config.settings import Settings
 
@@ -14,6 +14,24 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 # Of a training, validation or test set: a part of it, or a number of batches.
 Limit = Annotated[float, Field(gt=0, le=1)] | FromOne | None
+NAME = r"^[^/\\\x00-\x1f\x7f-\x9f]+$"  # a folder is called so, and a terminal shows it
+NAMED = "1 to 100 characters, none of them /, \\ or a control character"
+# Metrics that every run with validation clips has: one of them chooses the epoch.
+VALIDATED = ("val/loss", "val/acc", "val/f1_macro", "val/acc_balanced", "val/acc_category5")
+LENGTH = "is not how long a run is: set trainer.max_epochs, by which schedules go too"
+OURS = "is set by the run itself: see the groups callbacks and logger"
+# Arguments of Lightning's Trainer that a run of this package cannot do with, and why.
+REFUSED = {
+    "fast_dev_run": "keeps no checkpoint that could be tested: use +debug=one_batch",
+    "barebones": "keeps no checkpoint that could be tested: leave it out",
+    "enable_checkpointing": "is always true: the epoch that is tested is a checkpoint",
+    "num_nodes": "is always 1: a run has one machine",
+    "use_distributed_sampler": "is always false: the data module shares batches out",
+    "plugins": "is set by the run itself, which writes its checkpoints whole or not at all",
+    "default_root_dir": "is the run's folder: set output_dir or hydra.run.dir",
+    **dict.fromkeys(("callbacks", "logger"), OURS),
+    **dict.fromkeys(("max_steps", "min_steps", "max_time"), LENGTH),
+}
 PRECISIONS = Literal[
     "auto", "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true",
     "transformer-engine", "32", "16", "bf16", "64", 16, 32, 64,
@@ -30,7 +48,7 @@ class TrialSettings(Settings):
 class RunSettings(Settings):
     """The keys of conf/train.yaml itself."""
 
-    name: Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f]+$", min_length=1, max_length=100)]
+    name: Annotated[str, Field(pattern=NAME, min_length=1, max_length=100, description=NAMED)]
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     batch_size: FromOne
     label_smoothing: Fraction
@@ -67,6 +85,13 @@ class TrainerSettings(Settings):
     enable_progress_bar: bool
     enable_model_summary: bool
     profiler: Literal["simple", "advanced", "pytorch"] | None
+
+    @model_validator(mode="after")
+    def _check_added(self) -> Self:
+        for key in self.model_extra or {}:
+            if key in REFUSED:
+                raise ValueError(f"trainer.{key} {REFUSED[key]}")
+        return self
 
 
 def _as_text(value: object) -> object:

@@ -63,7 +63,8 @@ def _unknown(section: str, name: str, known: list[str]) -> str:
 
 def describe(settings: type[Settings], name: str) -> str:
     """Say what a key may hold: `a whole number from 1 to 4096, or null`."""
-    return _kind(settings.model_json_schema()["properties"][name])
+    schema = settings.model_json_schema()["properties"][name]
+    return schema.get("description") or _kind(schema)
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

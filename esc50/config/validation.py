@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from esc50.config.choices import CONF, renamed
 from esc50.config.sections import (
+    VALIDATED,
     DataSettings,
     ModelSettings,
     OptimizerSettings,
@@ -52,15 +53,34 @@ def check(cfg: DictConfig) -> None:
     for name in ("split", "features", "augment"):
         _check_settings(name, values[name])
     check_monitor(run.monitor)
+    _check_validations(values)
     _check_devices(values["trainer"], run.batch_size)
 
 
 def check_monitor(monitor: str) -> None:
-    """Refuse to choose by the test clips. Raises UserError for a test/ metric."""
+    """Refuse to choose by what validation does not measure, the test clips first of all.
+
+    Raises:
+        UserError: saying what can be chosen by.
+    """
     if monitor.startswith("test/"):
         raise UserError(
             f"monitor={monitor} chooses by the test clips, which makes their result worthless: "
             "name a val/ metric"
+        )
+    if monitor not in VALIDATED:
+        raise UserError(
+            f"monitor={monitor} is not measured on validation clips: choose one of "
+            f"{', '.join(VALIDATED)}"
+        )
+
+
+def _check_validations(values: dict[str, Any]) -> None:
+    every, epochs = (values["trainer"][k] for k in ("check_val_every_n_epoch", "max_epochs"))
+    if every > epochs and values["split"].get("protocol") != "literature":
+        raise UserError(
+            f"trainer.check_val_every_n_epoch={every} never validates in trainer.max_epochs="
+            f"{epochs}, so that no epoch can be chosen: set it to {epochs} at the most"
         )
 
 

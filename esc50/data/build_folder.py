@@ -1,13 +1,11 @@
 """A folder that appears whole or not at all, built by one process at a time."""
 
-import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
-
-from esc50.errors import UserError
+from esc50.atomic import file_lock
+from esc50.errors import UserError, refusal
 
 
 def build_folder(root: Path, ready: Callable[[], bool], build: Callable[[Path], None]) -> None:
@@ -21,7 +19,7 @@ def build_folder(root: Path, ready: Callable[[], bool], build: Callable[[Path], 
     """
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(root.parent / f".{root.name}.lock"):
+        with file_lock(root.parent / f".{root.name}.lock"):
             if ready():
                 return
             if root.exists() and (not root.is_dir() or any(root.iterdir())):
@@ -38,8 +36,5 @@ def build_folder(root: Path, ready: Callable[[], bool], build: Callable[[Path], 
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = "the disk is full" if full else error.strerror or str(error)
-        raise UserError(
-            f"{root} cannot be written ({what}): choose another place with data.root."
-        ) from None
+        elsewhere = refusal(error, "choose another place with data.root")
+        raise UserError(f"{root} cannot be written {elsewhere}.") from None

@@ -2,7 +2,8 @@
 
 An entry's name is a hash of everything that shapes its numbers, so a changed parameter or file
 never meets an old entry. It is written aside under a lock and renamed in, so it is there whole or
-not at all; `entry.json` holds sizes and checksums, so a damaged one is noticed and rebuilt.
+not at all; `entry.json` holds sizes and checksums, so a damaged one is noticed and rebuilt. A
+process compares every byte with its checksum before it first uses it.
 """
 
 import contextlib
@@ -17,19 +18,41 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
+from pydantic import ConfigDict, TypeAdapter
 
-from esc50.atomic import atomic_write_text
+from esc50.atomic import atomic_write_text, file_lock
 from esc50.audio.read import audio_digest
-from esc50.errors import UserError
+from esc50.config.settings import Settings
+from esc50.errors import UserError, refusal
 
 FORMAT = 1  # raise it when the meaning of the stored numbers changes
 BLOCK = 1 << 24  # bytes read at a time when a checksum is taken
 
+Memo = dict[str, tuple[str, str]]  # path -> its size, time and inode; its digest
 Shapes = dict[str, tuple[tuple[int, ...], str]]  # name -> shape, little-endian dtype such as "<f4"
+
+_Kind = TypeVar("_Kind")
+_checked: set[tuple[str, str, int]] = set()  # files that this process has compared, as they were
+
+
+class File(Settings):
+    """What is recorded of one file of an entry."""
+
+    model_config = ConfigDict(extra="ignore")  # earlier versions recorded its time, too
+
+    size: int
+    crc32: int
+
+
+class Entry(Settings):
+    """What entry.json holds."""
+
+    format: int
+    files: dict[str, File]
 
 
 class RowWriter:
@@ -103,8 +126,8 @@ def open_or_build(
                 found = _open(folder, arrays)
     except OSError as error:
         raise UserError(
-            f"the cache entry {folder} cannot be written ({error.strerror or error}): free some "
-            "space there or set data.cache_dir to another folder"
+            f"the cache entry {folder} cannot be written "
+            + refusal(error, "set data.cache_dir to another folder")
         ) from None
     if found is None:
         raise UserError(f"the cache entry {folder} does not read back as written: check that disk")
@@ -114,8 +137,10 @@ def open_or_build(
 def clip_digests(paths: list[Path], cache_dir: Path) -> list[str]:
     """Digest each file's bytes; files with unchanged size and time are not read again."""
     memo_path = Path(cache_dir) / "digests" / f"{_hash(str(paths[0].parent.resolve()))}.json"
-    memo = _read_json(memo_path)
-    memo = memo if isinstance(memo, dict) else {}
+    memo = _read(memo_path, Memo)
+    if memo is None and memo_path.exists():
+        print(f"{memo_path} is damaged: all clips are read again", file=sys.stderr, flush=True)
+    memo = memo or {}
     stamps = {path: _stamp(path) for path in paths}
     digests = {
         path: entry[1]
@@ -125,7 +150,7 @@ def clip_digests(paths: list[Path], cache_dir: Path) -> list[str]:
     stale = [path for path in stamps if path not in digests]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # reading and hashing release the lock
         digests.update(zip(stale, pool.map(audio_digest, stale), strict=True))
-    fresh = {str(path): [stamp, digests[path]] for path, stamp in stamps.items()}
+    fresh = {str(path): (stamp, digests[path]) for path, stamp in stamps.items()}
     if fresh != memo:
         with contextlib.suppress(OSError):  # a memo only: a read-only cache can still be a hit
             memo_path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +167,7 @@ def _stamp(path: Path) -> str:
 
 
 def _locked(path: Path) -> AbstractContextManager[object]:
-    lock = FileLock(path)
+    lock = file_lock(path)
     try:
         return lock.acquire(timeout=0.5)
     except Timeout:
@@ -162,7 +187,9 @@ def _build(folder: Path, arrays: Shapes, fill: Callable[[RowWriter], None]) -> N
         writer.close()
         files = {name: _describe(part / f"{name}.npy") for name in arrays}
         (part / "entry.json").write_text(json.dumps({"format": FORMAT, "files": files}))
-        if folder.exists():
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+        elif folder.exists():
             shutil.rmtree(folder)
         part.rename(folder)
     finally:
@@ -171,10 +198,10 @@ def _build(folder: Path, arrays: Shapes, fill: Callable[[RowWriter], None]) -> N
 
 def _open(folder: Path, arrays: Shapes) -> dict[str, np.ndarray] | None:
     """The entry's arrays, or None where it is absent or not what it says."""
-    if not folder.exists():
+    if not (folder.exists() or folder.is_symlink()):
         return None
-    entry = _read_json(folder / "entry.json")
-    fault = _fault(folder, entry, arrays)
+    entry = _read(folder / "entry.json", Entry)
+    fault = fault_of(folder, entry, arrays)
     if fault:
         print(f"{folder}: {fault}; building it again", file=sys.stderr, flush=True)
         return None
@@ -184,22 +211,23 @@ def _open(folder: Path, arrays: Shapes) -> dict[str, np.ndarray] | None:
     return maps
 
 
-def _fault(folder: Path, entry: object, arrays: Shapes) -> str | None:
-    if not isinstance(entry, dict) or entry.get("format") != FORMAT:
+def entry_fault(folder: Path) -> str | None:
+    """Say what is wrong with the files of an entry, whatever they are; None where all is whole."""
+    entry = _read(folder / "entry.json", Entry)
+    if entry is None:
+        return "its entry.json is damaged"
+    files = ((folder / f"{name}.npy", recorded) for name, recorded in entry.files.items())
+    return next((fault for file in files if (fault := _file_fault(*file))), None)
+
+
+def fault_of(folder: Path, entry: "Entry | None", arrays: Shapes) -> str | None:
+    """Say what is wrong with an entry; None where every byte is what was written."""
+    if entry is None or entry.format != FORMAT:
         return "its entry.json is missing or damaged"
     for name, (shape, dtype) in arrays.items():
-        path = folder / f"{name}.npy"
-        recorded = entry.get("files", {}).get(name, {})
-        if not path.is_file() or path.is_symlink() or path.stat().st_size != recorded.get("size"):
-            return f"{path.name} is missing or of the wrong size"
-        # An unchanged time of last change vouches for the bytes: a checksum of gigabytes does not
-        # fit into the second in which a hit is to open.
-        if path.stat().st_mtime_ns != recorded.get("mtime_ns"):
-            if _checksum(path) != recorded.get("crc32"):
-                return f"{path.name} has changed since it was written"
-            recorded["mtime_ns"] = path.stat().st_mtime_ns  # moved or copied, but whole
-            with contextlib.suppress(OSError):  # a read-only disk: checked again next time
-                atomic_write_text(folder / "entry.json", json.dumps(entry))
+        path, recorded = folder / f"{name}.npy", entry.files.get(name)
+        if recorded is None or (fault := _file_fault(path, recorded)):
+            return fault if recorded else f"{path.name} is not in its entry.json"
         with path.open("rb") as file:
             np.lib.format.read_magic(file)
             header = np.lib.format.read_array_header_1_0(file)
@@ -208,10 +236,19 @@ def _fault(folder: Path, entry: object, arrays: Shapes) -> str | None:
     return None
 
 
+def _file_fault(path: Path, recorded: "File") -> str | None:
+    if not path.is_file() or path.is_symlink() or path.stat().st_size != recorded.size:
+        return f"{path.name} is missing or of the wrong size"
+    seen = (str(path.resolve()), _stamp(path), recorded.crc32)
+    if seen not in _checked:  # once per process: folds open the same entry in turn
+        if _checksum(path) != recorded.crc32:
+            return f"{path.name} has changed since it was written"
+        _checked.add(seen)
+    return None
+
+
 def _describe(path: Path) -> dict[str, int]:
-    status = path.stat()
-    crc = _checksum(path)
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "crc32": crc}
+    return {"size": path.stat().st_size, "crc32": _checksum(path)}
 
 
 def _checksum(path: Path) -> int:
@@ -226,8 +263,9 @@ def _hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _read_json(path: Path) -> Any:
+def _read(path: Path, kind: type[_Kind]) -> _Kind | None:
+    """Read a JSON file; None where there is none, or it is of another shape, however odd."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+    except (OSError, ValueError):  # pydantic's error is a ValueError
         return None

@@ -162,3 +162,10 @@ def open_clips(dataset: DataSet | Mapping[str, Any], seconds: float | None = Non
     if settings.windows is not None and seconds is not None:
         table = cut_windows(table, seconds, settings.windows)
     return give_folds(table, settings.folds, settings.fold_seed, Path(settings.cache_dir))
+
+
+def data_name(section: Mapping[str, Any]) -> str:
+    """Name a data set for people: the class that opens it, and one's own folder or table."""
+    name = str(section["_target_"]).rpartition(".")[2].lower()
+    place = section.get({"table": "table", "folder": "root"}.get(name, ""))
+    return f"{name}:{Path(place).name}" if place else name

@@ -22,7 +22,7 @@ from esc50.config.sections import DataSettings, Text
 from esc50.config.settings import Settings
 from esc50.data.audit import WEIGHTS, Audit, Seen, audit_split
 from esc50.data.cache import clip_digests
-from esc50.data.datasets import open_clips
+from esc50.data.datasets import data_name, open_clips
 from esc50.data.features import clip_features
 from esc50.data.split import Split
 from esc50.data.table import ClipTable
@@ -39,7 +39,6 @@ from esc50.results.run_folder import (
     write_results,
 )
 from esc50.results.tables import Table
-from esc50.training.account import data_name
 
 
 class EvaluationSettings(Settings):

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
+from esc50.atomic import check_archive
 from esc50.errors import UserError
 
 Pair = tuple[int, int]
@@ -162,9 +163,10 @@ def _from_file(path: str) -> dict:
             f"model.weights={path} is no file: give imagenet, a state dict's path or null"
         )
     try:
+        check_archive(Path(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # torch.load raises many kinds for files that are not its own
-        raise UserError(f"model.weights={path} is not a PyTorch state dict") from None
+        raise UserError(f"model.weights={path} is not a PyTorch state dict, or damaged") from None
     if not isinstance(state, dict):
         raise UserError(f"model.weights={path} holds {type(state).__name__}, not a state dict")
     if "esc50" in state:  # a checkpoint of this package

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from esc50.atomic import check_archive
 from esc50.audio.spec import FeatureSpec
 from esc50.errors import UserError
 from esc50.model.classifier import FORMAT
@@ -160,6 +161,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path} is no file: give a checkpoint of a run, such as best.ckpt")
     try:
+        check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         specification = checkpoint["esc50"]
         complete = all(key in specification for key in NEEDED) and "state_dict" in checkpoint

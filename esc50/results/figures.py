@@ -117,9 +117,11 @@ def save(figure: "Figure", path: Path) -> None:
 
 def _figure(width: float, height: float) -> "Figure":
     """Make a figure in inches without pyplot, which would keep it and look for a screen."""
+    from matplotlib import rcParams
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    rcParams["text.parse_math"] = False  # a class called $^$ is a name, not mathematics
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

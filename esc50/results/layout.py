@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from esc50.errors import printable
 from esc50.results.tables import Table
 
 GAP = 2  # characters between two columns
@@ -35,7 +36,7 @@ def show_table(table: Table, wide: bool = False) -> None:
     # A terminal breaks lines that are still too long, which is better than broken cells.
     console.width = max(width, _total(_least_widths(fitted)))
     if fitted.title:
-        console.print(fitted.title, style="bold", markup=False, highlight=False)
+        console.print(printable(fitted.title), style="bold", markup=False, highlight=False)
     console.print(rich_table(fitted, console.width))
     if left_out:
         fitted.note = f"{fitted.note}\nnot shown for want of room: {', '.join(left_out)}".strip()
@@ -75,7 +76,7 @@ def rich_table(table: Table, width: int) -> RichTable:
             min_width=least,
         )
     for row in table.rows:
-        shown.add_row(*map(escape, row))
+        shown.add_row(*(escape(printable(cell)) for cell in row))
     return shown
 
 

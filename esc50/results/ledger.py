@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from esc50.atomic import atomic_write
-from esc50.errors import UserError
+from esc50.atomic import atomic_write, file_lock
+from esc50.errors import UserError, refusal
 from esc50.results.cells import FORMULA
 
 COLUMNS = (
@@ -78,9 +78,9 @@ def append(path: Path, row: Mapping[str, object]) -> None:
     """
     path = path.resolve()  # a rename must replace the file, not a link to it
     row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **row}
-    lock = FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_SECONDS)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        lock = file_lock(path.with_name(path.name + ".lock"), LOCK_SECONDS)
         with lock.acquire(poll_interval=0.005):
             _append(path, row)
     except Timeout:
@@ -89,8 +89,8 @@ def append(path: Path, row: Mapping[str, object]) -> None:
         ) from None
     except OSError as error:
         raise UserError(
-            f"{path}: the run's row could not be appended ({error.strerror}); "
-            "its results.json is complete, so make room and run the same command again"
+            f"{path}: the run's row could not be appended "
+            + refusal(error, "its results.json is complete, so then run the same command again")
         ) from None
 
 
@@ -102,7 +102,7 @@ def append_once(path: Path, row: Mapping[str, object]) -> None:
     """
     key = ("signature", "seed", "fold", "time")
     rows = read(path) if path.exists() else []
-    if not any(all(there.get(name) == row[name] for name in key) for there in rows):
+    if not any(all(there.get(name) == row.get(name) for name in key) for there in rows):
         append(path, row)
 
 
@@ -244,6 +244,6 @@ def _value(cell: str) -> Value:
     if cell.startswith('"'):
         try:
             return json.loads(cell)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     return cell

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from esc50.atomic import atomic_write, atomic_write_text
+from esc50.atomic import atomic_write, atomic_write_text, file_lock, remove_leftovers
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.columns import source_and_take
-from esc50.errors import UserError
+from esc50.errors import UserError, refusal
 from esc50.results.cells import escape_cell
 from esc50.results.mistakes import write_mistakes
 
@@ -33,6 +33,15 @@ NEEDED: dict[str, type | tuple[type, ...]] = {
     "fold": int,
     "test/acc": (int, float),
 }
+# What it holds as null where the protocol or the classes have no such measure.
+PERHAPS = (
+    "train/acc",
+    "val/acc",
+    "val/loss",
+    "val/f1_macro",
+    "val/acc_balanced",
+    "test/acc_category5",
+)
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
@@ -84,7 +93,7 @@ def _load(folder: Path) -> dict[str, Any] | str:
         return "not finished: no results.json"
     except OSError as error:
         return f"not finished: results.json cannot be read ({error.strerror})"
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter of brackets in brackets without end
         return f"not finished: results.json is damaged; {again}"
     if not isinstance(results, dict):
         return f"not finished: results.json holds no results; {again}"
@@ -104,7 +113,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 
     try:
         config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
+    except (OSError, ValueError, RecursionError, YAMLError, OmegaConfBaseException):
         return None
     return {str(key): part for key, part in config.items()} if isinstance(config, dict) else None
 
@@ -173,7 +182,7 @@ def sole_use(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
+        lock = file_lock(folder / ".lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -181,10 +190,11 @@ def sole_use(folder: Path) -> Iterator[None]:
             lock.acquire()
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be written ({error.strerror or error}): set output_dir or "
-            "hydra.run.dir to a folder that can"
+            f"{folder} cannot be written "
+            + refusal(error, "set output_dir or hydra.run.dir to a folder that can")
         ) from None
     try:
+        remove_leftovers(folder)
         yield
     finally:
         lock.release()

@@ -10,6 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from esc50.config.resolvers import register_resolvers
+from esc50.errors import refusal
 from esc50.sweep.jobs import LOG, Job, JobNote, Sweep
 from esc50.sweep.plugins import register_plugins
 from esc50.sweep.progress import ProgressPrinter
@@ -116,6 +117,6 @@ def _make_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         sys.exit(
-            f"error: {folder} cannot be written ({error.strerror or error}): set output_dir or "
-            "hydra.run.dir to a folder that can"
+            f"error: {folder} cannot be written "
+            + refusal(error, "set output_dir or hydra.run.dir to a folder that can")
         )

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
+from esc50.atomic import file_lock
 from esc50.config.hardware import visible_gpus
 
 WAIT = 1.0  # seconds between looks for a free GPU
@@ -51,7 +52,7 @@ def _free(gpus: set[str], count: int, jobs_per_gpu: int, stack: ExitStack) -> li
     for place in range(jobs_per_gpu):  # every GPU once before any twice
         for gpu in sorted(gpus - set(found)):
             if len(found) < count:
-                lock = FileLock(folder / f"{gpu}.{place}.lock")
+                lock = file_lock(folder / f"{gpu}.{place}.lock")
                 try:
                     stack.enter_context(lock.acquire(timeout=0))
                 except Timeout:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -22,11 +22,12 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
+from esc50.atomic import file_lock
 from esc50.config.signature import mode, signature
 from esc50.config.validation import check_monitor
 from esc50.errors import UserError
 from esc50.sweep.jobs import Job
-from esc50.training.pruning import PRUNED, live_trial, open_journal
+from esc50.training.pruning import PRUNED, live_trial, mend_journal, open_journal
 
 FAILED, AGAIN = "failed", "again"  # marks on trials: why, and instead of which
 
@@ -86,7 +87,7 @@ class Study:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.folder / ".lock").acquire(timeout=0):
+            with file_lock(self.folder / ".lock", timeout=0):
                 self._open()
                 self._retire()
                 yield
@@ -141,6 +142,7 @@ class Study:
     def _open(self) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        mend_journal(self.folder)
         self.study = optuna.create_study(
             storage=open_journal(self.folder),
             study_name=self.cfg.name,

@@ -10,13 +10,10 @@ import torch
 
 from esc50.config.hardware import processor
 from esc50.data.datamodule import ESC50DataModule
+from esc50.data.datasets import data_name
 from esc50.results.run_folder import provenance
 from esc50.training.checkpoints import Origin
-
-# Keys that results.json has whatever was measured.
-NOT_MEASURED = dict.fromkeys(
-    ("train/acc", "val/acc", "val/loss", "val/f1_macro", "val/acc_balanced", "test/acc_category5")
-)
+from esc50.training.trainer import device_name
 
 
 def describe(
@@ -62,21 +59,7 @@ def close(data: ESC50DataModule, folder: Path, trainer: pl.Trainer) -> dict[str,
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "audit": data.audit.sentence,
-        "device": _device(trainer),
+        "device": device_name(trainer),
         "run_dir": str(folder.resolve()),
         **provenance(),
     }
-
-
-def data_name(section: Mapping[str, Any]) -> str:
-    """Name a data set for people: the class that opens it, and one's own folder or table."""
-    name = str(section["_target_"]).rpartition(".")[2].lower()
-    place = section.get({"table": "table", "folder": "root"}.get(name, ""))
-    return f"{name}:{Path(place).name}" if place else name
-
-
-def _device(trainer: pl.Trainer) -> str:
-    """Name what the trainer computes on."""
-    device = trainer.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from esc50.errors import DivergenceError
+from esc50.errors import CheckpointError, DivergenceError
 
 
 class EarlyStopping(pl.callbacks.EarlyStopping):
@@ -16,7 +16,7 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Stop at once when the checkpoint was written by the epoch that ended the run."""
-        if self.wait_count >= self.patience:
+        if self.wait_count >= max(self.patience, 1):  # a patience of 0 stops after one, too
             trainer.should_stop = True
 
 
@@ -68,8 +68,10 @@ class MovableCheckpoint(pl.callbacks.ModelCheckpoint):
         """Take up the best score so far, with the paths as they are here.
 
         Lightning forgets the score where the folder has another name than when it was written, and
-        then puts a worse epoch in the place of the best. Here it is forgotten only if the file is
-        not there.
+        then puts a worse epoch in the place of the best.
+
+        Raises:
+            CheckpointError: the best epoch so far is not beside the checkpoint that speaks of it.
         """
 
         def here(path: str) -> str:
@@ -81,6 +83,11 @@ class MovableCheckpoint(pl.callbacks.ModelCheckpoint):
         state["best_k_models"] = {here(p): score for p, score in state["best_k_models"].items()}
         if Path(state["best_model_path"]).is_file():
             super().load_state_dict(state)
+        elif self.monitor is not None and state["best_model_path"]:
+            raise CheckpointError(
+                f"{state['best_model_path']}, the best epoch so far, is missing: without it a "
+                "worse one would be tested"
+            )
 
 
 class LastCheckpoint(MovableCheckpoint):

@@ -1,5 +1,6 @@
 """Checkpoints: written whole or not at all, read without running code; where weights come from."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from esc50.atomic import atomic_write
+from esc50.atomic import atomic_write, check_archive
 from esc50.config.signature import content
 from esc50.data.audit import Seen
+from esc50.errors import CheckpointError, UserError, refusal
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -24,16 +26,54 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         # Left by a process that was killed, large, and never another's: a run has its folder alone.
         for left in place.parent.glob(f"{place.name}.part*"):
             left.unlink()
-        with atomic_write(place, "wb") as file:
-            torch.save(checkpoint, file)
+        try:
+            with atomic_write(place, "wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()  # a full disk may show here first
+        except (OSError, RuntimeError) as error:  # torch hides the system's error behind its own
+            refused = next((e for e in _causes(error) if isinstance(e, OSError)), None)
+            if refused is None:
+                raise
+            elsewhere = refusal(refused, "set output_dir to another disk")
+            raise UserError(f"{place} cannot be written {elsewhere}") from None
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read one checkpoint, every byte of it checked."""
+        return read_checkpoint(Path(path))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint of this package, every byte of it checked, running nothing.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged or something else.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint at {path}")
+    try:
+        check_archive(path)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        assert isinstance(checkpoint["esc50"], dict)
+    except Exception:  # torch.load raises many kinds for files that are not its own
+        raise CheckpointError(
+            f"{path} is not a checkpoint of this package, or is damaged"
+        ) from None
+    return dict(checkpoint)
 
 
 def read_specification(path: Path) -> dict[str, Any] | None:
-    """Read what `Classifier.on_save_checkpoint` put there; None in other files."""
+    """Read what `Classifier.on_save_checkpoint` put there; None in other and in damaged files."""
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return dict(checkpoint["esc50"])
-    except Exception:  # torch.load raises many kinds for files that are not its own
+        return dict(read_checkpoint(path)["esc50"])
+    except CheckpointError:
         return None
 
 

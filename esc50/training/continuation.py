@@ -1,15 +1,19 @@
 """Which checkpoints a run can go on from: those of the same run, made longer; what that takes."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from esc50.atomic import atomic_write
 from esc50.config.signature import effective
-from esc50.errors import UserError
-from esc50.training.checkpoints import read_specification
+from esc50.errors import CheckpointError, UserError
+from esc50.results.run_folder import is_finished
+from esc50.training.checkpoints import read_checkpoint
 
 START_ANEW = "continue it with its own, or train anew from its weights with model.weights={}"
 
@@ -18,33 +22,80 @@ FOR_TRAINING = """optimizer_states lr_schedulers callbacks current_model_state
     averaging_state""".split()
 
 
-def read_resumable(path: Path) -> dict[str, Any]:
-    """Read whose run a checkpoint is of; {} where its training cannot go on from it."""
-    specification = read_specification(path)
-    return specification if specification and _holds_optimizer(path) else {}
+def holds_training(path: Path) -> bool:
+    """Tell whether a checkpoint holds more than weights, so that training can go on from it."""
+    return "optimizer_states" in read_checkpoint(path)
 
 
-def _holds_optimizer(path: Path) -> bool:
-    return "optimizer_states" in torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-
-
-def drop_optimizers(folder: Path, last: Mapping[str, Any] | None) -> None:
+def drop_optimizers(folder: Path, callbacks: Mapping[str, Any]) -> None:
     """Take out of a finished run's checkpoints what only going on with training needs.
 
     That is two thirds of a file; weights, classes, features and config stay.
 
     Args:
         folder: the checkpoints'.
-        last: the config's callbacks.last, which says whether to.
+        callbacks: the config's, whose `last` says whether to.
     """
-    if (last or {}).get("keep_optimizer", True):
+    if (callbacks.get("last") or {}).get("keep_optimizer", True):
         return
     for path in sorted(folder.glob("*.ckpt")):
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        checkpoint = read_checkpoint(path)
         kept = {key: value for key, value in checkpoint.items() if key not in FOR_TRAINING}
         if kept.keys() < checkpoint.keys():
             with atomic_write(path, "wb") as file:
                 torch.save(kept, file)
+
+
+def last_checkpoint(folder: Path) -> Path:
+    """Name the checkpoint that a run in `folder` goes on from, when it was cut off."""
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def how_it_goes_on(folder: Path, rerun: bool) -> str:
+    """Say what the same command, but for `rerun`, does with a run that was stopped in `folder`."""
+    again = "the same command without rerun=true" if rerun else "the same command"
+    if is_finished(folder):
+        return f"{again} enters {folder}, which is done, into the ledger"
+    if (last := last_checkpoint(folder)).is_file():
+        return f"{again} goes on from {last}"
+    return f"{again} starts anew in {folder}, which holds no checkpoint yet"
+
+
+def fit(
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    data: pl.LightningDataModule,
+    start: Path | None,
+    clock: pl.callbacks.Timer,
+) -> None:
+    """Train, timed by `clock`, from a checkpoint or from the beginning.
+
+    Raises:
+        CheckpointError: whatever Lightning, the network or an optimiser finds wrong with `start`.
+    """
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
+    except Exception as error:
+        if isinstance(error, MisconfigurationException):
+            raise UserError(f"training cannot begin with these settings: {error}") from None
+        if "more than 1 value per channel" in str(error):
+            raise UserError(
+                "the last training batch holds one clip, of which batch norm can learn nothing at "
+                "this size of picture: set another batch_size"
+            ) from None
+        restored = clock.start_time("train") is not None
+        if start is None or restored or isinstance(error, UserError):
+            raise
+        what = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise CheckpointError(f"{start} cannot be gone on from ({what[0].strip()})") from error
+
+
+def bring_best(start: Path | None, checkpoints: Path) -> None:
+    """Copy the best epoch so far from beside `start`: in the longer run it may stay the best."""
+    if start is not None and start.parent != checkpoints:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        if (best := start.with_name("best.ckpt")).is_file():
+            shutil.copy(best, checkpoints)
 
 
 def check_checkpoint(path: Path, plain: Mapping[str, Any], digest: str, classes: list[str]) -> None:
@@ -57,16 +108,30 @@ def check_checkpoint(path: Path, plain: Mapping[str, Any], digest: str, classes:
         classes: of the run's data.
 
     Raises:
-        UserError: it is absent, damaged, of other classes, data, fold or settings, holds weights
-            alone, or leaves nothing to train.
+        CheckpointError: it is absent, damaged, or a part of its state is.
+        UserError: it is of other classes, data, fold or settings, holds weights alone, or leaves
+            nothing to train.
     """
-    if not path.is_file():
-        raise UserError(
-            f"there is no checkpoint at {path}: give ckpt_path a file, or null to start afresh"
-        )
-    specification = read_specification(path)
-    if specification is None:
-        raise UserError(f"{path} is not a checkpoint of this package, or is damaged")
+    checkpoint = read_checkpoint(path)
+    try:
+        _check_same(path, checkpoint["esc50"], plain, digest, classes)
+        _check_unfinished(path, checkpoint, plain["trainer"]["max_epochs"])
+        _check_complete(path, checkpoint)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} was written by another version of this package, or holds only a part "
+            f"({type(error).__name__}: {error}): {START_ANEW.format(path)}"
+        ) from None
+
+
+def _check_same(
+    path: Path,
+    specification: Mapping[str, Any],
+    plain: Mapping[str, Any],
+    digest: str,
+    classes: list[str],
+) -> None:
+    """Refuse a checkpoint of other classes, clips or settings."""
     theirs = list(specification["classes"])
     if theirs != classes:
         raise UserError(
@@ -79,7 +144,6 @@ def check_checkpoint(path: Path, plain: Mapping[str, Any], digest: str, classes:
             f"{START_ANEW.format(path)}"
         )
     _check_settings(path, specification["config"], plain)
-    _check_unfinished(path, plain["trainer"]["max_epochs"])
 
 
 def _check_settings(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
@@ -105,8 +169,7 @@ def _check_settings(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, An
         )
 
 
-def _check_unfinished(path: Path, epochs: int) -> None:
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+def _check_unfinished(path: Path, checkpoint: Mapping[str, Any], epochs: int) -> None:
     if "optimizer_states" not in checkpoint:
         raise UserError(
             f"{path} holds weights alone, which cannot be trained on: a finished run can be made "
@@ -120,11 +183,24 @@ def _check_unfinished(path: Path, epochs: int) -> None:
             "none to train: set more"
         )
     states = checkpoint["callbacks"].values()
-    if any(0 < state.get("patience", 0) <= state.get("wait_count", 0) for state in states):
+    stopping = [state for state in states if "wait_count" in state]
+    if any(state["wait_count"] >= max(state["patience"], 1) for state in stopping):
         raise UserError(
             f"ckpt_path={path} was stopped early, and would stop at once again: "
             f"{START_ANEW.format(path)}"
         )
+
+
+def _check_complete(path: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Refuse a state that Lightning would take as it is, and train on from less than was there."""
+    scheduled = bool(checkpoint["esc50"]["config"]["scheduler"])
+    for key, expected in (("optimizer_states", 1), ("lr_schedulers", int(scheduled))):
+        if len(checkpoint[key]) != expected:
+            raise CheckpointError(
+                f"{path} holds {len(checkpoint[key])} {key} where its config has {expected}: "
+                f"{START_ANEW.format(path)}"
+            )
+    _ = checkpoint["state_dict"], checkpoint["loops"]["fit_loop"]
 
 
 def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

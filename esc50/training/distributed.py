@@ -22,8 +22,8 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from esc50.errors import DivergenceError, UserError
-from esc50.training.processes import why_ended
+from esc50.errors import STOPPING, CheckpointError, DivergenceError, Stopped, UserError
+from esc50.training.processes import signal_of, why_ended
 from esc50.training.pruning import TrialPruned
 
 HOST = "127.0.0.1"
@@ -72,7 +72,7 @@ def run_on_processes(world: int, folder: Path, work: Callable[..., Any], *args: 
     Raises:
         UserError: one of them raised it, or ended early; the sentence says why.
         TrialPruned: one of them raised it.
-        SystemExit: this process was sent SIGTERM, SIGINT (Ctrl-C), ...
+        Stopped: one of them, or this process, was sent SIGTERM or SIGINT (Ctrl-C).
     """
     for name in ("torch.distributed.elastic", "torch.multiprocessing"):  # it is all said below
         logging.getLogger(name).addHandler(logging.NullHandler())
@@ -98,7 +98,7 @@ def run_on_processes(world: int, folder: Path, work: Callable[..., Any], *args: 
         except SignalException as told:
             for process in multiprocessing.active_children():  # Python would wait for them
                 process.kill()
-            sys.exit(128 + told.sigval)
+            raise Stopped(told.sigval) from None
         except ChildFailedError as failed:
             raise _cause(*failed.get_first_failure(), world, folder) from None
 
@@ -149,12 +149,14 @@ def _end_at_once() -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
-def _cause(rank: int, failure: ProcessFailure, world: int, folder: Path) -> Exception:
+def _cause(rank: int, failure: ProcessFailure, world: int, folder: Path) -> BaseException:
     """What to raise for a process that failed."""
+    if (number := signal_of(failure.exitcode)) in STOPPING:
+        return Stopped(number)
     report = failure.error_file_data["message"]  # a string when the process could not write one
     raised = report["message"] if isinstance(report, dict) else ""
     kind, _, words = raised.partition(": ")
-    for known in (UserError, DivergenceError, TrialPruned):
+    for known in (UserError, CheckpointError, DivergenceError, TrialPruned):
         if kind == known.__name__:
             return known(words)
     why = raised or why_ended(failure.exitcode) or f"its process ended with code {failure.exitcode}"

@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +15,12 @@ from esc50.atomic import atomic_write_text
 from esc50.config.hardware import resolve_precision
 from esc50.config.signature import signature
 from esc50.data.datamodule import ESC50DataModule
-from esc50.errors import DivergenceError
+from esc50.errors import CheckpointError, DivergenceError, Stopped
 from esc50.model.classifier import Classifier
 from esc50.report.at_end import report_at_end
 from esc50.results.ledger import append_once
 from esc50.results.run_folder import (
+    PERHAPS,
     find_results,
     is_finished,
     keep_aside,
@@ -28,9 +28,17 @@ from esc50.results.run_folder import (
     write_predictions,
     write_results,
 )
-from esc50.training.account import NOT_MEASURED, close, count, describe
-from esc50.training.checkpoints import Origin, origin, read_specification
-from esc50.training.continuation import check_checkpoint, drop_optimizers, read_resumable
+from esc50.training.account import close, count, describe
+from esc50.training.checkpoints import Origin, origin, read_checkpoint, read_specification
+from esc50.training.continuation import (
+    bring_best,
+    check_checkpoint,
+    drop_optimizers,
+    fit,
+    holds_training,
+    how_it_goes_on,
+    last_checkpoint,
+)
 from esc50.training.distributed import resolve_world_size, run_on_processes
 from esc50.training.energy import EnergyMeter
 from esc50.training.environment import setup_environment
@@ -84,45 +92,60 @@ class FoldRun:
         Raises:
             UserError: whatever is wrong with data, config or checkpoint, in a sentence.
         """
-        with sole_use(self.folder):
-            self.data.open_table()
-            results = find_results(self.folder)
-            if results and not self.cfg.rerun and self._is_same(results):
-                print(f"{self.folder} is already done (rerun=true repeats it)")
-            else:
-                results = self._make_on_all_devices(self.prepare())
-                write_results(self.folder, results)
-                drop_optimizers(self.folder / "checkpoints", self.plain["callbacks"].get("last"))
-            append_once(Path(self.cfg.output_dir) / "results.csv", results)
+        try:
+            with sole_use(self.folder):
+                self.data.open_table()
+                results = find_results(self.folder)
+                if results and not self.cfg.rerun and self._is_same(results):
+                    print(f"{self.folder} is already done (rerun=true repeats it)")
+                else:
+                    results = self._make_of_what_is_whole()
+                    write_results(self.folder, results)
+                    drop_optimizers(
+                        self.folder / "checkpoints", self.plain["callbacks"].get("last")
+                    )
+                append_once(Path(self.cfg.output_dir) / "results.csv", results)
+        except Stopped as stopped:
+            stopped.remedy = how_it_goes_on(self.folder, self.cfg.rerun)
+            raise
         return results
 
     @cached_property  # the signature reads whatever file training starts from
     def identity(self) -> dict[str, Any]:
         """What must agree with another run for it to be the same one."""
-        cfg = self.cfg
-        return {
-            "signature": signature(cfg),
-            "data_digest": self.data.digest,
-            "seed": cfg.seed,
-            "fold": cfg.split.fold,
-        }
+        run = {"signature": signature(self.cfg), "data_digest": self.data.digest}
+        return {**run, "seed": self.cfg.seed, "fold": self.cfg.split.fold}
+
+    def _make_of_what_is_whole(self) -> dict[str, Any]:
+        """Go on from the run's own checkpoint, and start anew where that cannot be gone on from."""
+        start, own = self.prepare(), last_checkpoint(self.folder)
+        try:
+            return self._make_on_all_devices(start)
+        except CheckpointError as error:
+            if start != own or self.cfg.ckpt_path == "last":
+                raise
+            print(f"{error}: starting anew, what was there is kept aside")
+            keep_aside(self.folder)
+        return self._make_on_all_devices(self.prepare())
 
     def prepare(self) -> Path | None:
         """Find the checkpoint to go on from, or None; keep aside what else lies in the folder."""
-        last = self.folder / "checkpoints" / "last.ckpt"
+        last = last_checkpoint(self.folder)
         cut_off = last.is_file() and not is_finished(self.folder)
-        if cut_off and not self.cfg.rerun and self._is_same(read_resumable(last)):
-            print(f"going on from {last}")
-            return last
+        if cut_off and not self.cfg.rerun:
+            specification = read_specification(last)
+            if self._is_same(specification or {}) and holds_training(last):
+                print(f"going on from {last}")
+                return last
+            if specification is None:
+                print(f"{last} is damaged: it is kept aside, and the run starts anew")
         start = None
         if self.cfg.ckpt_path is not None:
             start = last if self.cfg.ckpt_path == "last" else Path(self.cfg.ckpt_path)
             check_checkpoint(start, self.plain, self.data.digest, list(self.data.table.classes))
         if start is None or self.folder not in start.parents:
             keep_aside(self.folder)
-        if start is not None and start != last and start.with_name("best.ckpt").is_file():
-            last.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(start.with_name("best.ckpt"), last.parent)  # may stay the best
+        bring_best(start, last.parent)
         return start
 
     def _make_on_all_devices(self, start: Path | None) -> dict[str, Any]:
@@ -166,6 +189,7 @@ class FoldRun:
             start: the checkpoint to go on from, or None.
 
         Raises:
+            CheckpointError: `start` is damaged or holds less than it takes.
             DivergenceError: the loss or a weight is not finite.
         """
         data = self.data
@@ -174,10 +198,9 @@ class FoldRun:
         trainer, keeper = build_trainer(
             self.plain, self.folder, self.world, validates=validates, meters=meters
         )
-        size = (data.spec.height, data.spec.width)
-        seen = {name: sorted(clips) for name, clips in vars(data.seen).items()}
-        module = build_module(self.plain, data.table, size, {**about, "seen": seen})
-        trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
+        known = {**about, "seen": {name: sorted(clips) for name, clips in vars(data.seen).items()}}
+        module = build_module(self.plain, data.table, (data.spec.height, data.spec.width), known)
+        fit(trainer, module, data, start, clock)
         seconds = round(clock.time_elapsed("train"), 3)
         used = {"seconds_fit": seconds}
         if meter.joules is not None:
@@ -191,11 +214,12 @@ class FoldRun:
             What was measured in training, validation and test, the same in all processes.
 
         Raises:
+            CheckpointError: the chosen epoch's checkpoint is damaged or gone.
             DivergenceError: a measured value is not finite.
         """
         trainer, chosen = trained.trainer, trained.chosen
         measured = {"epochs": trainer.current_epoch, **trained.used}
-        measured |= (read_specification(chosen) or {})["metrics"]
+        measured |= read_checkpoint(chosen)["esc50"]["metrics"]
         measured |= trainer.test(
             trained.module, self.data, ckpt_path=chosen, weights_only=True, verbose=False
         )[0]
@@ -209,7 +233,7 @@ class FoldRun:
     ) -> dict[str, Any]:
         """Write predictions and hyper-parameters; returns what results.json is to hold."""
         counts, closing = count(self.data), close(self.data, self.folder, trained.trainer)
-        results = {**about, **counts, **NOT_MEASURED, **measured, **closing}
+        results = {**about, **counts, **dict.fromkeys(PERHAPS), **measured, **closing}
         self._write_predictions(trained.module)
         log_hyperparameters(trained.trainer, self.plain, results)
         return results

@@ -8,6 +8,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from esc50.config.targets import build, check_target
 from esc50.data.table import ClipTable
+from esc50.errors import UserError
 from esc50.model.classifier import Classifier, Objective, Schedule
 from esc50.model.network import build_network
 
@@ -34,6 +35,10 @@ def build_module(
         about: what a checkpoint says of the run beside classes, features and config.
     """
     n_classes = len(table.classes)
+    if n_classes < 2:
+        raise UserError(f"{table.root} has one class, {table.classes[0]}: two are needed")
+    if plain["monitor"] == "val/acc_category5" and table.categories5 is None:
+        raise UserError("monitor=val/acc_category5 takes the classes of ESC-50: use val/acc")
     network = build_network(plain["model"], n_classes, size)
     categories = None if table.categories5 is None else table.categories5.tolist()
     objective = Objective(n_classes, categories, **{key: plain[key] for key in OBJECTIVE})

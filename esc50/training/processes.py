@@ -15,8 +15,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from esc50.errors import STOPPING
+
 CONFIG_END = "...\n"  # of the config, in YAML's own notation; stdin stays open behind it
-STOPPED = (0, 128 + signal.SIGTERM)  # how Python and Lightning leave on SIGTERM, without an answer
+GRACE = 5.0  # seconds in which a process that is told to stop may close what it has open
 LAST_LINES = 8  # of a log that are shown when its process failed
 
 
@@ -63,7 +65,7 @@ def wait_for_result(process: "subprocess.Popen[str]", log: Path) -> dict[str, An
         answer = process.stdout.read()
         code = process.wait()
     except BaseException:
-        process.kill()
+        _stop(process)
         raise
     finally:
         with suppress(BrokenPipeError):  # it died before it had read its config
@@ -76,15 +78,30 @@ def wait_for_result(process: "subprocess.Popen[str]", log: Path) -> dict[str, An
     return {"failed": why}
 
 
+def _stop(process: "subprocess.Popen[str]") -> None:
+    process.terminate()
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
 def why_ended(code: int) -> str:
     """Say what signal ended a process, by its exit code; "" when it ended by itself."""
+    number = signal_of(code)
+    if number in STOPPING:
+        name = signal.Signals(number).name
+        return f"its process was stopped by {name}: somebody or a scheduler ended it"
     if code < 0:
-        name = signal.Signals(-code).name
+        name = signal.Signals(number).name
         why = ": the system was out of memory, or somebody stopped it" if code == -9 else ""
         return f"its process was killed by {name}{why}"
-    if code in STOPPED:
-        return "its process was stopped by SIGTERM: somebody or a scheduler ended it"
     return ""
+
+
+def signal_of(code: int) -> int:
+    """The number of the signal that ended a process, by its exit code; 0: none."""
+    return -code if code < 0 else max(code - 128, 0)
 
 
 def last_lines(log: Path, n: int = LAST_LINES) -> list[str]:

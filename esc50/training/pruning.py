@@ -1,10 +1,13 @@
 """A trial of a search reports its metric as it goes, and ends early where its pruner says so."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
+
+from esc50.errors import UserError
 
 if TYPE_CHECKING:
     import optuna
@@ -69,6 +72,34 @@ def open_journal(folder: Path) -> "optuna.storages.JournalStorage":
 
     # A file appended to under a lock works on network disks too, where SQLite does not.
     return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
+
+
+def mend_journal(folder: Path) -> None:
+    """Cut off a last line that a killed process left half-written; the next would be joined to it.
+
+    For the one process that drives the study, before any trial of it runs.
+
+    Raises:
+        UserError: another line is none that a search wrote.
+    """
+    path = folder / JOURNAL
+    if not path.is_file():
+        return
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with path.open("rb+") as file:
+            file.truncate(whole)
+    for number, line in enumerate(content[:whole].splitlines(), start=1):
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        if not (isinstance(entry, dict) and "op_code" in entry):
+            raise UserError(
+                f"line {number} of {path} is damaged: move the file away, and the same command "
+                "begins the search anew, in which it finds the runs of trials that it tries again"
+            )
 
 
 def live_trial(study: "optuna.Study", frozen: "FrozenTrial") -> "optuna.Trial":

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from esc50.config.targets import build, check_target
@@ -18,6 +19,13 @@ from esc50.training.profile import ProfileReport
 def check_trainer(plain: Mapping[str, Any]) -> None:
     """Refuse trainer, callbacks or loggers whose arguments do not fit, before data is read."""
     check_target("trainer", plain["trainer"], {})
+    accelerator = plain["trainer"]["accelerator"]
+    there = {"gpu": torch.cuda.is_available() or torch.backends.mps.is_available()}
+    there |= {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(accelerator, True):
+        raise UserError(
+            f"trainer.accelerator={accelerator} finds none on this machine: use auto or cpu"
+        )
     for group in ("callbacks", "logger"):
         for name, entry in plain[group].items():
             if entry:
@@ -99,3 +107,10 @@ def _loggers(section: Mapping[str, Any], folder: Path) -> list[pl.loggers.Logger
             values = {k: v for k, v in entry.items() if not (k == "save_dir" and v is None)}
             loggers.append(build(f"logger.{name}", values, {"save_dir": str(folder)}))
     return loggers
+
+
+def device_name(trainer: pl.Trainer) -> str:
+    """Name what the trainer computes on."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name

@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from esc50.errors import DivergenceError, UserError, exit_on_error
 from esc50.training.processes import CONFIG_END
 
 
@@ -32,20 +33,25 @@ def main(folder: Path) -> None:
     os.dup2(2, 1)
     cfg: Any = OmegaConf.create("".join(iter(sys.stdin.readline, CONFIG_END)))
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from esc50.errors import DivergenceError, UserError
+    with exit_on_error():
+        ended = _run(cfg, folder)
+    json.dump(ended, answer)
+    answer.close()
+
+
+def _run(cfg: Any, folder: Path) -> dict[str, Any]:
+    """Run the experiment; returns what is to be answered."""
     from esc50.training.experiment import run
     from esc50.training.pruning import TrialPruned
 
     try:
-        ended: dict[str, Any] = {"metric": run(cfg, folder)}
+        return {"metric": run(cfg, folder)}
     except UserError as error:
-        ended = {"failed": str(error), "diverged": isinstance(error, DivergenceError)}
         print(f"error: {error}")
+        return {"failed": str(error), "diverged": isinstance(error, DivergenceError)}
     except TrialPruned as why:
-        ended = {"pruned": True}
         print(why)
-    json.dump(ended, answer)
-    answer.close()
+        return {"pruned": True}
 
 
 if __name__ == "__main__":

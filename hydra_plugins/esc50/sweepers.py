@@ -16,7 +16,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.errors import UserError
+from esc50.errors import Stopped, UserError
 from esc50.sweep.jobs import Plan, Sweep, quoted
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class FaultTolerantLauncher(Launcher):
         try:
             returns = self.launcher.launch(job_overrides, initial_job_idx=initial_job_idx)
         except HydraException:
+            raise
+        except Stopped as stopped:
+            stopped.remedy = "the same command does what is missing of the sweep"
             raise
         except Exception as error:
             log.error("the launcher (%s) broke down", type(self.launcher).__name__)

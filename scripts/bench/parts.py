@@ -149,8 +149,10 @@ class Bench:
         repeats = max(1, min(self.sizes.repeats, 4_000 // n))
         here = {"clips": folder, "cache_dir": cache}
         build, again = _features("ours", **here), _features("reopen", **here)
+        compare = _features("compare", **here)
         done = self.contest(f"{n:,} clips", {"cache build": build}, repeats)
         done |= self.contest(f"{n:,} clips, again", {"opening the cache": again})
+        done |= self.contest(f"{n:,} clips, checksums", {"of it, checksums": compare})
         step = {"batch_size": self.sizes.batch_size, "steps": self.sizes.steps}
         online = _training("ours", augment="online", **here, **step)
         done |= self.contest(f"training on {n:,}", {"training, online": online})
@@ -159,7 +161,12 @@ class Bench:
         return done
 
 
-GROWTH = {"cache build": "clips/s", "opening the cache": "s", "training, online": "clips/s"}
+GROWTH = {
+    "cache build": "clips/s",
+    "opening the cache": "s",
+    "of it, checksums": "s",
+    "training, online": "clips/s",
+}
 
 
 def _features(function: str, **settings: object) -> Contestant:

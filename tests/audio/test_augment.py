@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from esc50.audio.augment_params import AugmentParams
+from esc50.audio.augment import Augment
+from esc50.audio.augment_params import AugmentParams, make_recipe
 from esc50.audio.logmel import LogMel
 from esc50.audio.spec import FeatureSpec
 from tests.audio.pictures import WHOLE, analysed, make, read, sampled
@@ -233,3 +234,35 @@ def test_of_no_clips_it_makes_no_pictures(kind):
     augment = make(kind, SMALL, **settings)
     x = augment.render(*(part[:0] for part in inputs), AugmentParams.neutral(0))
     assert x.shape == (0, 1, 32, 32)
+
+
+CHANGES = {
+    "rate": 1.3, "pitch": 1, "noise_std": 0.01, "shift": 0.3, "gain_db": 4, "eq_db": 5,
+    "freq_mask": 0.3, "time_mask": 0.3, "mix_weight": 0.6,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("squeeze", [False, True])
+def test_each_change_of_any_rows_none_included_leaves_the_others_as_they_are(name, squeeze):
+    spec = FeatureSpec(
+        sample_rate=8000, seconds=0.5, n_fft=256, hop_length=64, n_mels=32, frames=64, height=32,
+        width=32,
+    )  # fmt: skip
+    recipe = make_recipe(
+        {"_target_": "esc50.audio.augment_params.PublishedAugmentation", "copies_min": 1,
+         "copies_max": 1, "noise_std": 0.01, "rate_min": 0.8, "rate_max": 1.25, "pitch_max": 2,
+         "squeeze_stretch": squeeze, "copy_scaling": "standardise"}
+    )  # fmt: skip
+    augment, front_end = Augment(spec, recipe), LogMel(spec)
+    noise = 0.1 * torch.randn(3, 4000, generator=torch.Generator().manual_seed(0))
+    noise[1] = 0  # a silent clip
+    clean, magnitude, peak = map(torch.stack, zip(*map(front_end, noise), strict=True))
+    for n in range(4):
+        for changed in itertools.product([False, True], repeat=n):
+            params = AugmentParams.neutral(n)
+            getattr(params, name)[np.array(changed, bool)] = CHANGES[name]
+            x = augment.render(magnitude[:n], peak[:n], clean[:n], params)
+            assert x.shape == clean[:n].shape and x.isfinite().all()
+            kept = ~torch.tensor(changed, dtype=torch.bool)
+            assert torch.equal(x[kept], clean[:n][kept])

@@ -1,7 +1,16 @@
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
-from esc50.config.choices import CONF, RENAMED, quote_paths, refuse_overrides, renamed
+from esc50.config.choices import (
+    CONF,
+    RENAMED,
+    describe_refusal,
+    quote_paths,
+    refuse_overrides,
+    renamed,
+)
 
 
 def test_the_folder_of_the_choices_is_found():
@@ -59,3 +68,25 @@ def test_a_path_that_exists_is_taken_as_it_stands(name, tmp_path):
 def test_what_is_no_path_is_left_to_hydra():
     arguments = ["-m", "split.fold=1,2", "model.stem_stride=[4,4]", "data.root='/x'", "+a=b=c"]
     assert quote_paths(arguments) == arguments
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("optimzer.lr=1", "optimzer.lr is not a setting: did you mean optimizer.lr?"),
+        ("optimizer.lrr=1", "optimizer.lrr is not a setting: did you mean optimizer.lr?"),
+        ("modle=resnet18", "modle is not a setting: did you mean model?"),
+        ("nothing=1", "nothing is not a setting: --cfg job shows all there are"),
+        ("+experiment=bset", "there is no experiment/bset: did you mean best? choose one of aug"),
+        ("optimizer=adamm", "there is no optimizer/adamm: did you mean adam? choose one of adam, "),
+        ("experiment=best", "Could not override 'experiment'. No match in the defaults list: To"),
+        ("foo", "Error parsing override 'foo': missing EQUAL"),
+        ("output_dir=/a/é", "output_dir=/a/é cannot be read: put its value in quotes, as in"),
+    ],
+)
+def test_what_hydra_says_in_many_lines_is_one_sentence(override, sentence):
+    directory = initialize_config_dir(version_base="1.3", config_dir=str(CONF))
+    with directory, pytest.raises(HydraException) as refused:
+        compose("train", [override])
+    said = describe_refusal(refused.value)
+    assert said.startswith(sentence) and "\n" not in said

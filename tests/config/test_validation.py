@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from esc50.config.composition import compose_config
+from esc50.errors import UserError
 from tests.conftest import REPOSITORY
 
 
@@ -14,7 +16,7 @@ from tests.conftest import REPOSITORY
         (["split.fold=-1"], ["split.fold=-1", "a whole number of at least 0, or all"]),
         (["batch_size=none"], ["batch_size=none", "whole number"]),
         (["features.n_mels=0"], ["features.n_mels=0", "a whole number from 1 to 4096"]),
-        (["modle=resnet18"], ["modle"]),
+        (["modle=resnet18"], ["modle is not a setting: did you mean model?"]),
         (["model.label_smoothing=0.1"], ["model.label_smoothing is now called label_smoothing"]),
         (["trainer.precision=fp16"], ["trainer.precision=fp16", "bf16-mixed"]),
         (["trainer.limit_train_batches=0"], ["trainer.limit_train_batches=0", "above 0"]),
@@ -57,3 +59,29 @@ def test_a_wrong_config_is_refused_before_torch_loads(arguments, words, tmp_path
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["monitor=val/accuracy"], "monitor=val/accuracy is not .* one of val/loss, val/acc"),
+        (["trainer.check_val_every_n_epoch=11"], "never validates in trainer.max_epochs=10"),
+        (["+trainer.fast_dev_run=true"], "fast_dev_run keeps no checkpoint .*debug=one_batch"),
+        (["+trainer.max_steps=1"], "trainer.max_steps is not how long .* trainer.max_epochs"),
+        (["+trainer.num_nodes=2"], "trainer.num_nodes is always 1"),
+        (["+trainer.callbacks=[]"], "trainer.callbacks is set by the run itself"),
+        (["name=a/b"], "name=a/b is invalid: it takes 1 to 100 characters, none of them /"),
+        (["name='a\x9b1m'"], "none of them"),
+        (["features.n_mels=2000"], "features.n_mels=2000 is more than features.n_fft=2048 has"),
+        (["optimizer.lr=.inf"], "optimizer.lr=.inf is invalid"),
+        (["split.fold=[1,2]"], "split.fold=.1, 2. is invalid"),
+        (["data.workers=-1"], "data.workers=-1 is invalid"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named_with_what_may_be(overrides, words):
+    with pytest.raises(UserError, match=words):
+        compose_config(overrides)
+
+
+def test_validation_may_be_rarer_than_the_epochs_where_nothing_is_chosen():
+    compose_config(["split=literature", "trainer.check_val_every_n_epoch=11"])

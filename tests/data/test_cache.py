@@ -1,12 +1,13 @@
 import json
 import multiprocessing
 import os
+import shutil
 import time
 
 import numpy as np
 import pytest
 
-from esc50.data.cache import clip_digests, entry_key, open_or_build
+from esc50.data.cache import _checked, clip_digests, entry_key, open_or_build
 from esc50.errors import UserError
 
 SHAPES = {"a": ((100, 3, 4), "<f4"), "b": ((100,), "<f2")}
@@ -36,16 +37,39 @@ def test_second_opening_reads_what_the_first_wrote(tmp_path):
     assert np.array_equal(open_or_build(tmp_path, "k", SHAPES, fill)["a"], ROWS)
 
 
-def flip(path):
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0xFF
+def flip(path, at=None):
+    """Change a byte and leave the time of last change as it was, as a failing disk does."""
+    data, times = bytearray(path.read_bytes()), path.stat()
+    data[len(data) // 2 if at is None else at] ^= 1
     path.write_bytes(data)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    _checked.clear()  # as in another process
+
+
+def replace(content):
+    return lambda path: (path.parent / "entry.json").write_text(content)
+
+
+def take_the_place(path):
+    shutil.rmtree(path.parent)
+    path.parent.write_text("a file")
+
+
+def point_nowhere(path):
+    shutil.rmtree(path.parent)
+    path.parent.symlink_to(path.parent / "nowhere")
 
 
 @pytest.mark.parametrize(
     "damage",
     [
         flip,
+        lambda path: flip(path, 12),  # in the header
+        *map(replace, ["[]", '"text"', "null", "[" * 10**5, '{"format": 1, "files": []}']),
+        replace('{"format": 1, "files": {"a": {"size": 4928, "crc32": null}}}'),
+        replace('{"format": 1, "files": {}}'),
+        take_the_place,
+        point_nowhere,
         lambda path: os.truncate(path, path.stat().st_size - 1),
         lambda path: path.unlink(),
         lambda path: (path.parent / "entry.json").write_text("{"),
@@ -132,3 +156,23 @@ def test_digests_follow_the_bytes_not_the_names(tmp_path):
 def test_a_clip_that_is_gone_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match=r"gone\.wav cannot be read"):
         clip_digests([tmp_path / "gone.wav"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "memo", ["[]", "null", '{"a": 1}', '{"a.wav": ["x"]}', "{" * 10**5, "\x00"]
+)
+def test_a_memo_of_any_other_shape_is_passed_over_and_said(tmp_path, memo, capsys):
+    (tmp_path / "a.wav").write_text("one")
+    first = clip_digests([tmp_path / "a.wav"], tmp_path)
+    (path,) = tmp_path.glob("digests/*.json")
+    path.write_text(memo)
+    assert clip_digests([tmp_path / "a.wav"], tmp_path) == first
+    assert "all clips are read again" in capsys.readouterr().err
+    clip_digests([tmp_path / "a.wav"], tmp_path)
+    assert not capsys.readouterr().err
+
+
+def test_a_lock_that_is_a_folder_is_named(tmp_path):
+    (tmp_path / "k.lock").mkdir()
+    with pytest.raises(UserError, match=r"k\.lock, the lock, is a folder: remove it"):
+        open_or_build(tmp_path, "k", SHAPES, Filler())

@@ -56,3 +56,8 @@ def test_inputs_are_labelled_and_share_a_scale(tmp_path):
 def test_a_figure_is_written_as_png(tmp_path):
     save(confusion_figure(np.eye(2, dtype=int), ["a", "b"]), tmp_path / "f.png")
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_class_of_any_name_is_drawn_as_it_is(tmp_path):
+    save(confusion_figure(np.eye(2, dtype=int), ["$^$", "a_b"], "$x"), tmp_path / "f.png")
+    assert (tmp_path / "f.png").is_file()

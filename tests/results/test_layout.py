@@ -54,3 +54,9 @@ def test_brackets_are_text_not_markup(capsys):
 
 def test_a_table_without_rows_is_shown(capsys):
     assert "recipe" in shown(Table("", ["recipe", ""], []), capsys)
+
+
+def test_escape_sequences_in_names_are_shown_and_not_obeyed(capsys):
+    show_table(Table("a \x1b[31mred\x1b[0m run", ["name"], [["\x9b1mloud"]]))
+    said = capsys.readouterr().out
+    assert "\x1b" not in said and "\x9b" not in said and "\\x1b[31mred" in said

@@ -183,3 +183,10 @@ def test_no_room_left_refuses_and_keeps_the_file(tmp_path):
 def test_a_missing_ledger_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"results.csv: the ledger cannot be read"):
         ledger.read(tmp_path / "results.csv")
+
+
+@pytest.mark.parametrize("text", ["=cmd()", "+1+1", "-2", "@SUM(A1)"])
+def test_no_cell_is_a_formula_and_each_reads_as_it_was(tmp_path, text):
+    ledger.append(tmp_path / "results.csv", {"experiment": text})
+    assert not ledger.spell(text).startswith(ledger.FORMULA)
+    assert ledger.read(tmp_path / "results.csv")[0]["experiment"] == text

@@ -25,6 +25,7 @@ def test_a_run_with_results_and_predictions_is_finished(tmp_path, make_run):
     [
         ("", "is damaged"),
         ('{"experiment": "made", "fo', "is damaged"),
+        ("[" * 10**5, "is damaged"),
         ("[1, 2]", "holds no results"),
         ('"finished"', "holds no results"),
         ("null", "holds no results"),

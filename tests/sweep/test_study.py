@@ -10,7 +10,7 @@ from optuna.distributions import (  # noqa: E402
 )
 from optuna.trial import TrialState  # noqa: E402
 
-from esc50.training.pruning import report_and_should_prune  # noqa: E402
+from esc50.training.pruning import JOURNAL, report_and_should_prune  # noqa: E402
 from tests.sweep.search import RANDOM, SPACE, drive, make  # noqa: E402
 
 TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 3, "multivariate": True}
@@ -121,3 +121,25 @@ def test_trials_that_the_pruner_ends_stay_pruned(config):
     with again.sole_driver():  # the driver was killed before it could enter that
         assert again.study.trials[bad.number].state == TrialState.PRUNED
         assert again.count() == 4
+
+
+def test_a_last_line_that_was_cut_off_is_no_line_that_the_next_is_joined_to(config):
+    drive(make(config()), until=2)
+    journal = make(config()).folder / JOURNAL
+    journal.write_bytes(journal.read_bytes()[:-20])
+    for count in (3, 4):
+        study = make(config())
+        drive(study, until=count)
+        assert study.count() == count
+
+
+@pytest.mark.parametrize(
+    "text", ["no journal\n", "[]\n", "null\n", '{"a": 1}\n', "[" * 10**5 + "\n"]
+)
+def test_a_damaged_journal_is_named_and_what_to_do(config, text):
+    journal = make(config()).folder / JOURNAL
+    journal.parent.mkdir(parents=True)
+    journal.write_text(text)
+    with pytest.raises(UserError, match=r"line 1 of .*study\.journal is damaged: move"):
+        drive(make(config()), until=1)
+    assert journal.read_text() == text

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from torchvision.models import resnet18
@@ -5,6 +8,7 @@ from torchvision.models import resnet18
 from esc50.config.signature import signature
 from esc50.training.checkpoints import AtomicCheckpointIO
 from esc50.training.fold import run_fold
+from tests.conftest import REPOSITORY
 
 
 class Unsaveable:
@@ -52,3 +56,23 @@ def test_weights_of_unknown_origin_are_named(config, tmp_path):
     results = run_fold(config(f"model.weights={tmp_path / 'found.pth'}"), tmp_path / "run")
     assert results["pretrained_on"].startswith("unknown: found.pth")
     assert results["origin"] is None
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_named_and_the_last_checkpoint_stays(tmp_path):
+    """In a process whose files may have a million bytes, which is what a full disk looks like."""
+    save = (
+        "import resource, signal, sys, torch; from esc50.errors import exit_on_error\n"
+        "from esc50.training.checkpoints import AtomicCheckpointIO\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "AtomicCheckpointIO().save_checkpoint({'a': torch.ones(3)}, sys.argv[1])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))\n"
+        "with exit_on_error():\n"
+        "    AtomicCheckpointIO().save_checkpoint({'a': torch.ones(10**6)}, sys.argv[1])\n"
+    )
+    command = [sys.executable, "-c", save, str(tmp_path / "last.ckpt")]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "last.ckpt cannot be written (File too large): set output_dir" in done.stderr
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["a"].tolist() == [1, 1, 1]
+    assert [left.name for left in tmp_path.iterdir()] == ["last.ckpt"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from esc50.config.signature import signature
-from esc50.errors import UserError
+from esc50.errors import CheckpointError, UserError
 from esc50.training.fold import run_fold
 from tests.training.weights import same_weights, weights
 
@@ -78,3 +78,92 @@ def test_a_run_whose_results_are_gone_is_made_anew_from_weights_that_cannot_go_o
     again = run_fold(config(), tmp_path / "run")
     assert again["test/loss"] == first["test/loss"]
     assert (tmp_path / "run" / "previous-1" / "checkpoints" / "last.ckpt").is_file()
+
+
+@pytest.fixture
+def cut_off(tiny_run, tmp_path):
+    """A run that was trained to its end and cut off before its results were written, and moved."""
+    run = tmp_path / "moved"
+    shutil.copytree(tiny_run, run)
+    for name in ("results.json", "predictions.csv"):
+        (run / name).unlink()
+    return run
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def change(change_it):
+    def damage(path):
+        checkpoint = torch.load(path, weights_only=True)
+        change_it(checkpoint)
+        torch.save(checkpoint, path)
+
+    return damage
+
+
+def test_a_run_that_was_cut_off_in_its_test_and_moved_is_tested(config, cut_off, tiny_run):
+    before = weights(tiny_run, "best")
+    results = run_fold(config(), cut_off)
+    assert (cut_off / "predictions.csv").read_bytes() == (tiny_run / "predictions.csv").read_bytes()
+    assert results["run_dir"] == str(cut_off) and same_weights(weights(cut_off, "best"), before)
+    assert not list(cut_off.glob("previous-*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "said"),
+    [
+        (
+            "best",
+            flip,
+            "best.ckpt is not a checkpoint of this package, or is damaged: starting anew",
+        ),
+        ("best", lambda path: path.unlink(), "the best epoch so far, is missing"),
+        pytest.param(
+            "last", flip, "last.ckpt is damaged: it is kept aside", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "last",
+            change(lambda it: it["state_dict"].pop("network.fc.bias")),
+            "cannot be gone on from",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_run_whose_checkpoint_is_lost_is_made_from_what_is_whole(
+    config, cut_off, tiny_run, capsys, name, damage, said
+):
+    damage(cut_off / "checkpoints" / f"{name}.ckpt")
+    run_fold(config(), cut_off)
+    assert said in capsys.readouterr().out
+    assert (cut_off / "predictions.csv").read_bytes() == (tiny_run / "predictions.csv").read_bytes()
+    assert (cut_off / "previous-1" / "checkpoints").is_dir()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip,
+        change(lambda it: it["state_dict"].pop("network.fc.bias")),
+        change(lambda it: it["optimizer_states"].clear()),
+        change(lambda it: it["esc50"].pop("config")),
+        change(lambda it: it.update(esc50=None)),
+        change(lambda it: it.pop("loops")),
+    ],
+)
+def test_a_damaged_or_partial_checkpoint_is_not_gone_on_from(config, tiny_run, tmp_path, damage):
+    path = tmp_path / "last.ckpt"
+    shutil.copy(tiny_run / "checkpoints" / "last.ckpt", path)
+    damage(path)
+    with pytest.raises(CheckpointError, match=r"last\.ckpt"):
+        run_fold(config("trainer.max_epochs=3", f"ckpt_path={path}"), tmp_path / "longer")
+
+
+def test_a_checkpoint_without_its_best_epoch_is_not_gone_on_from(config, tiny_run, tmp_path):
+    path = tmp_path / "last.ckpt"
+    shutil.copy(tiny_run / "checkpoints" / "last.ckpt", path)
+    with pytest.raises(CheckpointError, match="the best epoch so far, is missing"):
+        run_fold(config("trainer.max_epochs=3", f"ckpt_path={path}"), tmp_path / "longer")

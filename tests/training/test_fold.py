@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from esc50.config.hardware import resolve_precision
+from esc50.errors import UserError, exit_on_error
 from esc50.results.ledger import read
 from esc50.training.fold import run_fold
 from tests.conftest import REPOSITORY
@@ -177,3 +179,35 @@ def test_each_precision_of_this_machine_learns_and_is_recorded(config, tmp_path,
         assert recorded["precision"] == precision
         assert recorded["threads"] == torch.get_num_threads() and recorded["processor"]
         assert recorded["device"] == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
+)
+def test_a_run_that_is_told_to_stop_says_where_it_goes_on(config, tmp_path, capsys, number, code):
+    cfg, run = config("trainer.max_epochs=2000", "callbacks.early_stopping=null"), tmp_path / "run"
+    last = run / "checkpoints" / "last.ckpt"
+
+    def tell():
+        while not last.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=tell, daemon=True).start()
+    with pytest.raises(SystemExit) as end, exit_on_error():
+        run_fold(cfg, run)
+    assert end.value.code == code
+    name, said = signal.Signals(number).name, capsys.readouterr().err
+    assert said.endswith(f"stopped by {name}: the same command goes on from {last}\n")
+    assert "Traceback" not in said and not list(run.rglob("*.part*"))
+    assert not (run / "results.json").exists()
+
+
+def test_what_a_killed_run_was_writing_is_gone_when_it_is_opened_again(config, tmp_path):
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    left = tmp_path / "run" / "checkpoints" / "best.ckpt.part123"
+    left.write_bytes(b"half")
+    with pytest.raises(UserError, match="is not a fold"):
+        run_fold(config("split.fold=7"), tmp_path / "run")
+    assert not left.exists()

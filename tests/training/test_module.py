@@ -52,3 +52,11 @@ def test_arguments_that_do_not_fit_are_refused(plain, section, words):
     check_module(fine)
     with pytest.raises(UserError, match=words):
         check_module(fine | {section: fine[section] | {"deep": 3}})
+
+
+def test_what_these_clips_cannot_give_is_refused(plain, tiny):
+    table = read_table(tiny)
+    with pytest.raises(UserError, match="has one class, tone0: two are needed"):
+        build_module(plain(), table.select(table.labels == 0), (32, 32), {})
+    with pytest.raises(UserError, match="takes the classes of ESC-50: use val/acc"):
+        build_module(plain("monitor=val/acc_category5"), table, (32, 32), {})

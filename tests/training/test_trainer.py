@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
+import torch
 from omegaconf import OmegaConf
 
 from esc50.errors import UserError
@@ -51,3 +52,9 @@ def test_arguments_that_do_not_fit_are_refused(plain):
         OmegaConf.update(wrong, f"{key}.steeps", 3, force_add=True)
         with pytest.raises(UserError, match=f"{key}.steeps is not an argument of"):
             check_trainer(OmegaConf.to_container(wrong))
+
+
+def test_an_accelerator_that_is_not_there_is_named(plain, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"trainer\.accelerator=cuda finds none .* auto or cpu"):
+        check_trainer(plain("trainer.accelerator=cuda"))
