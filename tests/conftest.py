@@ -106,7 +106,8 @@ def tiny_run(tiny_overrides, tmp_path_factory) -> Path:
     from esc50.training.fold import run_fold
 
     folder = tmp_path_factory.mktemp("outputs") / "run"
-    run_fold(compose_config([*tiny_overrides, f"output_dir={folder.parent}"]), folder)
+    whole = ["callbacks.last.keep_optimizer=true", f"output_dir={folder.parent}"]
+    run_fold(compose_config([*tiny_overrides, *whole]), folder)
     return folder
 
 

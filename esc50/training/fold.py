@@ -101,9 +101,7 @@ class FoldRun:
                 else:
                     results = self._make_of_what_is_whole()
                     write_results(self.folder, results)
-                    drop_optimizers(
-                        self.folder / "checkpoints", self.plain["callbacks"].get("last")
-                    )
+                    drop_optimizers(self.folder / "checkpoints", self.plain["callbacks"])
                 append_once(Path(self.cfg.output_dir) / "results.csv", results)
         except Stopped as stopped:
             stopped.remedy = how_it_goes_on(self.folder, self.cfg.rerun)

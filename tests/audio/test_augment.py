@@ -236,13 +236,13 @@ def test_of_no_clips_it_makes_no_pictures(kind):
     assert x.shape == (0, 1, 32, 32)
 
 
-CHANGES = {
+EACH_ALONE = {
     "rate": 1.3, "pitch": 1, "noise_std": 0.01, "shift": 0.3, "gain_db": 4, "eq_db": 5,
     "freq_mask": 0.3, "time_mask": 0.3, "mix_weight": 0.6,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", EACH_ALONE)
 @pytest.mark.parametrize("squeeze", [False, True])
 def test_each_change_of_any_rows_none_included_leaves_the_others_as_they_are(name, squeeze):
     spec = FeatureSpec(
@@ -261,7 +261,7 @@ def test_each_change_of_any_rows_none_included_leaves_the_others_as_they_are(nam
     for n in range(4):
         for changed in itertools.product([False, True], repeat=n):
             params = AugmentParams.neutral(n)
-            getattr(params, name)[np.array(changed, bool)] = CHANGES[name]
+            getattr(params, name)[np.array(changed, bool)] = EACH_ALONE[name]
             x = augment.render(magnitude[:n], peak[:n], clean[:n], params)
             assert x.shape == clean[:n].shape and x.isfinite().all()
             kept = ~torch.tensor(changed, dtype=torch.bool)

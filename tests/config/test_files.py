@@ -27,7 +27,7 @@ def test_groups_within_groups_and_the_file_above_all():
     ("name", "says"),
     [
         ("optimiser", "did you mean optimizer"),
-        ("data=demmo", "data has no choice 'demmo'; there are demo, esc10"),
+        ("data=demmo", "data has no choice 'demmo'; there are csv, demo, esc10"),
         ("../pyproject", "there is no such group"),
         ("/etc", "there is no such group"),
         ("", "there is no such group"),

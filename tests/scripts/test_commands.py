@@ -31,7 +31,8 @@ def test_a_command_can_be_imported_and_asked_for_help(name, monkeypatch, capsys)
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     monkeypatch.setattr("sys.argv", [name, "--help"])
-    with pytest.raises(SystemExit) as end:
+    try:
         getattr(loaded, function)()
-    assert not end.value.code
+    except SystemExit as end:
+        assert not end.code
     assert capsys.readouterr().out
