@@ -89,6 +89,7 @@ def mine(tmp_path, tiny, tiny_overrides, monkeypatch):
     sys.modules.pop("mypkg", None)
 
 
+@pytest.mark.slow
 def test_everything_is_ones_own(mine, tmp_path):
     choices = [f"{group}=mine" for group in ("model", "optimizer", "scheduler", "data")]
     diary = f"+callbacks.diary={{_target_: mypkg.Diary, path: {tmp_path / 'diary.txt'}}}"

@@ -67,6 +67,7 @@ def test_folds_in_one_process_and_as_jobs_agree(config, tiny_overrides, tmp_path
     assert len(networks) <= 1
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_is_named_and_the_others_go_on(tiny_overrides, tiny, tmp_path):
     table = (tiny / "meta" / "esc50.csv").read_text().splitlines()
     (tmp_path / "data" / "meta").mkdir(parents=True)

@@ -166,6 +166,7 @@ def test_clips_in_folders_of_audio(tmp_path):
     assert read_table(root).paths[1] == root / "audio" / "x" / "b.wav"
 
 
+@pytest.mark.slow
 def test_twenty_thousand_rows_are_quick(tmp_path):
     lines = [HEADER, *(f"{k % 5 + 1}-{k // 2}-A-{k % 50}-{k}.wav,1,0,dog" for k in range(20_000))]
     root = write(tmp_path, lines)

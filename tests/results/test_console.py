@@ -37,7 +37,8 @@ def test_a_runs_table_is_readable_at_any_width(tmp_path, make_run, capsys, monke
     assert max(map(len, table)) <= columns
 
 
-def test_a_run_is_set_beside_chance_and_its_classes_named(tmp_path, make_run, capsys):
+def test_a_run_is_set_beside_chance_and_its_classes_named(tmp_path, make_run, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     run = make_run(tmp_path / "run", synthetic=True, **ABOUT)
     results = json.loads((run / "results.json").read_text())
     print_fold(results, run)

@@ -278,6 +278,7 @@ def test_errors_are_one_sentence_and_status_two(results, ledger, arguments, says
     assert says in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_ends_it_without_a_word(tmp_path):
     path = tmp_path / "results.csv"
     lines = ["experiment,signature,data_digest,fold,seed,test/acc"]

@@ -42,7 +42,14 @@ def most_at_once(held):
     return max(sum(g == gpu and a <= begin < b for g, a, b in held) for gpu, begin, _ in held)
 
 
-@pytest.mark.parametrize(("count", "jobs"), [(1, 8), (2, 4), (3, 3)])
+@pytest.mark.parametrize(
+    ("count", "jobs"),
+    [
+        (2, 4),
+        pytest.param(1, 8, marks=pytest.mark.slow),
+        pytest.param(3, 3, marks=pytest.mark.slow),
+    ],
+)
 def test_no_two_jobs_are_on_one_gpu(count, jobs):
     held = intervals([start(count) for _ in range(jobs)])
     assert len(held) == count * jobs

@@ -37,13 +37,17 @@ def test_last_checkpoint_takes_no_more_than_its_time(config, tmp_path, written, 
     assert written == epochs
 
 
+@pytest.mark.slow
 def test_the_epoch_that_stops_a_run_early_is_written(config, tmp_path, written):
     settings = ["trainer.max_epochs=9", "callbacks.early_stopping.patience=1", "optimizer.lr=0.0"]
     results = run_fold(config(*settings, "callbacks.last.max_time_fraction=0.0"), tmp_path / "run")
     assert written == [0, results["epochs"] - 1] and results["epochs"] < 9
 
 
-@pytest.mark.parametrize(("split", "kept"), [("literature", "last"), ("official", "best")])
+@pytest.mark.parametrize(
+    ("split", "kept"),
+    [pytest.param("literature", "last", marks=pytest.mark.slow), ("official", "best")],
+)
 def test_the_averaged_weights_are_the_ones_tested_and_kept(config, tmp_path, split, kept):
     settings = [f"split={split}", "callbacks=averaged", "callbacks.average.decay=0.7"]
     settings += ["trainer.precision=32-true"]  # the network below computes in it
@@ -79,6 +83,7 @@ def clip_features_of(cfg, names):
     return data.clips["logmel"][rows], torch.from_numpy(data.table.targets[rows])
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_early_does_not_go_on_when_continued(config, tmp_path):
     settings = ["trainer.max_epochs=9", "callbacks.early_stopping.patience=1", "optimizer.lr=0.0"]
     settings += ["callbacks.last.keep_optimizer=true"]
@@ -90,6 +95,7 @@ def test_a_run_that_stopped_early_does_not_go_on_when_continued(config, tmp_path
     assert second["test/loss"] == first["test/loss"]
 
 
+@pytest.mark.slow
 def test_a_moved_run_goes_on_and_keeps_its_best_epoch(config, tmp_path):
     # At this learning rate the epochs after the first are worse, which is what must not win.
     settings = ["trainer.max_epochs=3", "optimizer=sgd", "optimizer.lr=0.5"]

@@ -72,6 +72,7 @@ def test_a_finished_run_keeps_its_weights_alone_unless_told(config, tmp_path):
     assert sizes[0] < 0.4 * sizes[1]
 
 
+@pytest.mark.slow
 def test_a_run_whose_results_are_gone_is_made_anew_from_weights_that_cannot_go_on(config, tmp_path):
     first = run_fold(config(), tmp_path / "run")
     (tmp_path / "run" / "results.json").unlink()
@@ -121,7 +122,12 @@ def test_a_run_that_was_cut_off_in_its_test_and_moved_is_tested(config, cut_off,
             flip,
             "best.ckpt is not a checkpoint of this package, or is damaged: starting anew",
         ),
-        ("best", lambda path: path.unlink(), "the best epoch so far, is missing"),
+        pytest.param(
+            "best",
+            lambda path: path.unlink(),
+            "the best epoch so far, is missing",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             "last", flip, "last.ckpt is damaged: it is kept aside", marks=pytest.mark.slow
         ),

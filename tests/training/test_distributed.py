@@ -163,9 +163,8 @@ def long_run(tiny_overrides, tmp_path):
     process.wait()
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_told_to_stop_ends_all_its_processes(long_run, tmp_path, number):
     process, folder = long_run
     wait_for((folder / "checkpoints" / "last.ckpt").exists)
@@ -223,8 +222,13 @@ def raise_in_rank_1(error):
     ("error", "raised", "words"),
     [
         (UserError("this is invalid: do that"), UserError, "^this is invalid: do that$"),
-        (TrialPruned("pruned"), TrialPruned, "^pruned$"),
-        (KeyError("key"), UserError, "rank 1 of 2 .* ended: KeyError: 'key' .*rank1.log"),
+        pytest.param(TrialPruned("pruned"), TrialPruned, "^pruned$", marks=pytest.mark.slow),
+        pytest.param(
+            KeyError("key"),
+            UserError,
+            "rank 1 of 2 .* ended: KeyError: 'key' .*rank1.log",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_one_process_raises_is_raised(tmp_path, error, raised, words):

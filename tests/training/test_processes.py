@@ -18,12 +18,10 @@ def wait_for(condition):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "words"),
-    [
-        (signal.SIGTERM, "was stopped by SIGTERM"),
-        pytest.param(signal.SIGKILL, "was killed by SIGKILL", marks=pytest.mark.slow),
-    ],
+    [(signal.SIGTERM, "was stopped by SIGTERM"), (signal.SIGKILL, "was killed by SIGKILL")],
 )
 def test_a_stopped_process_is_said_to_be_one(config, tmp_path, number, words):
     log = tmp_path / "console.log"
@@ -43,6 +41,7 @@ def test_a_user_error_comes_back_as_its_sentence(config, tmp_path):
     assert last_lines(log) == [f"error: {failed}"]
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_the_one_that_started_it(config, tmp_path):
     cfg, log = tmp_path / "config.yaml", tmp_path / "console.log"
     cfg.write_text(OmegaConf.to_yaml(config(*LONG), resolve=True))

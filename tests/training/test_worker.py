@@ -40,7 +40,7 @@ def test_the_metric_is_the_answer_and_all_else_goes_to_the_log(answer, tmp_path)
     ("override", "words", "diverged"),
     [
         pytest.param("optimizer.lr=1e30", "training diverged", True, marks=pytest.mark.slow),
-        ("split.fold=7", "split.fold=7", False),
+        pytest.param("split.fold=7", "split.fold=7", False, marks=pytest.mark.slow),
     ],
 )
 def test_a_run_that_fails_says_why_and_whether_it_diverged(answer, override, words, diverged):
