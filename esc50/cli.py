@@ -1,6 +1,5 @@
 """The command `esc50-train`, which `train.py` is in a clone of the repository."""
 
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -9,15 +8,12 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from esc50.config.choices import CONF, describe_refusal, quote_paths, refuse_overrides
-from esc50.config.files import show_files
-from esc50.config.resolvers import register_resolvers
-from esc50.errors import UserError, exit_on_error
+from esc50.config.choices import CONF
+from esc50.config.command import hydra_command
+from esc50.errors import exit_on_error
 from esc50.sweep.plugins import register_plugins
 
 HELP = """\
@@ -39,24 +35,10 @@ Choices, GROUP=CHOICE (* is the default; +GROUP=CHOICE where none is marked):
 
 def train() -> None:
     """Run the command line: one experiment, or with -m a sweep of them."""
-    sys.argv[1:] = arguments = quote_paths(sys.argv[1:])
-    if asked := [word for word in arguments if word.split("=")[0] in ("--help", "-h")]:
-        # Hydra's own page copies all its configs for every group.
-        with exit_on_error():
-            group = asked[0].partition("=")[2]
-            print(show_files(group) if group else describe_choices())
-        return
-    _refuse_to_show_a_sweep(arguments)
-    refuse_overrides(arguments)
-    register_resolvers()
-    register_plugins()
-    # Hydra then raises what it would print in lines of its own, and leaves the exit code to us.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    with exit_on_error():
-        try:
-            _train()
-        except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(describe_refusal(error)) from None
+    with hydra_command(describe_choices):
+        _refuse_to_show_a_sweep(sys.argv[1:])
+        register_plugins()
+        _train()
 
 
 def describe_choices() -> str:

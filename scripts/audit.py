@@ -10,26 +10,16 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.config.choices import CONF, quote_paths, refuse_overrides
-from esc50.config.resolvers import register_resolvers
+from esc50.config.choices import CONF
+from esc50.config.command import hydra_command
+from esc50.config.files import show_files
 from esc50.errors import exit_on_error, printable
-
-HELP = """\
-It takes the choices of the groups data, split and features, and their settings:
-python train.py --help=split shows what there is. seed=1 draws another random split.
-"""
 
 
 def main() -> None:
     """Audit what the command line asks for."""
-    sys.argv[1:] = quote_paths(sys.argv[1:])
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        with exit_on_error():
-            print(f"{__doc__}\n{HELP}", end="")
-        return
-    refuse_overrides(sys.argv[1:])
-    register_resolvers()
-    _main()
+    with hydra_command(lambda: f"{__doc__}\n{show_files('audit')}"):
+        _main()
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="audit")

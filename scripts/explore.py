@@ -4,20 +4,20 @@ python scripts/explore.py data=esc10
 python scripts/explore.py data=folder data.root=/my/sounds augment=published
 """
 
-import sys
-
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from esc50.config.choices import CONF, refuse_overrides
+from esc50.config.choices import CONF
+from esc50.config.command import hydra_command
+from esc50.config.files import show_files
 from esc50.errors import exit_on_error
 
 
 def main() -> None:
     """Explore what the command line asks for."""
-    refuse_overrides(sys.argv[1:])
-    _main()
+    with hydra_command(lambda: f"{__doc__}\n{show_files('explore')}"):
+        _main()
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="explore")
@@ -26,8 +26,9 @@ def _main(cfg: DictConfig) -> None:
     from esc50.report.exploration import Exploration
 
     with exit_on_error():
-        exploration = Exploration(OmegaConf.to_container(cfg, resolve=True))
-        exploration.write(HydraConfig.get().runtime.choices["data"])
+        name = HydraConfig.get().runtime.choices["data"]
+        exploration = Exploration(OmegaConf.to_container(cfg, resolve=True), name)
+        exploration.write()
         print(f"the page is {exploration.page}")
 
 

@@ -6,15 +6,13 @@ from pathlib import Path
 from esc50.config.choices import CONF
 from esc50.errors import UserError
 
-TOP = "train"  # the file that all experiments begin with
-
 
 def show_files(name: str) -> str:
     """Write out the commented files that a name stands for, each below a line that says which.
 
     Args:
-        name: a group ("data"), one choice of it ("data=demo" or "data/demo"), or "train": the
-            settings that belong to no group.
+        name: a group ("data"), one choice of it ("data=demo" or "data/demo"), or a command
+            ("train", "explore"): its settings that belong to no group.
 
     Raises:
         UserError: there is no such group or choice.
@@ -22,12 +20,14 @@ def show_files(name: str) -> str:
     wanted = name.strip("/+").removesuffix(".yaml").replace("=", "/")
     folder = CONF / wanted
     groups = [path.parent.relative_to(CONF).as_posix() for path in CONF.glob("*/**/*.yaml")]
+    commands = [path.stem for path in CONF.glob("*.yaml")]
+    single = folder.with_name(f"{folder.name}.yaml")
     if wanted in groups:
         paths = sorted(folder.glob("*.yaml"))
-    elif wanted == TOP or (folder.with_name(f"{folder.name}.yaml").is_file() and "/" in wanted):
-        paths = [folder.with_name(f"{folder.name}.yaml")]
+    elif CONF in single.parents and single.is_file():
+        paths = [single]
     else:
-        raise UserError(f"--help={name}: {_instead(wanted, sorted({*groups, TOP}))}")
+        raise UserError(f"--help={name}: {_instead(wanted, sorted({*groups, *commands}))}")
     return "\n".join(f"# {_typed(path)}\n{path.read_text(encoding='utf-8')}" for path in paths)
 
 

@@ -52,8 +52,8 @@ def clip_features(
         front_end = LogMel(spec)
 
         def one(row: int) -> None:
-            start = 0.0 if table.offsets is None else float(table.offsets[row])
-            sound = read_sound(paths[row], spec.sample_rate, spec.n_samples, start, spec.channel)
+            place = paths[row], spec.sample_rate, spec.n_samples, table.start(row)
+            sound = read_sound(*place, spec.channel)
             for remark in sound.remarks:
                 remarks[remark].append(table.filenames[row])
             with torch.inference_mode():

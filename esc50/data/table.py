@@ -96,6 +96,10 @@ class ClipTable:
             return list(self.filenames)
         return [name.rpartition("#t=")[0] or name for name in self.filenames]
 
+    def start(self, row: int) -> float:
+        """The second of its file that a clip begins at."""
+        return 0.0 if self.offsets is None else float(self.offsets[row])
+
     def identify(self, digests: list[str]) -> list[str]:
         """Tell the windows of one file apart, whose digests are the same."""
         if self.offsets is None:

@@ -66,10 +66,10 @@ class Clips:
         arrays = clip_features(data.table, data.spec, data.digests, cache_dir, workers)
         return torch.from_numpy(arrays["logmel"])
 
-    def path(self, name: str) -> Path | None:
-        """Where a clip lies; None where it is gone."""
-        row = self.row.get(name)
-        return None if row is None else self.paths[row]
+    def place(self, name: str) -> tuple[Path, float]:
+        """Where a clip that is there lies: its file, and the second that it begins at."""
+        row = self.row[name]
+        return self.paths[row], self.data.table.start(row)
 
     def category(self, row: int) -> str:
         """The name of a clip's class."""

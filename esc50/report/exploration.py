@@ -36,7 +36,7 @@ from esc50.results.labels import labels
 class ExplorationSettings(Settings):
     """The keys of conf/explore.yaml itself."""
 
-    output: Annotated[str, Field(min_length=1)]
+    output_dir: Annotated[str, Field(min_length=1)]
     seed: Annotated[int, Field(ge=0)]
     examples: Annotated[int, Field(ge=1)]
     seconds: Annotated[float, Field(ge=0.1, le=60)]
@@ -49,18 +49,19 @@ class ExplorationSettings(Settings):
 class Exploration:
     """One data set as its config says: opened, measured, and drawn when its page is written."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], name: str) -> None:
         """Check the config, then measure the clips and compute what is computed of them.
 
         Args:
             config: of conf/explore.yaml, as plain dictionaries.
+            name: of the data set, for the title and the page's folder.
 
         Raises:
             UserError: a wrong key, or what the data set refuses. A clip that cannot be read is no
                 error: the page says so.
         """
         own = {key: config[key] for key in ExplorationSettings.model_fields}
-        self.settings = ExplorationSettings.parse("", own)
+        self.settings, self.name = ExplorationSettings.parse("", own), name
         self.spec = FeatureSpec.parse("features", config["features"])
         self.recipe = make_recipe(config["augment"])
         self.storage = DataSettings.of(config["data"])
@@ -76,14 +77,10 @@ class Exploration:
     @property
     def page(self) -> Path:
         """The file that `write` makes."""
-        return Path(self.settings.output) / "index.html"
+        return Path(self.settings.output_dir) / "explore" / self.name / "index.html"
 
-    def write(self, name: str) -> None:
-        """Write the page, clips.csv and, if asked for, the figures as PNG.
-
-        Args:
-            name: of the data set, for the title.
-        """
+    def write(self) -> None:
+        """Write the page, clips.csv and, if asked for, the figures as PNG."""
         settings, statistics = self.settings, self.statistics
         split, audit, refused = self._split()
         sides = [""] * len(self.table) if split is None else clip_sides(split, len(self.table))
@@ -98,7 +95,7 @@ class Exploration:
         write_page(
             self.page,
             "exploration.html.j2",
-            title=f"Data set {name}",
+            title=f"Data set {self.name}",
             labels=labels({"synthetic": self.table.synthetic}),
             findings=[*refused, *findings],
             facts=tables.facts(statistics, protocol, fold, split),

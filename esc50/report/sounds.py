@@ -19,8 +19,8 @@ def encode(names: Sequence[str], clips: Clips, at_most: int = AT_MOST) -> dict[s
         clips: where they are.
         at_most: so many of them.
     """
-    found = [(name, path) for name in names if (path := clips.path(name))][:at_most]
+    found = [name for name in names if name in clips.row][:at_most]
     seconds = min(clips.data.spec.seconds, LONGEST)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # encoders release the lock
-        sounds = pool.map(lambda pair: quick_sound(pair[1], seconds), found)
-        return {name: sound for (name, _), sound in zip(found, sounds, strict=True) if sound}
+        sounds = pool.map(lambda name: quick_sound(*clips.place(name), seconds), found)
+        return {name: sound for name, sound in zip(found, sounds, strict=True) if sound}

@@ -10,7 +10,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from sklearn.metrics import confusion_matrix
 from torch.utils.tensorboard import SummaryWriter
 
-from esc50.audio.read import read_clip
+from esc50.audio.read import read_sound
 from esc50.config.composition import compose_plain
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.datamodule import ESC50DataModule
@@ -174,7 +174,8 @@ class ImageLogger(pl.Callback):
             name = f"test_mistakes/{place}: {target} taken for {guess}"
             try:
                 n_samples = round(data.spec.seconds * SOUND_RATE)
-                sound = read_clip(table.paths[items[test]], SOUND_RATE, n_samples)
+                path, start = table.paths[items[test]], table.start(items[test])
+                sound = read_sound(path, SOUND_RATE, n_samples, start).samples
             except UserError:  # it has been deleted since it was read
                 continue
             loud = sound / max(1.0, float(np.abs(sound).max()))

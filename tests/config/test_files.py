@@ -20,7 +20,8 @@ def test_one_choice_is_shown_alone(name):
 
 def test_groups_within_groups_and_the_file_above_all():
     assert "n_jobs" in show_files("hydra/launcher")
-    assert (CONF / "train.yaml").read_text() in show_files("train")
+    for command in ("train", "explore"):
+        assert (CONF / f"{command}.yaml").read_text() in show_files(command)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def odd_config(odd_clips, tmp_path_factory):
     mine = [
         f"data.root={odd_clips}",
         f"data.cache_dir={out / 'cache'}",
-        f"output={out}",
+        f"output_dir={out}",
         "features.sample_rate=8000",
         "features.seconds=0.5",
         "features.n_fft=256",
@@ -87,8 +87,8 @@ def explored(odd_config):
     """The `Exploration` of `odd_clips`, its page written."""
     from esc50.report.exploration import Exploration
 
-    exploration = Exploration(odd_config())
-    exploration.write("<odd>")
+    exploration = Exploration(odd_config(), "<odd>")
+    exploration.write()
     return exploration
 
 

@@ -16,8 +16,8 @@ def test_features_are_those_of_the_run(tiny_config):
     clips = Clips(tiny_config, trusted=False)
     assert clips.logmels.shape == (50, 1, 32, 32) and clips.n_gone == 0
     name = clips.data.table.filenames[7]
-    assert clips.path(name).name == name and clips.row[name] == 7
-    assert clips.path("other.wav") is None
+    assert clips.place(name) == (clips.paths[7], 0.0) and clips.row[name] == 7
+    assert clips.paths[7].name == name and "other.wav" not in clips.row
     assert clips.rows_of(frozenset(clips.data.digests[3:5])).tolist() == [3, 4]
 
 
@@ -29,7 +29,7 @@ def test_clips_deleted_since_are_left_out(tiny_config, tiny, tmp_path):
     cache = str(tmp_path / "cache")
     config = {**tiny_config, "data": {**tiny_config["data"], "root": str(root), "cache_dir": cache}}
     clips = Clips(config, trusted=False)
-    assert clips.n_gone == 1 and len(clips.row) == 49 and clips.path(gone.name) is None
+    assert clips.n_gone == 1 and len(clips.row) == 49 and gone.name not in clips.row
     assert len(clips.logmels) == 49
 
 

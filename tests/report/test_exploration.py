@@ -82,8 +82,8 @@ def test_all_sounds_in_the_page_no_augmentation_and_a_split_that_cannot_be_made(
     odd_config, tmp_path
 ):
     wanted = ("sounds=all", "seconds=0.2", "augment=none", "split.fold=9", "examples=1")
-    exploration = Exploration(odd_config(*wanted, f"output={tmp_path / 'new'}"))
-    exploration.write("all")
+    exploration = Exploration(odd_config(*wanted, f"output_dir={tmp_path / 'new'}"), "all")
+    exploration.write()
     page = exploration.page.read_text()
     cards = json.loads(re.search(r'id="cards">(.*?)</script>', page, re.S)[1])
     assert len(cards["sounds"]) + page.count('data-clip="') == 39 + 1  # one is in the script
@@ -98,7 +98,7 @@ def test_all_sounds_in_the_page_no_augmentation_and_a_split_that_cannot_be_made(
 )
 def test_bad_input_is_a_sentence(odd_config, override, sentence):
     with pytest.raises(UserError, match=sentence):
-        Exploration(odd_config(override))
+        Exploration(odd_config(override), "odd")
 
 
 @pytest.mark.slow

@@ -1,0 +1,48 @@
+import sys
+
+import pytest
+from hydra.errors import ConfigCompositionException
+
+from esc50.config.choices import CONF
+from esc50.config.command import hydra_command
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Types a command; its body raises what it is given."""
+
+    def run(*arguments, refusal=None):
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+        monkeypatch.setattr(sys, "argv", ["command", *arguments])
+        with hydra_command(lambda: "about this command"):
+            if refusal:
+                raise refusal
+        return sys.argv[1:]
+
+    return run
+
+
+def test_help_is_the_commands_own_and_groups_are_shown_as_written(typed, capsys):
+    for arguments, shown in (
+        (["--help"], "about this command\n"),
+        (["data=demo", "-h"], "about this command\n"),
+        (["--help=split"], (CONF / "split" / "official.yaml").read_text()),
+    ):
+        with pytest.raises(SystemExit) as end:
+            typed(*arguments)
+        assert not end.value.code and shown in capsys.readouterr().out
+
+
+def test_what_hydra_refuses_is_a_sentence_and_exit_status_1(typed, capsys):
+    refusal = ConfigCompositionException("Could not override 'output'.\nKey 'output' is not there")
+    for arguments in ([], ["data=null"], ["--help=nothing"]):
+        with pytest.raises(SystemExit) as end:
+            typed(*arguments, refusal=refusal)
+        said = capsys.readouterr().err or f"{end.value.code}\n"
+        assert end.value.code not in (0, None)
+        assert said.startswith("error: ") and said.count("\n") == 1
+
+
+def test_a_path_that_exists_is_taken_as_it_stands(typed, tmp_path):
+    (tmp_path / "a, b").mkdir()
+    assert typed(f"data.root={tmp_path / 'a, b'}") == [f"data.root='{tmp_path / 'a, b'}'"]
