@@ -55,8 +55,9 @@ def _balance(
     plot.update_layout(barmode="stack", xaxis_title="clips", legend_traceorder="normal")
     _rows(plot, names)
     sizes = counts.sum(1)
+    least, most = sizes.min(), sizes.max()
     summary = (
-        f"{len(names)} with {sizes.min()} to {sizes.max()} clips each, "
+        f"{len(names)} of {least if least == most else f'{least} to {most}'} clips each, "
         f"{sizes.sum():,} clips in {len(there)} folds."
     )
     columns = ["", *(f"fold {fold}" for fold in there), "all"]
