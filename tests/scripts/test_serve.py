@@ -67,7 +67,7 @@ def serving(*arguments):
             assert match, first or server.communicate()[1]
             yield match[0], server
             server.send_signal(signal.SIGINT)
-            assert (server.wait(20), server.stderr.read()) == (0, "")
+            assert (server.wait(20), server.stderr.read()) == (130, "stopped by SIGINT\n")
         finally:
             server.kill()
 
