@@ -96,7 +96,7 @@ def test_sixteen_clients_lose_nothing_and_memory_stays_flat(tiny_run, tiny):
             return time.perf_counter() - started
 
         with ThreadPoolExecutor(CLIENTS) as clients:
-            list(clients.map(one, range(200)))
+            list(clients.map(one, range(400)))
             before, started = resident_mb(process), time.perf_counter()
             seconds = list(clients.map(one, range(REQUESTS)))
             rate = REQUESTS / (time.perf_counter() - started)

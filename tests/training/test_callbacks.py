@@ -26,7 +26,9 @@ def written(monkeypatch):
     return epochs
 
 
-@pytest.mark.parametrize(("fraction", "epochs"), [(0.0, [0, 3]), (1.0, [0, 1, 2, 3])])
+@pytest.mark.parametrize(
+    ("fraction", "epochs"), [(1.0, [0, 1, 2, 3]), pytest.param(0.0, [0, 3], marks=pytest.mark.slow)]
+)
 def test_last_checkpoint_takes_no_more_than_its_time(config, tmp_path, written, fraction, epochs):
     settings = [
         "split=literature",

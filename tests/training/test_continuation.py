@@ -55,6 +55,7 @@ def test_a_run_made_longer_is_the_one_that_was_long_from_the_start(config, tmp_p
     assert results["signature"] != signature(config("trainer.max_epochs=3"))
 
 
+@pytest.mark.slow
 def test_a_finished_run_keeps_its_weights_alone_unless_told(config, tmp_path):
     choices = ["split=literature", "callbacks=averaged", "trainer.max_epochs=1"]
     run_fold(config(*choices), tmp_path / "run")

@@ -21,6 +21,7 @@ def test_the_mean_over_the_folds_is_returned_and_the_folds_are_summarised(config
     assert cfg.split.fold == "all"  # the caller's own config is left as it was
 
 
+@pytest.mark.slow
 def test_folds_are_the_tables_and_those_that_fail_are_named_when_the_others_are_done(
     config, tiny, tmp_path
 ):

@@ -1,3 +1,5 @@
+import pytest
+
 from esc50.training.experiment import run
 
 
@@ -8,5 +10,6 @@ def test_a_fold_gives_the_monitored_metric_and_is_shown(config, tmp_path, capsys
     assert "official split, fold 1, seed 42" in out and f"everything is in {tmp_path}" in out
 
 
+@pytest.mark.slow
 def test_without_validation_there_is_none(config, tmp_path):
     assert run(config("split=literature", "trainer.max_epochs=1"), tmp_path / "run") is None

@@ -1,6 +1,8 @@
 import re
 import sys
 
+import pytest
+
 from esc50.training.fold import run_fold
 
 
@@ -27,12 +29,14 @@ def test_a_terminal_gets_a_bar_of_one_line_as_well(config, tmp_path, capsys, mon
     assert "\x1b[1A\x1b[2K\x1b[1A" not in err  # it never had a second line to take back
 
 
+@pytest.mark.slow
 def test_lines_can_be_left_out(config, tmp_path, capsys):
     run = config("trainer.enable_progress_bar=true", "callbacks.progress.lines=false")
     run_fold(run, tmp_path / "run")
     assert "epoch 1" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_without_a_bar_there_are_no_lines(config, tmp_path, capsys):
     run_fold(config("trainer.max_epochs=1"), tmp_path / "run")
     assert "epoch 1" not in capsys.readouterr().out

@@ -52,7 +52,9 @@ def test_the_first_process_alone_reports_and_not_before_training(trial):
     assert record().intermediate_values == {4: 0.5}
 
 
-@pytest.mark.parametrize(("fold", "step"), [("1", 0), ("all", 1)])
+@pytest.mark.parametrize(
+    ("fold", "step"), [("1", 0), pytest.param("all", 1, marks=pytest.mark.slow)]
+)
 def test_a_run_reports_by_epoch_and_several_folds_by_fold(config, tmp_path, trial, fold, step):
     section, record = trial
     settings = [f"split.fold={fold}", f"trial.study='{section['study']}'"]

@@ -16,13 +16,14 @@ def test_the_best_recipe_chooses_nothing_on_the_tested_fold(config, tmp_path):
     assert not (tmp_path / "run" / "checkpoints" / "best.ckpt").exists()
 
 
-@pytest.mark.parametrize("batch_size", [4, 32])
+@pytest.mark.parametrize("batch_size", [4, pytest.param(32, marks=pytest.mark.slow)])
 def test_the_best_recipe_trains_for_one_epoch(config, tmp_path, batch_size):
     few = ["trainer.max_epochs=1", f"batch_size={batch_size}"]  # ten steps, or two
     results = run_fold(config("+experiment=best", *SMALL, *few), tmp_path / "run")
     assert results["epochs"] == 1
 
 
+@pytest.mark.slow
 def test_another_network_trains_by_the_best_recipe(config, tmp_path):
     pytest.importorskip("timm")
     settings = ["+experiment=best_fast", "model=vit_tiny", *SMALL]
@@ -30,6 +31,7 @@ def test_another_network_trains_by_the_best_recipe(config, tmp_path):
     assert results["epochs"] == 2 and results["protocol"] == "literature"
 
 
+@pytest.mark.slow
 def test_the_recipe_from_imagenet_begins_at_the_weights_it_is_given(config, tmp_path):
     torch.manual_seed(0)
     given = resnet18().state_dict()

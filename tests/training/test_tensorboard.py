@@ -52,6 +52,7 @@ def points(ask, run, tag, seconds=30):
     return found
 
 
+@pytest.mark.slow
 def test_every_epoch_of_a_finished_run_is_a_point_of_its_curves(config, tmp_path):
     run_fold(config(f"trainer.max_epochs={EPOCHS}"), tmp_path / "logs" / "run")
     with served(tmp_path / "logs") as ask:
