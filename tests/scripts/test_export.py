@@ -44,7 +44,8 @@ def test_a_run_is_exported_and_says_how_it_was_checked(tiny_run, tmp_path, capsy
 def test_it_computes_where_neither_torch_nor_this_package_is(exported, tiny_run, tiny, tmp_path):
     """The example of the documentation and of the model card, in an environment of its own."""
     code = re.search(r"```python\n(.*?)```", (exported / "README.md").read_text(), re.S)[1]
-    assert code in (REPOSITORY / "docs" / "how-to" / "export.md").read_text()
+    for page in ("README.md", "docs/how-to/export.md"):
+        assert code in (REPOSITORY / page).read_text()
     (exported / "classify.py").write_text(code)
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
