@@ -14,6 +14,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: more threads woul
 REPOSITORY = Path(__file__).parents[1]
 # Of the runs that tests make; set it to try another. Tests that compare numbers fix their own.
 PRECISION = os.environ.get("ESC50_TEST_PRECISION", "auto")
+# Of half a second at 8 kHz, as pictures of 32 x 32.
+SMALL_FEATURES = """features.sample_rate=8000 features.seconds=0.5 features.n_fft=256
+    features.hop_length=64 features.n_mels=32 features.frames=64 features.height=32
+    features.width=32""".split()
 TEST_DATA = Path(os.environ.get("ESC50_TEST_DATA", REPOSITORY.parent / "shared"))
 
 
@@ -64,14 +68,7 @@ def tiny_overrides(tiny, tmp_path_factory) -> list[str]:
         "data=esc50",
         f"data.root={tiny}",
         f"data.cache_dir={tmp_path_factory.mktemp('cache')}",
-        "features.sample_rate=8000",
-        "features.seconds=0.5",
-        "features.n_fft=256",
-        "features.hop_length=64",
-        "features.n_mels=32",
-        "features.frames=64",
-        "features.height=32",
-        "features.width=32",
+        *SMALL_FEATURES,
         "batch_size=16",
         "trainer.accelerator=cpu",
         f"trainer.precision={PRECISION}",

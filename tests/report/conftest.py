@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.conftest import SMALL_FEATURES
+
 EVIL = ("<script>alert(1)</script>", "=1+1", "x" * 200, "a\x07b\x1b[31m", "plain")
 RATE = 8000
 CLASSES = ("<script>alert(1)</script>", "=cmd|' /C calc'!A0", "n" * 200, "plain")
@@ -63,14 +65,7 @@ def odd_config(odd_clips, tmp_path_factory):
         f"data.root={odd_clips}",
         f"data.cache_dir={out / 'cache'}",
         f"output_dir={out}",
-        "features.sample_rate=8000",
-        "features.seconds=0.5",
-        "features.n_fft=256",
-        "features.hop_length=64",
-        "features.n_mels=32",
-        "features.frames=64",
-        "features.height=32",
-        "features.width=32",
+        *SMALL_FEATURES,
         "reduction=pca",
     ]
 

@@ -6,18 +6,12 @@ from scripts.evaluate import main
 
 
 @pytest.fixture
-def evaluate(tiny_run, tiny, tiny_overrides, tmp_path, capsys):
+def evaluate(run_main, tiny_run, tiny_overrides, tmp_path):
     """Runs the command on `tiny`; returns exit status, what it printed, what it said aside."""
 
     def run(*overrides):
         data = [one for one in tiny_overrides if one.startswith("data")]
-        try:
-            main([str(tiny_run), *data, f"output_dir={tmp_path}", "device=cpu", *overrides])
-            status = 0
-        except SystemExit as end:
-            status = end.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
+        return run_main(main, tiny_run, *data, f"output_dir={tmp_path}", "device=cpu", *overrides)
 
     return run
 

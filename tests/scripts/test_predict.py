@@ -18,19 +18,10 @@ def odd(tmp_path_factory):
 
 
 @pytest.fixture
-def predict(tiny_run, capsys):
+def predict(run_main, tiny_run):
     """Runs the command; returns exit status, what it printed, and what it said on the side."""
 
-    def run(*arguments):
-        try:
-            main([str(tiny_run / "checkpoints" / "best.ckpt"), *map(str, arguments)])
-            status = 0
-        except SystemExit as end:
-            status = end.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
+    return lambda *arguments: run_main(main, tiny_run / "checkpoints" / "best.ckpt", *arguments)
 
 
 def test_a_sound_of_any_kind_gets_an_answer(odd, predict):

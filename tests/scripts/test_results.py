@@ -17,21 +17,14 @@ SCRIPT = REPO / "scripts" / "results.py"
 
 
 @pytest.fixture
-def results(monkeypatch, capsys):
+def results(monkeypatch, run_main):
     """The script's main, in this process: gives status, output and errors."""
     monkeypatch.setenv("COLUMNS", "250")
     spec = importlib.util.spec_from_file_location("scripts_results", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
-    def call(*arguments) -> tuple[int, str, str]:
-        try:
-            module.main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            return end.code, *capsys.readouterr()
-        return 0, *capsys.readouterr()
-
-    return call
+    return lambda *arguments: run_main(module.main, *arguments)
 
 
 def row(experiment: str, signature: str, fold: int, acc: float, seed: int = 1, **more) -> dict:
