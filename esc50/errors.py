@@ -118,10 +118,15 @@ def survive_any_encoding() -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def printable(text: str) -> str:
-    """Replace what a terminal would obey (escape sequences in names) by what Python writes."""
+def printable(text: str, keep: str = "\n\t") -> str:
+    """Replace what a terminal would obey (escape sequences in names) by what Python writes.
+
+    Args:
+        text: what is to be printed.
+        keep: characters that stay as they are; none of a name, which is to stay on its line.
+    """
     return "".join(
-        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
+        char if char.isprintable() or char in keep else ascii(char)[1:-1] for char in text
     )
 
 

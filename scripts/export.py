@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from esc50.deploy.arguments import checkpoint_parser
 from esc50.errors import UserError, exit_on_error
 
 if TYPE_CHECKING:
@@ -28,16 +29,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "checkpoints",
-        nargs="+",
-        type=Path,
-        metavar="CHECKPOINT",
-        help="best.ckpt; or the folder of a run, or of a cross-validation: an ensemble",
-    )
+    parser = checkpoint_parser(__doc__, several=True)
     parser.add_argument("--onnx", action="store_true", help="model.onnx (the default)")
     parser.add_argument(
         "--int8", action="store_true", help="model.int8.onnx: the network in 8-bit integers"
@@ -57,9 +49,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--clips", type=Path, metavar="FOLDER", help="check on these clips, of classes unknown"
-    )
-    parser.add_argument(
-        "--trust", action="store_true", help="import the network's code if it is another package's"
     )
     return parser
 

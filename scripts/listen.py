@@ -10,8 +10,8 @@ ensemble. It reads a microphone (which needs the extra `listen`), or with --raw 
 import argparse
 import json
 import sys
-from pathlib import Path
 
+from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser
 from esc50.errors import UserError, exit_on_error
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
@@ -28,10 +28,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    parser = checkpoint_parser(__doc__)
     parser.add_argument("--raw", action="store_true", help="samples from a pipe, without a header")
     parser.add_argument(
         "--rate", type=int, metavar="HZ", help="of the samples (default: that of the training)"
@@ -52,18 +49,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="from one window to the next (default: a tenth of a window)",
     )
-    parser.add_argument(
-        "--threshold",
-        type=float,
-        metavar="P",
-        help='probability below which the answer is "none of these"; 0: never (default: the '
-        "checkpoint's own, chosen on validation clips)",
-    )
+    add_threshold(parser)
     parser.add_argument("--json", action="store_true", help="a JSON object per line")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, ... (default: a GPU if any)")
-    parser.add_argument(
-        "--trust", action="store_true", help="import a network that is another package's code"
-    )
+    add_device(parser)
     return parser
 
 

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
-from esc50.errors import UserError, exit_on_error
+from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser
+from esc50.errors import UserError, exit_on_error, printable
 
 SOON = 64  # windows: fewer are done before a progress bar is read
 
@@ -32,10 +33,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    parser = checkpoint_parser(__doc__)
     parser.add_argument("sounds", nargs="+", metavar="FILE_OR_FOLDER")
     parser.add_argument(
         "--top", type=int, default=3, metavar="K", help="classes shown (default: %(default)s)"
@@ -46,17 +44,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="from one window of a long sound to the next (default: half a window)",
     )
-    parser.add_argument(
-        "--threshold",
-        type=float,
-        metavar="P",
-        help='probability below which the answer is "none of these"; 0: never (default: the '
-        "checkpoint's own, chosen on validation clips)",
-    )
-    parser.add_argument("--device", default="auto", help="cpu, cuda, ... (default: a GPU if any)")
-    parser.add_argument(
-        "--trust", action="store_true", help="import a network that is another package's code"
-    )
+    add_threshold(parser)
+    add_device(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a JSON object per sound, on a line each")
     form.add_argument("--csv", action="store_true", help="a row per window, all probabilities")
@@ -117,11 +106,9 @@ def _readable(answers, failed: list[UserError], spool: Path) -> Iterator:
 
 
 def _skip(error: UserError, failed: list[UserError], spool: Path) -> None:
-    from esc50.deploy.prediction import printable
-
     failed.append(error)
-    why = str(error).replace(str(spool), "standard input")
-    print(f"skipped: {printable(why)}", file=sys.stderr)
+    why = printable(str(error).replace(str(spool), "standard input"), keep="")
+    print(f"skipped: {why}", file=sys.stderr)
 
 
 def _print(args: argparse.Namespace, model, made: list) -> None:

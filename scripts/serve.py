@@ -9,8 +9,8 @@ It is reachable from this machine alone, unless --host says otherwise, and keeps
 import argparse
 import socket
 from contextlib import suppress
-from pathlib import Path
 
+from esc50.deploy.arguments import add_device, checkpoint_parser
 from esc50.errors import UserError, exit_on_error
 
 
@@ -38,21 +38,12 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "checkpoints",
-        nargs="+",
-        type=Path,
-        metavar="CHECKPOINT",
-        help="best.ckpt; or the folder of a run, or of a cross-validation: an ensemble",
-    )
+    parser = checkpoint_parser(__doc__, several=True)
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument(
         "--port", type=int, default=8000, help="default: %(default)s; 0: a free one"
     )
-    parser.add_argument("--device", default="auto", help="default: a GPU where there is one")
+    add_device(parser)
     parser.add_argument(
         "--max-mb", type=float, default=64, metavar="MB", help="of an upload (default: %(default)s)"
     )
@@ -62,9 +53,6 @@ def _parser() -> argparse.ArgumentParser:
         default=300,
         metavar="S",
         help="of a sound (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--trust", action="store_true", help="import the network's code if it is another package's"
     )
     return parser
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from esc50.errors import UserError, exit_on_error, refusal
+from esc50.errors import UserError, exit_on_error, printable, refusal
 from tests.conftest import REPOSITORY
 
 TALKATIVE = """
@@ -111,3 +111,9 @@ def test_a_reader_that_has_enough_ends_the_command_without_a_word():
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 141
+
+
+def test_names_are_shown_as_they_are_read():
+    assert printable("Straße dog.wav", keep="") == "Straße dog.wav"
+    assert printable("a\nb\udcff", keep="") == r"a\nb\udcff"
+    assert printable("a\nb\x1b[2J") == "a\nb\\x1b[2J"

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from esc50.deploy.prediction import NONE, printable
-from esc50.errors import UserError
+from esc50.deploy.prediction import NONE
+from esc50.errors import UserError, printable
 from esc50.model.trained import TrainedModel
 from esc50.results.labels import label
 from esc50.results.run_folder import why_unfinished
@@ -72,7 +72,7 @@ def threshold_of(members: Sequence[TrainedModel]) -> float:
 def describe(members: Sequence[TrainedModel]) -> str:
     """Name what answers: the recipe, its seed and fold, and what its numbers must be read with."""
     first = members[0].specification
-    name = printable(str(first.get("experiment", "a network")))
+    name = printable(str(first.get("experiment", "a network")), keep="")
     if len(members) == 1:
         name += f", seed {first.get('seed')}, fold {first.get('fold')}"
     else:

@@ -26,9 +26,8 @@ from esc50.data.datasets import data_name, open_clips
 from esc50.data.features import clip_features
 from esc50.data.split import Split
 from esc50.data.table import ClipTable
-from esc50.deploy.prediction import printable
 from esc50.deploy.predictor import Predictor
-from esc50.errors import UserError
+from esc50.errors import UserError, printable
 from esc50.model.classifier import make_scores
 from esc50.results.labels import label
 from esc50.results.run_folder import (
@@ -116,6 +115,7 @@ def evaluate(
             probabilities,
             table.classes,
             table.class_labels,
+            table.sources[clips],
         )
         write_results(folder, results)
     return results, folder
@@ -193,7 +193,7 @@ def evaluation_table(results: Mapping[str, Any]) -> Table:
     """Write what an evaluation measured as a table."""
     fold = f"fold {results['fold']}" if results["fold"] else "all clips"
     table = Table(
-        printable(f"{results['checkpoint']} on {results['data']}, {fold}{label(results)}"),
+        printable(f"{results['checkpoint']} on {results['data']}, {fold}{label(results)}", keep=""),
         ["metric", "value"],
         n_names=2,
     )

@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import IO
 
-from esc50.deploy.prediction import Prediction, printable
+from esc50.deploy.prediction import Prediction
+from esc50.errors import printable
 from esc50.results.tables import Table
 
 
@@ -15,7 +16,7 @@ def summary_table(predictions: Sequence[Prediction], k: int, title: str, note: s
     ranks = [f"{rank}." for rank in range(1, k + 1)]
     rows = [
         [
-            printable(one.name),
+            printable(one.name, keep=""),
             one.label,
             *(f"{name} {probability:.1%}" for name, probability in one.top(k)),
             f"{one.seconds:.1f}",
@@ -35,7 +36,7 @@ def timeline_table(prediction: Prediction) -> Table:
         for event in prediction.events()
     ]
     columns = ["from", "to", "answer", "probability"]
-    return Table(printable(prediction.name), columns, rows, n_names=3)
+    return Table(printable(prediction.name, keep=""), columns, rows, n_names=3)
 
 
 def clock(seconds: float) -> str:
@@ -75,7 +76,9 @@ def write_csv(predictions: Iterable[Prediction], classes: Sequence[str], file: I
     for one in predictions:
         for (start, end), label, row in zip(one.spans, one.labels, one.windows, strict=True):
             span = (f"{start:g}", f"{end:g}")
-            writer.writerow([printable(one.name), *span, label, *(f"{p:.8g}" for p in row)])
+            writer.writerow(
+                [printable(one.name, keep=""), *span, label, *(f"{p:.8g}" for p in row)]
+            )
 
 
 def as_labels(prediction: Prediction) -> str:

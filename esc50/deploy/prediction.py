@@ -8,11 +8,6 @@ import numpy as np
 NONE = "none of these"
 
 
-def printable(text: str) -> str:
-    """Write what a terminal would obey, or could not show, as an escape: a name as it is read."""
-    return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in text)
-
-
 @dataclass(frozen=True)
 class Event:
     """A stretch of a sound in which the answer stays the same.

@@ -141,7 +141,7 @@ def write_predictions(
     probabilities: np.ndarray,
     classes: Sequence[str],
     class_labels: np.ndarray,
-    sources: Sequence[str] = (),
+    sources: Sequence[str],
 ) -> None:
     """Write predictions.csv: clip, fold, target, prediction, probability of each class.
 
@@ -150,7 +150,7 @@ def write_predictions(
     table's own target numbers; probabilities float (clips, classes). Names that a spreadsheet
     would compute are escaped: see `cells`.
     """
-    given = {clip: str(source) for clip, source in zip(clips, sources, strict=False)}
+    given = {clip: str(source) for clip, source in zip(clips, sources, strict=True)}
     if any(source_of(clip) != source for clip, source in given.items()):
         atomic_write_text(path.with_name("sources.json"), json.dumps(given, indent=0) + "\n")
     predicted = class_labels[probabilities.argmax(1)]

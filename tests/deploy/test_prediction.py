@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from esc50.deploy.prediction import NONE, Event, Prediction, printable
+from esc50.deploy.prediction import NONE, Event, Prediction
 
 SPANS = np.array([[0, 5], [2.5, 7.5], [5, 10], [6, 11]])
 WINDOWS = np.array([[0.9, 0.1], [0.7, 0.3], [0.45, 0.55], [0.2, 0.8]], np.float32)
@@ -28,8 +28,3 @@ def test_events_meet_half_way_between_the_middles_of_windows():
         Event(6.25, 8.0, NONE, pytest.approx(0.55)),
         Event(8.0, 11.0, "rain", pytest.approx(0.8)),
     ]
-
-
-def test_names_are_shown_as_they_are_read():
-    assert printable("Straße dog.wav") == "Straße dog.wav"
-    assert printable("a\nb\udcff") == r"a\nb\udcff"

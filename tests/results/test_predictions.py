@@ -23,7 +23,9 @@ def test_names_that_spreadsheets_would_compute_survive_writing_and_reading(tmp_p
     probabilities = np.array([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]])
     labels = np.array([3, 8, 9])
     path = run / "predictions.csv"
-    write_predictions(path, clips, np.array([1, 1]), labels[[0, 2]], probabilities, classes, labels)
+    write_predictions(
+        path, clips, np.array([1, 1]), labels[[0, 2]], probabilities, classes, labels, clips
+    )
     with path.open(newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert not any(cell.startswith(("=", "+", "@")) for cell in cells)

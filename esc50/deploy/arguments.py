@@ -1,0 +1,43 @@
+"""Arguments that the commands which ask a checkpoint have in common."""
+
+import argparse
+from pathlib import Path
+
+
+def checkpoint_parser(about: str | None, *, several: bool = False) -> argparse.ArgumentParser:
+    """Make a parser of a checkpoint, or of `several`, and of --trust.
+
+    Args:
+        about: the command's docstring, shown as it stands.
+        several: `checkpoints` is then a list, otherwise `checkpoint` is one path.
+    """
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "checkpoints" if several else "checkpoint",
+        nargs="+" if several else None,
+        type=Path,
+        metavar="CHECKPOINT",
+        help="best.ckpt; or the folder of a run, or of a cross-validation: an ensemble",
+    )
+    parser.add_argument(
+        "--trust", action="store_true", help="import the network's code if it is another package's"
+    )
+    return parser
+
+
+def add_threshold(parser: argparse.ArgumentParser) -> None:
+    """Add --threshold."""
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help='probability below which the answer is "none of these"; 0: never (default: the '
+        "checkpoint's own, chosen on validation clips)",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add --device."""
+    parser.add_argument("--device", default="auto", help="cpu, cuda, ... (default: a GPU if any)")

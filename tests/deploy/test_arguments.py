@@ -1,0 +1,22 @@
+from pathlib import Path
+
+import pytest
+
+from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser
+
+
+def test_one_checkpoint_or_several():
+    one = checkpoint_parser("About this.").parse_args(["a.ckpt"])
+    assert one.checkpoint == Path("a.ckpt") and not one.trust
+    many = checkpoint_parser(None, several=True).parse_args(["a", "b", "--trust"])
+    assert many.checkpoints == [Path("a"), Path("b")] and many.trust
+    with pytest.raises(SystemExit):
+        checkpoint_parser("About this.").parse_args(["a.ckpt", "b.ckpt"])
+
+
+def test_the_threshold_is_the_checkpoints_own_unless_given():
+    parser = checkpoint_parser("About this.")
+    add_threshold(parser)
+    add_device(parser)
+    plain, given = (parser.parse_args(["a", *more]) for more in ([], ["--threshold", "0.5"]))
+    assert (plain.threshold, given.threshold) == (None, 0.5) and plain.device == "auto"
