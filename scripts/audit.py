@@ -51,8 +51,8 @@ def _open(cfg: DictConfig) -> tuple:
         table = Path(cfg.table)
         return read_table(table.parent, check_files=False, table=table), None, None
     from esc50.audio.spec import FeatureSpec
-    from esc50.data.cache import clip_digests
     from esc50.data.datasets import DataSettings, open_clips
+    from esc50.data.digests import clip_digests
     from esc50.data.features import clip_features
 
     data = OmegaConf.to_container(cfg.data, resolve=True)

@@ -18,8 +18,8 @@ from esc50.audio.spec import FeatureSpec
 from esc50.config.sections import DataSettings
 from esc50.data.audit import Audit, Seen, audit_split
 from esc50.data.batches import Batch, DistributedBatchSampler, EpochShuffle, FeatureDataset, rows
-from esc50.data.cache import clip_digests
 from esc50.data.datasets import make_dataset, open_clips
+from esc50.data.digests import clip_digests
 from esc50.data.features import clip_features, copy_features
 from esc50.data.folds import warn_of_classes
 from esc50.data.prepared import Prepared

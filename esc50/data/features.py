@@ -1,24 +1,24 @@
 """Features of a whole table by way of the cache: log-mels, and the spectra behind them."""
 
-import os
-from collections import defaultdict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_sound
 from esc50.audio.spec import FeatureSpec
-from esc50.data.cache import RowWriter, entry_key, open_or_build
+from esc50.data.cache import entry_key, open_or_build
 from esc50.data.notices import notice, some
+from esc50.data.part import RowWriter
 from esc50.data.progress_bar import progress_bar
 from esc50.data.table import ClipTable
+from esc50.data.threads import for_each
 
 RENDERING = 1  # raise it when the rendering of copies changes
 COPIES_AT_ONCE = 64  # rendered together: enough to keep the cores busy, little enough for memory
@@ -37,7 +37,7 @@ def clip_features(
     Raises:
         UserError: a clip cannot be read (named), or the cache cannot be written.
     """
-    n, paths = len(table), table.paths
+    n = len(table)
     arrays = {
         "logmel": ((n, 1, spec.height, spec.width), "<f4"),
         "magnitude": ((n, spec.n_bands, spec.n_frames), "<f2"),
@@ -46,38 +46,27 @@ def clip_features(
     key = entry_key("clips", features=spec.key, digests=digests)
     for remark in spec.remarks:
         notice(remark)
-    remarks: dict[str, list[str]] = defaultdict(list)
 
     def fill(writer: RowWriter) -> None:
-        front_end = LogMel(spec)
+        front_end, files = LogMel(spec), table.files
 
         def one(row: int) -> None:
-            place = paths[row], spec.sample_rate, spec.n_samples, table.start(row)
-            sound = read_sound(*place, spec.channel)
-            for remark in sound.remarks:
-                remarks[remark].append(table.filenames[row])
+            place = table.audio_root / files[row], spec.sample_rate, spec.n_samples
+            sound = read_sound(*place, table.start(row), spec.channel)
             with torch.inference_mode():
-                logmel, magnitude, peak = front_end(torch.from_numpy(sound.samples))
-            writer.write(row, logmel=logmel.numpy(), magnitude=magnitude.numpy(), peak=peak.numpy())
+                made = front_end(torch.from_numpy(sound.samples))
+            values = zip(arrays, map(Tensor.numpy, made), strict=True)
+            writer.write(row, sound.remarks, **dict(values))
 
         # Decoding, FFTs and products release the lock, so threads do; each keeps to its own core.
-        with (
-            single_threaded(),
-            progress_bar("features", n) as advance,
-            ThreadPoolExecutor(workers or os.cpu_count()) as pool,
-        ):
-            jobs = [pool.submit(one, row) for row in range(n)]
-            try:
-                for job in jobs:
-                    job.result()
-                    advance()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-        for remark, names in sorted(remarks.items()):
-            notice(f"{len(names)} of {n} clips {remark}: {some(sorted(names))}")
+        with single_threaded(), _progress("features", "clips", writer) as advance:
+            for_each(one, writer.missing.tolist(), lambda _, done: advance(), workers)
 
-    return open_or_build(cache_dir, key, arrays, fill)
+    entry = open_or_build(cache_dir, key, arrays, fill)
+    for remark, rows in entry.remarks.items():
+        names = sorted(table.filenames[row] for row in rows)
+        notice(f"{len(rows)} of {n} clips {remark}: {some(names)}")
+    return entry.arrays
 
 
 def copy_features(
@@ -102,9 +91,11 @@ def copy_features(
     arrays = {"logmel": ((n, *features["logmel"].shape[1:]), "<f4")}
 
     def fill(writer: RowWriter) -> None:
-        with progress_bar("augmented copies", n) as advance, torch.inference_mode():
+        with _progress("augmented copies", "copies", writer) as advance, torch.inference_mode():
             for start in range(0, n, COPIES_AT_ONCE):
                 rows = slice(start, min(start + COPIES_AT_ONCE, n))
+                if writer.written[rows].all():
+                    continue
                 clips = clip_of_copy[rows]
                 batch = {name: torch.from_numpy(array[clips]) for name, array in features.items()}
                 rendered = augment.render(
@@ -113,9 +104,19 @@ def copy_features(
                 writer.write(start, logmel=rendered.numpy())
                 advance(len(clips))
 
-    return open_or_build(
-        cache_dir, entry_key("copies", rendering=RENDERING, **parts), arrays, fill
-    )["logmel"]
+    key = entry_key("copies", rendering=RENDERING, **parts)
+    return open_or_build(cache_dir, key, arrays, fill).arrays["logmel"]
+
+
+@contextmanager
+def _progress(what: str, items: str, writer: RowWriter) -> Iterator[Callable[..., None]]:
+    """Show how much of an entry is there, and say how much there was to begin with."""
+    n, there = len(writer.written), int(writer.written.sum())
+    if there:
+        notice(f"{what}: {there:,} of {n:,} {items} are there already, of a build that was cut off")
+    with progress_bar(what, n) as advance:
+        advance(there)
+        yield advance
 
 
 @contextmanager

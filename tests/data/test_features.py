@@ -12,8 +12,8 @@ from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
-from esc50.data.cache import clip_digests
 from esc50.data.columns import ColumnNames
+from esc50.data.digests import clip_digests
 from esc50.data.features import clip_features, copy_features, single_threaded
 from esc50.data.notices import notice
 from esc50.data.table import read_clips, read_table
