@@ -114,7 +114,11 @@ def _locked(path: Path) -> AbstractContextManager[object]:
     try:
         return lock.acquire(timeout=0.5)
     except Timeout:
-        print(f"waiting for another process that builds {path.stem}", file=sys.stderr, flush=True)
+        print(
+            f"waiting for another process that builds {path.stem} and holds {lock.lock_file}",
+            file=sys.stderr,
+            flush=True,
+        )
         return lock.acquire()
 
 
