@@ -12,10 +12,11 @@ from esc50.audio.augment_params import make_recipe
 from esc50.audio.spec import FeatureSpec
 from esc50.config.sections import DataSettings
 from esc50.config.settings import Settings
-from esc50.data.audit import NEAR, Audit, audit_split
+from esc50.data.audit import Audit, audit_split
 from esc50.data.datasets import open_clips
 from esc50.data.digests import clip_digests
 from esc50.data.features import clip_features
+from esc50.data.near import NEAR
 from esc50.data.progress_bar import progress_bar
 from esc50.data.split import Split, SplitSettings, draw_split
 from esc50.errors import UserError
