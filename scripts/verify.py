@@ -52,6 +52,8 @@ def _look_at(path: Path) -> Iterator[Finding]:
 
     if path.match(PART):
         yield path, "a killed process was writing it: opening what it belongs to removes it"
+    elif path.name == "part.json":
+        yield path.parent, "its build was cut off: the same command goes on with it"
     elif path.name == "entry.json":
         yield path.parent, entry_fault(path.parent)
     elif path.suffix == ".ckpt":

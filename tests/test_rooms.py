@@ -13,6 +13,7 @@ PACKAGE = REPOSITORY / "esc50"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Test files that are of no single module, and what they are of.
 WIDER = {
+    "data/test_killed_builds.py": "the cache, with kill -9",
     "test_conf.py": "conf/",
     "test_docs.py": "the commands in README.md and docs/",
     "test_own_clips.py": "docs/how-to/own-clips.md",

@@ -100,10 +100,12 @@ def open_or_build(
                 _build(folder, arrays, fill)
                 found = _open(folder, arrays)
     except OSError as error:
-        raise UserError(
-            f"the cache entry {folder} cannot be written "
-            + refusal(error, "set data.cache_dir to another folder")
-        ) from None
+        found = _open(folder, arrays)  # of a machine that this one shares no locks with
+        if found is None:
+            raise UserError(
+                f"the cache entry {folder} cannot be written "
+                + refusal(error, "set data.cache_dir to another folder")
+            ) from None
     if found is None:
         raise UserError(f"the cache entry {folder} does not read back as written: check that disk")
     return found

@@ -16,6 +16,7 @@ from esc50.data.threads import for_each
 from esc50.errors import UserError
 
 SAVED = 30.0  # seconds of reading that a kill may cost
+SETTLED = 2.0  # seconds after which a further change gives another time, on FAT too
 
 Memo = dict[str, tuple[str, str]]  # path -> its stamp; its digest
 
@@ -63,11 +64,12 @@ def _read(stale: list[str], stamps: dict[str, str], memo: Memo, path: Path) -> N
     """Digest files, and keep what is known so far every now and then."""
     for name in [name for name in memo if name not in stamps and not Path(name).exists()]:
         del memo[name]
-    saved = time.monotonic()
+    saved, began = time.monotonic(), time.time()
 
     def remember(name: str, digest: str) -> None:
         nonlocal saved
-        memo[name] = (stamps[name], digest)
+        recent = abs(began - int(stamps[name].split(":")[2]) / 1e9) < SETTLED
+        memo[name] = ("" if recent else stamps[name], digest)
         advance()
         if time.monotonic() > saved + SAVED:
             _save(memo, path)
