@@ -29,7 +29,7 @@ from esc50.data.threads import for_each
 from esc50.errors import UserError, refusal
 
 FORMAT = 1  # raise it when the meaning of the stored numbers changes
-BLOCK = 1 << 24  # bytes read at a time when a checksum is taken
+BLOCK = 1 << 20  # bytes read at a time when a checksum is taken
 MIB = 1 << 20
 REMARKS = "remarks.json"
 
@@ -95,7 +95,7 @@ def open_or_build(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_name(f"{key}.lock")):
-            found = _open(folder, arrays)  # another process may have built it meanwhile
+            found = _open(folder, arrays, tell=True)  # another process may have built it meanwhile
             if found is None:
                 _build(folder, arrays, fill)
                 found = _open(folder, arrays)
@@ -126,6 +126,10 @@ def _locked(path: Path) -> AbstractContextManager[object]:
 
 def _build(folder: Path, arrays: Shapes, fill: Callable[[RowWriter], None]) -> None:
     """Make an entry, of what a killed process left of it; only the holder of the lock is here."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)  # now: what belongs to another user cannot be replaced in the end
     user = os.getuid() if hasattr(os, "getuid") else 0  # who could not go on with another's files
     part = folder.with_name(f"{folder.name}.part-{user}")
     try:
@@ -141,10 +145,6 @@ def _build(folder: Path, arrays: Shapes, fill: Callable[[RowWriter], None]) -> N
     except Exception:  # of a clip, the disk or this program; what stops a process leaves the part
         shutil.rmtree(part, ignore_errors=True)
         raise
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
     part.rename(folder)
     for other in folder.parent.glob(f"{folder.name}.part*"):
         shutil.rmtree(other, ignore_errors=True)  # another user's, who was killed
@@ -170,16 +170,17 @@ def _write(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _open(folder: Path, arrays: Shapes) -> Entry | None:
-    """The entry, or None where it is absent or not what it says."""
+def _open(folder: Path, arrays: Shapes, tell: bool = False) -> Entry | None:
+    """The entry, or None where it is absent or not what it says, which is told if need be."""
     if not (folder.exists() or folder.is_symlink()):
         return None
     fault = fault_of(folder, arrays)
     remarks = None if fault else read_json(folder / REMARKS, Remarks)
     n_rows = next(iter(arrays.values()))[0][0]
     if remarks is None or any(not 0 <= row < n_rows for rows in remarks.values() for row in rows):
-        said = fault or f"{REMARKS} is damaged"
-        print(f"{folder}: {said}; building it again", file=sys.stderr, flush=True)
+        if tell:
+            said = fault or f"{REMARKS} is damaged"
+            print(f"{folder}: {said}; building it again", file=sys.stderr, flush=True)
         return None
     paths = {name: folder / f"{name}.npy" for name in arrays}
     return Entry({name: np.load(path, mmap_mode="c") for name, path in paths.items()}, remarks)
