@@ -73,6 +73,34 @@ def test_copies_are_rendered_once_and_rows_do_not_depend_on_their_batch(tiny, tm
     assert np.array_equal(again, made)
 
 
+class Stopping(Augment):
+    """An augmentation that is stopped at its second batch."""
+
+    batches = 0
+
+    def render(self, *arguments):
+        self.batches += 1
+        if self.batches > 1:
+            raise KeyboardInterrupt
+        return super().render(*arguments)
+
+
+def test_copies_that_were_cut_off_are_gone_on_with_to_the_same_bytes(tiny, tmp_path, capsys):
+    notice.cache_clear()
+    table = read_table(tiny)
+    features = features_of(table, tmp_path)
+    recipe = make_recipe(OmegaConf.to_container(OmegaConf.load(CONF / "augment/published.yaml")))
+    clip_of_copy, params = recipe.sample_copies(len(table), np.random.default_rng(0))
+    rest = (params, clip_of_copy, {"a": 1})
+    whole = copy_features(features, Augment(SPEC, recipe), *rest, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        copy_features(features, Stopping(SPEC, recipe), *rest, tmp_path)
+    gone_on = copy_features(features, Augment(SPEC, recipe), *rest, tmp_path)
+    assert gone_on.tobytes() == whole.tobytes()
+    n = len(clip_of_copy)
+    assert f"augmented copies: 64 of {n} copies are there already" in capsys.readouterr().err
+
+
 def test_threads_are_given_back():
     before = torch.get_num_threads()
     with single_threaded():
@@ -100,6 +128,10 @@ def test_windows_are_the_parts_of_their_file_and_what_is_odd_is_said_once(tmp_pa
     assert "1 of 7 clips are silent: 'null.wav'" in said
     assert "1 of 7 clips have channels that cancel each other in their mean" in said
     assert "1 of 7 clips fill less than half of features.seconds" in said
+    notice.cache_clear()
+    clip_features(cut, SPEC, digests, tmp_path / "cache", 2)  # from the cache
+    hit = capsys.readouterr().err
+    assert {*hit.splitlines()} == {line for line in said.splitlines() if " of 7 clips " in line}
     one = clip_features(cut, SPEC.model_copy(update={"channel": 2}), digests, tmp_path / "c", 2)
     own = LogMel(SPEC)(torch.from_numpy(sound[:4000, 1].astype(np.float32)))
     np.testing.assert_allclose(one["logmel"][0], own[0].numpy(), atol=1e-4)
