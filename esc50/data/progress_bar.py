@@ -29,7 +29,7 @@ def progress_bar(
     Args:
         what: is being done.
         total: how much of it there is.
-        transient: the bar goes when it is done.
+        transient: the bar goes when it is done, and does not come where that is no terminal.
         patience: seconds until it appears; what is done by then needs none.
     """
     columns = (
@@ -40,10 +40,12 @@ def progress_bar(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    progress = Progress(*columns, console=Console(stderr=True), transient=transient)
+    console = Console(stderr=True)
+    hidden = transient and not console.is_terminal
+    progress = Progress(*columns, console=console, transient=transient, disable=hidden)
     task = progress.add_task(what, total=total, rate="")
-    began, lock, held = time.monotonic(), threading.Lock(), 0.0
-    drawn = began if patience else 0.0
+    began, lock = time.monotonic(), threading.Lock()
+    held = drawn = 0.0
 
     def advance(count: float = 1) -> None:
         nonlocal held, drawn
