@@ -93,3 +93,15 @@ def test_the_same_accuracy_is_timed_to_the_first_epoch_that_reaches_it(bench):
     missed = to_the_same([(1.0, 0.6)], theirs)
     assert missed["ours"] is missed["ratio"] is None
     assert "not reached: 0.6" in missed["what"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says what memory is")
+def test_memory_is_told_stage_by_stage(bench, tiny, tmp_path, capsys):
+    for _ in range(2):  # the second finds all there
+        bench("bench.memory").main(str(tiny), str(tmp_path), "50")
+        lines = capsys.readouterr().out.splitlines()
+        stages = "nothing yet,table,digests,features and audit,an epoch's batches".split(",")
+        assert [line[:20].rstrip() for line in lines] == stages
+        peaks = [float(line.split()[-2]) for line in lines]
+        assert all(10 < peak < 100_000 for peak in peaks)
