@@ -56,6 +56,8 @@ def check_archive(path: Path) -> None:
     """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it would unpack to more than it is, as torch.save writes none")
             if (damaged := archive.testzip()) is not None:
                 raise ValueError(f"{damaged} is not what was written")
 

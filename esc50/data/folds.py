@@ -125,7 +125,7 @@ def _read(path: Path, table: ClipTable) -> np.ndarray | None:
         with path.open(encoding="utf-8", newline="") as file:
             fold_of = {name: int(fold) for name, fold in list(csv.reader(file))[1:]}
         return np.array([fold_of[name] for name in table.filenames], dtype=np.int64)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, OverflowError, csv.Error):
         return None
 
 

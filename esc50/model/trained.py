@@ -134,7 +134,7 @@ def load_trained(
     }
     try:
         network.load_state_dict(state)
-    except RuntimeError:
+    except (RuntimeError, TypeError, AttributeError):
         raise UserError(f"{path} is damaged: its weights are not those of its network") from None
     device = torch.device(device)
     network = network.eval().requires_grad_(False).to(device)
@@ -164,8 +164,10 @@ def _read(path: Path) -> dict[str, Any]:
         check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         specification = checkpoint["esc50"]
-        complete = all(key in specification for key in NEEDED) and "state_dict" in checkpoint
+        complete = all(key in specification for key in NEEDED)
         complete &= all(key in specification["config"] for key in NEEDED_CONFIG)
+        complete &= isinstance(specification["config"]["model"], dict)
+        complete &= all(isinstance(name, str) for name in checkpoint["state_dict"].keys())
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception:  # torch.load raises many kinds for files that are not its own

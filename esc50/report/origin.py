@@ -127,7 +127,7 @@ def read_chosen_epoch(checkpoint: Path) -> int | None:
     import torch
 
     try:
-        epoch = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["epoch"]
+        loaded = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        return int(loaded["epoch"]) + 1
     except Exception:  # torch.load raises many kinds for files that are not its own
         return None
-    return int(epoch) + 1

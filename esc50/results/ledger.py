@@ -211,7 +211,10 @@ def _line(cells: list[str]) -> bytes:
 
 def _cells(line: bytes) -> list[str]:
     text = line.decode("utf-8-sig", "surrogateescape").rstrip("\r").replace("\0", "")
-    return next(csv.reader([text]), [])
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error:  # a carriage return within, or a cell of over 128 kB: no row of ours
+        return [text]
 
 
 def spell(value: object) -> str:
