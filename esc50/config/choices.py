@@ -4,6 +4,7 @@ import difflib
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -13,6 +14,7 @@ _PACKAGE = Path(__file__).parents[1]
 CONF = next(folder / "conf" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "conf").is_dir())
 
 PLAIN_KEY = re.compile(r"\+{0,2}[a-z_]+(\.[a-z_]+)*")
+GROUP = re.compile(r"[a-z0-9_/]{1,99}")
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9_/.-]*")
 
 # Keys of earlier versions, and what they are called now.
@@ -37,14 +39,25 @@ RENAMED = {
 
 
 def refuse_overrides(arguments: Sequence[str]) -> None:
-    """Exit with a sentence where an argument chooses null from a group, or uses an earlier key."""
+    """Exit with a sentence where an argument chooses no name from a group, or uses an old key."""
     for argument in arguments:
         key, _, value = argument.lstrip("+~").partition("=")
-        if value.lower() == "null" and key and (folder := CONF / key).is_dir():
-            names = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        if GROUP.fullmatch(key) and not _chooses_names(value) and (CONF / key).is_dir():
+            names = ", ".join(sorted(path.stem for path in (CONF / key).glob("*.yaml")))
             sys.exit(f"error: {argument} is invalid: choose one of {names}")
         if sentence := renamed(key):
             sys.exit(f"error: {sentence}")
+
+
+def _chooses_names(value: str) -> bool:
+    """Tell names from null, true and numbers, of which Hydra says what types of its own they are."""
+    for word in re.split(r"[\s,()\[\]]+", value.lower()):
+        if word in ("null", "true", "false"):
+            return False
+        with suppress(ValueError):
+            float(word)
+            return False
+    return True
 
 
 def quote_paths(arguments: Sequence[str]) -> list[str]:

@@ -24,11 +24,11 @@ from esc50.errors import UserError
 TOTAL = int(os.environ.get("ESC50_FUZZ", "0"))
 FEW = 20  # inputs of a target in the short form
 SHARES = {  # of the long form, in percent; a config takes a fifth of a second to compose
-    "tables": 30,
-    "sounds": 30,
-    "small files": 25,
-    "archives": 10,
-    "configs": 5,
+    "tables": 45,
+    "sounds": 36,
+    "small files": 12,
+    "archives": 5,
+    "configs": 2,
 }
 SECONDS = 5.0  # of the processor, which a busy machine does not lengthen
 MEMORY = 1 << 30  # bytes beyond what the process has
