@@ -197,9 +197,7 @@ def _chunk(
     """Find the chunk that holds the sound; `wide`: its length is in the chunk ds64."""
     position, length_of_data = 12, None
     for _ in range(MAX_CHUNKS):
-        if position >= size:
-            return None
-        file.seek(position)
+        file.seek(min(position, size))  # a length may lie beyond what can be sought
         header = file.read(8)
         if len(header) < 8 or not header[:4].isascii() or not header[:4].decode().isprintable():
             return None  # no such chunk: the decoder says what the file is
@@ -226,9 +224,7 @@ def _is_chunk(file: BinaryIO, position: int, size: int) -> bool:
 def _wave64(file: BinaryIO, size: int) -> _Claim | None:
     position = 40
     for _ in range(MAX_CHUNKS):
-        if position >= size:
-            return None
-        file.seek(position)
+        file.seek(min(position, size))
         header = file.read(24)
         length = int.from_bytes(header[16:], "little")
         if len(header) < 24 or length < 24:
@@ -242,9 +238,7 @@ def _wave64(file: BinaryIO, size: int) -> _Claim | None:
 def _core_audio(file: BinaryIO, size: int) -> _Claim | None:
     position = 8
     for _ in range(MAX_CHUNKS):
-        if position >= size:
-            return None
-        file.seek(position)
+        file.seek(min(position, size))
         header = file.read(12)
         length = int.from_bytes(header[4:], "big", signed=True)
         if len(header) < 12 or (length < 0 and header[:4] != b"data"):

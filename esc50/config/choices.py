@@ -50,7 +50,7 @@ def refuse_overrides(arguments: Sequence[str]) -> None:
 
 
 def _chooses_names(value: str) -> bool:
-    """Tell names from null, true and numbers, of which Hydra says what types of its own they are."""
+    """Tell names from null, true and numbers, to which Hydra answers by types of its own."""
     for word in re.split(r"[\s,()\[\]]+", value.lower()):
         if word in ("null", "true", "false"):
             return False

@@ -7,6 +7,7 @@ from typing import IO
 
 from esc50.deploy.prediction import Prediction
 from esc50.errors import printable
+from esc50.results.cells import escape_cell
 from esc50.results.tables import Table
 
 
@@ -70,15 +71,17 @@ def as_json(prediction: Prediction) -> str:
 
 
 def write_csv(predictions: Iterable[Prediction], classes: Sequence[str], file: IO[str]) -> None:
-    """Write a row per window: sound, start, end (seconds), answer, probability of each class."""
+    """Write a row per window: sound, start, end (seconds), answer, probability of each class.
+
+    Names that a spreadsheet would compute are escaped: see `cells`.
+    """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["sound", "start", "end", "answer", *classes])
+    writer.writerow(["sound", "start", "end", "answer", *map(escape_cell, classes)])
     for one in predictions:
         for (start, end), label, row in zip(one.spans, one.labels, one.windows, strict=True):
-            span = (f"{start:g}", f"{end:g}")
-            writer.writerow(
-                [printable(one.name, keep=""), *span, label, *(f"{p:.8g}" for p in row)]
-            )
+            name, span = printable(one.name, keep=""), (f"{start:g}", f"{end:g}")
+            names = escape_cell(name), *span, escape_cell(label)
+            writer.writerow([*names, *(f"{p:.8g}" for p in row)])
 
 
 def as_labels(prediction: Prediction) -> str:

@@ -166,8 +166,9 @@ def _read(path: Path) -> dict[str, Any]:
         specification = checkpoint["esc50"]
         complete = all(key in specification for key in NEEDED)
         complete &= all(key in specification["config"] for key in NEEDED_CONFIG)
-        complete &= isinstance(specification["config"]["model"], dict)
-        complete &= all(isinstance(name, str) for name in checkpoint["state_dict"].keys())
+        state, section = checkpoint["state_dict"], specification["config"]["model"]
+        complete &= isinstance(state, dict) and all(isinstance(name, str) for name in state)
+        complete &= isinstance(section, dict)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception:  # torch.load raises many kinds for files that are not its own

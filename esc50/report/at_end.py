@@ -1,5 +1,6 @@
 """The report that ends a run: it must neither cost the run nor hold it up to load."""
 
+import shlex
 from pathlib import Path
 
 from esc50.report.subject import PAGE
@@ -21,5 +22,5 @@ def report_at_end(folder: Path, anew: bool = False) -> None:
 
         print(f"the report is {write_report(folder, trusted=True)}")
     except Exception as error:  # of whatever kind
-        again = f"python scripts/report.py {folder}"
+        again = f"python scripts/report.py {shlex.quote(str(folder))}"
         print(f"the report was not written ({error or type(error).__name__}); try again by {again}")

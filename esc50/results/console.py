@@ -1,12 +1,13 @@
 """What a finished run says on the console."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from esc50.errors import UserError
+from esc50.errors import UserError, printable
 from esc50.results.labels import label
 from esc50.results.layout import show_table
 from esc50.results.predictions import Run, pool_predictions, read_run
@@ -30,15 +31,16 @@ def show_summary(summary: Mapping[str, Any], folder: Path) -> None:
 def print_fold(results: Mapping[str, Any], folder: Path) -> None:
     """Show one run's metrics, how far to trust them, its audit, and where everything lies."""
     show_table(run_table(results, read_run(folder)))
-    print(f"audit: {results['audit']}")
+    print(printable(f"audit: {results['audit']}"))
     print(f"everything is in {folder}")
-    print(f"  tensorboard --logdir {folder}")
+    print(f"  tensorboard --logdir {shlex.quote(str(folder))}")
 
 
 def print_fold_briefly(results: Mapping[str, Any], folder: Path) -> None:
     """Show one run's accuracy in a line, where a table of many runs is to follow."""
     about = f"{results['experiment']}, {results['protocol']} split, fold {results['fold']}"
-    print(f"{about}: test/acc {results['test/acc']:.4f}{label(results)}, in {folder}")
+    about += f": test/acc {results['test/acc']:.4f}{label(results)}, in {folder}"
+    print(printable(about))
 
 
 def print_next_steps(results: Mapping[str, Any]) -> None:

@@ -41,7 +41,7 @@ def show_table(table: Table, wide: bool = False) -> None:
     if left_out:
         fitted.note = f"{fitted.note}\nnot shown for want of room: {', '.join(left_out)}".strip()
     if fitted.note:
-        console.print(fitted.note, style="italic", markup=False, highlight=False)
+        console.print(printable(fitted.note), style="italic", markup=False, highlight=False)
 
 
 def fit(table: Table, width: int) -> tuple[Table, list[str]]:
@@ -69,7 +69,7 @@ def rich_table(table: Table, width: int) -> RichTable:
     for index, (column, least) in enumerate(zip(table.columns, _least_widths(table), strict=True)):
         name = index < table.n_names
         shown.add_column(
-            escape("\n".join(wrap(column, least)) if broken else column),
+            escape(printable("\n".join(wrap(column, least)) if broken else column)),
             justify="left" if name else "right",
             overflow="fold",
             no_wrap=not name,

@@ -1,5 +1,6 @@
 """Which checkpoints a run can go on from: those of the same run, made longer; what that takes."""
 
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -174,7 +175,7 @@ def _check_unfinished(path: Path, checkpoint: Mapping[str, Any], epochs: int) ->
         raise UserError(
             f"{path} holds weights alone, which cannot be trained on: a finished run can be made "
             "longer if its last.ckpt was kept whole by callbacks.last.keep_optimizer=true; "
-            f"or train anew from its weights with model.weights={path}"
+            f"or train anew from its weights with {shlex.quote(f'model.weights={path}')}"
         )
     done = checkpoint["epoch"] + 1
     if done >= epochs:

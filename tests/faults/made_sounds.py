@@ -1,4 +1,4 @@
-"""Short made-up sounds in each format that is read, to be damaged; and chunk loops, lied lengths."""
+"""Short made-up sounds in each format that is read, to be damaged; and chunks without an end."""
 
 import io
 import struct

@@ -10,6 +10,8 @@ import torch
 from hypothesis import strategies as st
 
 from esc50.data import cache
+from esc50.deploy.checkpoints import describe, describe_threshold
+from esc50.model.classifier import FORMAT
 from esc50.model.trained import load_trained
 from esc50.report.origin import read_chosen_epoch
 from esc50.report.run_charts import read_history
@@ -38,7 +40,9 @@ def test_an_entry_of_the_cache(folder, entry, array):
     with survives("small files"):
         cache.entry_fault(place)
         values = np.ones((4, 3), np.float32)
-        found = cache.open_or_build(folder / "cache", place.name, ARRAYS, lambda w: w.write(0, x=values))
+        found = cache.open_or_build(
+            folder / "cache", place.name, ARRAYS, lambda w: w.write(0, x=values)
+        )
         assert np.array_equal(found["x"], values)
 
 
@@ -92,7 +96,10 @@ def test_the_files_of_a_run(run, data):
         (place / name).write_bytes(files[name])
 
 
-ROWS = [{"seed": 1, "experiment": "x", "test/acc": 0.5}, {"seed": 2, "experiment": "=1", "leaky": True}]
+ROWS = [
+    {"seed": 1, "experiment": "x", "test/acc": 0.5},
+    {"seed": 2, "experiment": "=1", "leaky": True},
+]
 
 
 @fuzz(
@@ -132,7 +139,12 @@ def test_the_ledger(folder, cells, damage, row, data):
 JOB = asdict(Job(0, ["seed=1"], "/x", "host", None, 1.0))
 
 
-@fuzz("small files", tests=TESTS, note=small_files(JOB), plan=small_files({"total": 1, "earlier": [JOB]}))
+@fuzz(
+    "small files",
+    tests=TESTS,
+    note=small_files(JOB),
+    plan=small_files({"total": 1, "earlier": [JOB]}),
+)
 def test_the_notes_of_a_sweep(folder, note, plan):
     sweep = Sweep(folder / "sweep")
     (sweep.folder / "jobs").mkdir(parents=True, exist_ok=True)
@@ -152,29 +164,29 @@ def test_the_notes_of_a_sweep(folder, note, plan):
 
 @pytest.fixture(scope="module")
 def checkpoint(folder):
-    """What a checkpoint holds, and its bytes; the weights are those of no network."""
+    """What a checkpoint of a small network holds, and its bytes."""
     model = small_model()
-    config = {
-        **model.specification["config"],
-        "model": {"_target_": "esc50.model.resnet.single_channel_resnet18"},
-    }
-    specification = {**model.specification, "format": 1, "config": config}
-    content = {"esc50": specification, "state_dict": model.network.state_dict(), "epoch": 1}
+    specification = {**model.specification, "format": FORMAT}
+    prefixed = {f"network.{key}": value for key, value in model.network.state_dict().items()}
+    content = {"esc50": specification, "state_dict": prefixed, "epoch": 1}
     path = folder / "whole.ckpt"
     torch.save(content, path)
-    return specification, path.read_bytes()
+    return specification, content["state_dict"], path.read_bytes()
 
 
 @fuzz("small files", tests=TESTS, data=st.data(), damage=st.sampled_from(["bytes", "shape"]))
 def test_a_checkpoint(folder, checkpoint, data, damage):
-    specification, whole = checkpoint
+    specification, weights, whole = checkpoint
     path = folder / "damaged.ckpt"
     if damage == "bytes":
         path.write_bytes(data.draw(mutated(st.just(whole))))
     else:
         made = data.draw(reshaped({"esc50": specification, "state_dict": {}, "epoch": 1}))
+        if isinstance(made, dict) and made.get("state_dict") == {}:
+            made["state_dict"] = weights
         torch.save(made, path)
     with survives("small files"):
         read_specification(path)
         read_chosen_epoch(path)
-        load_trained(path)
+        model = load_trained(path, trusted=True)
+        assert describe([model]) and describe_threshold([model])

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from esc50.data.columns import ESC50_COLUMNS, ColumnNames
 from esc50.data.folds import make_folds, warn_of_classes
 from esc50.data.table import read_clips
-from tests.faults.mutations import mutated
 from tests.faults.fuzz import fuzz, survives
+from tests.faults.mutations import mutated
 
 OWN_COLUMNS = ColumnNames(
     file=["file", "filename", "clip"],
