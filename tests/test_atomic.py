@@ -71,3 +71,11 @@ def test_every_flipped_byte_of_a_stored_file_is_found(tmp_path):
             check_archive(path)
     (tmp_path / "other").write_text("no archive")
     check_archive(tmp_path / "other")
+
+
+def test_an_archive_that_unpacks_to_more_than_it_is_is_damage(tmp_path):
+    path = tmp_path / "bomb.ckpt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/0", bytes(10_000_000))
+    with pytest.raises(ValueError, match="would unpack to more than it is"):
+        check_archive(path)

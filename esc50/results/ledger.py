@@ -221,7 +221,7 @@ def spell(value: object) -> str:
     """Spell a value as it stands in the ledger, so that `read` gives it back, on one line.
 
     A string that would read as something else (a hexadecimal signature of digits only), that
-    breaks the line or that a spreadsheet would compute is written as JSON.
+    breaks the line, or that a terminal or a spreadsheet would obey, is written as JSON.
     """
     if hasattr(value, "item"):
         value = value.item()  # numpy scalars and 0-d tensors
@@ -232,7 +232,7 @@ def spell(value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     text = str(value)
-    faithful = _value(text) == text and not {"\n", "\r", "\0"} & set(text)
+    faithful = _value(text) == text and text.isprintable()
     return text if faithful and not text.startswith(FORMULA) else json.dumps(text)
 
 

@@ -109,10 +109,13 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     """Read a run's config.yaml; None where there is none, or none in shape."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
+    from yaml import AliasToken, YAMLError, scan
 
     try:
-        config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+        text = (folder / "config.yaml").read_text(encoding="utf-8")
+        if "*" in text and any(isinstance(token, AliasToken) for token in scan(text)):
+            return None  # we write none, and references to references may stand for gigabytes
+        config = OmegaConf.to_container(OmegaConf.create(text))
     except (OSError, ValueError, RecursionError, YAMLError, OmegaConfBaseException):
         return None
     return {str(key): part for key, part in config.items()} if isinstance(config, dict) else None

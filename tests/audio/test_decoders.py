@@ -5,11 +5,12 @@ import pytest
 import soundfile
 
 from esc50.audio.containers import UNMARKED
-from esc50.audio.decoders import AvStream, SoundfileStream, open_streams
+from esc50.audio.decoders import AvStream, SoundfileStream, _sane, open_streams
 from esc50.audio.excerpt import CANCELLED
 from esc50.audio.read import duration, read_sound
 from esc50.errors import UserError
 from tests.conftest import TEST_DATA
+from tests.faults.made_sounds import film
 
 RATE = 44_100
 # Samples by another decoder (ffmpeg), and what is said of the file.
@@ -150,3 +151,32 @@ def test_the_remark_of_a_container_is_passed_on(tmp_path):
     path.write_bytes(whole[: whole.rfind(b"OggS")])
     with path.open("rb") as file:
         assert open_streams(path, file)[1] == UNMARKED
+
+
+def test_a_flac_in_which_no_place_is_found_is_refused(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, 0.1 * np.sin(np.arange(4000)), RATE)
+    whole = bytearray(path.read_bytes())
+    whole[200:1200] = bytes(1000)
+    path.write_bytes(whole)
+    with pytest.raises(UserError, match="truncated or damaged"):
+        read_sound(path, RATE, 1000, start=3000 / RATE)
+
+
+def test_a_film_of_a_codec_that_nobody_knows_is_refused(tmp_path):
+    pytest.importorskip("av")
+    path = tmp_path / "a.m4a"
+    path.write_bytes(film().replace(b"mp4a", b"zzzz").replace(b"\x40\x15", b"\xfe\x15"))
+    with pytest.raises(UserError, match="a codec that FFmpeg does not read"):
+        read_sound(path, RATE, RATE)
+
+
+def test_the_rate_of_a_film_is_looked_at_too(tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "a.m4a"
+    path.write_bytes(film())
+    with av.open(str(path)) as container:
+        stream = AvStream(container, container.streams.audio[0])
+        stream.rate = 2**31 - 1
+        with pytest.raises(UserError, match="damaged: it has a sample rate of 2147483647 Hz"):
+            _sane(path, stream)

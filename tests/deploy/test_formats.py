@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,3 +67,11 @@ def test_times_are_written_as_a_clock():
     assert [clock(t) for t in (0, 9.96, 75.04, 3600, 36_061.5)] == [
         "0:00.0", "0:10.0", "1:15.0", "1:00:00.0", "10:01:01.5",
     ]  # fmt: skip
+
+
+def test_names_that_spreadsheets_would_compute_are_escaped(long):
+    file = io.StringIO()
+    write_csv([replace(long, name="=cmd().wav", classes=("=dog", "rain"))], ["=dog", "rain"], file)
+    cells = [cell for row in csv.reader(io.StringIO(file.getvalue())) for cell in row]
+    assert {"'=cmd().wav", "'=dog"} <= set(cells)
+    assert not any(cell.startswith("=") for cell in cells)

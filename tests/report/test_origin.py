@@ -2,6 +2,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
+import torch
 import yaml
 
 from esc50.config.composition import compose_config, compose_plain
@@ -56,3 +57,5 @@ def test_values_are_spelled_as_hydra_reads_them():
 def test_the_tested_epoch_is_read_from_its_checkpoint(tiny_run, tmp_path):
     assert read_chosen_epoch(tiny_run / "checkpoints" / "best.ckpt") in (1, 2)
     assert read_chosen_epoch(tmp_path / "none.ckpt") is None
+    torch.save({"epoch": None}, tmp_path / "odd.ckpt")
+    assert read_chosen_epoch(tmp_path / "odd.ckpt") is None

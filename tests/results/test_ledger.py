@@ -190,3 +190,14 @@ def test_no_cell_is_a_formula_and_each_reads_as_it_was(tmp_path, text):
     ledger.append(tmp_path / "results.csv", {"experiment": text})
     assert not ledger.spell(text).startswith(ledger.FORMULA)
     assert ledger.read(tmp_path / "results.csv")[0]["experiment"] == text
+
+
+@pytest.mark.parametrize("line", ["1\r,2", '"' + "x" * 200_000])
+def test_a_line_that_is_no_csv_is_left_out_with_a_warning(tmp_path, line):
+    path = tmp_path / "results.csv"
+    ledger.append(path, {"seed": 1})
+    with path.open("a", newline="") as file:
+        file.write(line + "\n")
+    ledger.append(path, {"seed": 2})
+    with pytest.warns(UserWarning, match="line 3 has 1 cells"):
+        assert [row["seed"] for row in ledger.read(path)] == [1, 2]
