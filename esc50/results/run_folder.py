@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
         text = (folder / "config.yaml").read_text(encoding="utf-8")
         if "*" in text and any(isinstance(token, AliasToken) for token in scan(text)):
             return None  # we write none, and references to references may stand for gigabytes
-        config = OmegaConf.to_container(OmegaConf.create(text))
+        config = OmegaConf.to_container(OmegaConf.load(StringIO(text)))
     except (OSError, ValueError, RecursionError, YAMLError, OmegaConfBaseException):
         return None
     return {str(key): part for key, part in config.items()} if isinstance(config, dict) else None

@@ -130,6 +130,12 @@ def test_a_runs_config_runs_nothing(tmp_path, trap, tag):
     assert read_config(tmp_path) is None and read_settings(tmp_path) == {}
 
 
+@pytest.mark.parametrize("text", ["9" * 400, "1e999", "text", "- a", "", "? [a]\n: b"])
+def test_a_runs_config_of_another_shape_is_none_or_empty(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text)
+    assert read_settings(tmp_path) == {}
+
+
 def test_a_runs_config_of_references_to_references_is_none(tmp_path):
     lines = ["a0: &a0 [x, x]"]
     lines += [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 40)]
