@@ -4,9 +4,7 @@ import errno
 import os
 import signal
 import sys
-import tempfile
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -106,9 +104,25 @@ def _stopped_by_signals() -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in heeded}
     try:
         yield
+    except Exception as error:
+        if told:  # closing what was open has failed, as a file that was half-written does
+            raise stop_behind(error) or Stopped(told[0]) from None
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Walk from an error to what it was raised from, or while closing after which."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def stop_behind(error: BaseException) -> Stopped | None:
+    """Find the stop that an error hides, which closing what was open has raised."""
+    return next((one for one in causes(error) if isinstance(one, Stopped)), None)
 
 
 def survive_any_encoding() -> None:
@@ -151,6 +165,9 @@ def _unforeseen(error: Exception) -> str:
     """Describe an error that no sentence was written for; its traceback goes into a file."""
     if isinstance(error, OSError) and error.errno in FULL:
         return f"{error.filename or 'a file'} cannot be written (the disk is full): free some space"
+    import tempfile  # not at the top: until this module is loaded, no signal is heeded
+    import traceback
+
     what = f"{type(error).__name__}: {error}".splitlines()[0]
     try:
         number, path = tempfile.mkstemp(prefix="esc50-", suffix=".log")

@@ -170,8 +170,8 @@ class ESC50DataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Load training items, in a new order every epoch.
 
-        On several processes, a last batch of fewer items than processes is left out: batch norm
-        can do nothing with an empty share.
+        A last batch of one item, or on several processes of fewer than there are, joins the one
+        before it: batch norm can do nothing with one item or an empty share.
         """
         n, world = len(self.split.train), self._world_size
         if n < world:
@@ -185,7 +185,7 @@ class ESC50DataModule(pl.LightningDataModule):
             order = range(n)
         online = self.recipe.online
         partners = self._partners if online and world > 1 else None
-        return self._loader(self.split.train, order, online, world, partners)
+        return self._loader(self.split.train, order, online, max(2, world), partners)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
         """Load validation items; none under `literature`."""

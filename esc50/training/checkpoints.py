@@ -1,6 +1,5 @@
 """Checkpoints: written whole or not at all, read without running code; where weights come from."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from esc50.atomic import atomic_write, check_archive
 from esc50.config.signature import content
 from esc50.data.audit import Seen
-from esc50.errors import CheckpointError, UserError, refusal
+from esc50.errors import CheckpointError, UserError, causes, refusal
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -31,7 +30,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 torch.save(checkpoint, file)
                 file.flush()  # a full disk may show here first
         except (OSError, RuntimeError) as error:  # torch hides the system's error behind its own
-            refused = next((e for e in _causes(error) if isinstance(e, OSError)), None)
+            refused = next((e for e in causes(error) if isinstance(e, OSError)), None)
             if refused is None:
                 raise
             elsewhere = refusal(refused, "set output_dir to another disk")
@@ -42,12 +41,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     ) -> dict[str, Any]:
         """Read one checkpoint, every byte of it checked."""
         return read_checkpoint(Path(path))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -69,10 +62,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return dict(checkpoint)
 
 
-def read_specification(path: Path) -> dict[str, Any] | None:
-    """Read what `Classifier.on_save_checkpoint` put there; None in other and in damaged files."""
+def find_checkpoint(path: Path) -> dict[str, Any] | None:
+    """Read a checkpoint of this package; None where there is none, or another or a damaged file."""
     try:
-        return dict(read_checkpoint(path)["esc50"])
+        return read_checkpoint(path)
     except CheckpointError:
         return None
 
@@ -97,10 +90,10 @@ def origin(ckpt_path: str | None, weights: str | None) -> Origin:
         weights = ckpt_path
     if weights in (None, "imagenet"):
         return Origin(pretrained_on=weights and "ImageNet")
-    specification = read_specification(Path(weights))
-    digest = content(weights)
-    if specification is None:
+    checkpoint, digest = find_checkpoint(Path(weights)), content(weights)
+    if checkpoint is None:
         return Origin(pretrained_on=f"unknown: {Path(weights).name} ({digest})")
+    specification = checkpoint["esc50"]
     run = [specification.get(key, "?") for key in ("experiment", "signature", "seed", "fold")]
     seen = specification.get("seen") or {}
     return Origin(
