@@ -73,15 +73,14 @@ def _soak(
     """Try each fault; returns the table's rows."""
     tries = [(name, number) for name in faults for number in range(args.times)]
     tries = [one for one in tries if not why_not(one[0][0])]
-    rng = random.Random(args.seed)
-    seeds = {name: rng.random() for name in {**stops(), **losses(), **disks(), **damages()}}
 
     def attempt(one: tuple[Name, int]) -> tuple[bool, bool]:
         name, number = one
         phase, fault = faults[name]
         place = ground.work / f"{'-'.join(name).replace(' ', '_').replace('/', '_')}-{number}"
         place.mkdir()
-        trial = Trial(ground, phase.kind, place, random.Random(seeds[name] + number), phase.own)
+        rng = random.Random(f"{args.seed} {name} {number}")
+        trial = Trial(ground, phase.kind, place, rng, phase.own, phase.reports)
         return _try(fault, trial, " / ".join(name))
 
     try:

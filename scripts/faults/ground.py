@@ -16,7 +16,7 @@ from pathlib import Path
 
 TRAIN = "from esc50.cli import train; train()"
 SETTINGS = [
-    *"data=demo data.clips_per_fold=1 trainer.accelerator=cpu trainer.max_epochs=3".split(),
+    *"data=demo data.clips_per_fold=1 trainer.accelerator=cpu".split(),
     *"features.sample_rate=8000 features.n_fft=256 features.hop_length=128".split(),
     *"features.n_mels=32 features.frames=64 features.height=32 features.width=32".split(),
     *"callbacks.early_stopping=null callbacks.last.max_time_fraction=1 batch_size=16".split(),
@@ -25,7 +25,7 @@ SETTINGS = [
 # Kinds of command: what is given beside the settings.
 ONE, ALL, SWEEP, RANKS = "one run", "split.fold=all", "a sweep", "two processes"
 KINDS = {
-    ONE: [],
+    ONE: ["trainer.max_epochs=3"],
     ALL: ["split.fold=all", "trainer.max_epochs=1"],
     SWEEP: ["-m", "split.fold=1,2", "trainer.max_epochs=2"],
     RANKS: ["trainer=ddp_cpu", "trainer.max_epochs=4"],
@@ -115,6 +115,7 @@ class Trial:
         folder: where all of the command is written.
         rng: draws moments and places.
         own: which of the shared folders, "demo" and "cache", it has of its own, in `folder`.
+        reports: whether reports are written, which takes longer than all the rest.
         user: what its commands are run by, to be another user.
     """
 
@@ -123,6 +124,7 @@ class Trial:
     folder: Path
     rng: random.Random
     own: tuple[str, ...] = ()
+    reports: bool = False
     user: list[str] = field(default_factory=list)
     told: int = 0
 
@@ -133,12 +135,8 @@ class Trial:
             name: self.folder / name if name in self.own else self.ground.work / name
             for name in ("demo", "cache")
         }
-        words = (
-            [sys.executable, "-c", TRAIN, *KINDS[self.kind][:1]]
-            if self.kind == SWEEP
-            else [sys.executable, "-c", TRAIN]
-        )
-        words += [*SETTINGS, *(word for word in KINDS[self.kind] if word != "-m")]
+        words = [sys.executable, "-c", TRAIN, *KINDS[self.kind], *SETTINGS]
+        words += [f"report={str(self.reports).lower()}"]
         words += [f"data.root={places['demo']}", f"data.cache_dir={places['cache']}"]
         words += [f"output_dir={self.folder / 'outputs'}"]
         words += [] if self.kind == SWEEP else [f"hydra.run.dir={self.folder / 'run'}"]

@@ -25,6 +25,7 @@ class Phase:
         begun: tells whether it has begun.
         spread: seconds after its beginning up to which a fault may strike.
         own: what a trial needs of its own to come by it: "demo", "cache".
+        reports: whether the command is to write reports.
         late: whether all is on disk by then, so that a fault may find nothing to break.
     """
 
@@ -33,6 +34,7 @@ class Phase:
     begun: Seen
     spread: float = 0.0
     own: tuple[str, ...] = ()
+    reports: bool = False
     late: bool = False
 
     def reach(self, command: Command, folder: Path, rng: random.Random) -> bool:
@@ -94,12 +96,12 @@ PHASES = [
     Phase("results", ONE, _there("run/predictions.csv*")),
     Phase("checkpoints made small", ONE, _there("run/results.json")),
     Phase("ledger", ONE, _there("outputs/results.csv*")),
-    Phase("report", ONE, _there("outputs/results.csv"), 1.0, late=True),
+    Phase("report", ONE, _there("outputs/results.csv"), 1.0, reports=True, late=True),
     Phase("fold 2 of all", ALL, _there("run/fold2/checkpoints/*"), 1.0),
-    Phase("summary of all", ALL, _there("run/fold5/results.json"), 1.0, late=True),
+    Phase("summary of all", ALL, _there("run/fold5/results.json"), 1.0, reports=True, late=True),
     Phase("imports of a sweep", SWEEP, _imports, 1.0),
     Phase("a sweep's job trains", SWEEP, _trains("outputs/*/seed*/fold*/console.log"), 1.0),
-    Phase("summary of a sweep", SWEEP, _both, 1.0, late=True),
+    Phase("summary of a sweep", SWEEP, _both, 1.0, reports=True, late=True),
     Phase("processes start", RANKS, lambda c, _: bool(c.processes("forkserver")), 3.0),
     Phase("processes train", RANKS, _said("epoch 1/"), 0.5),
 ]
