@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from esc50.errors import UserError, exit_on_error, printable, refusal
+from esc50.errors import Stopped, UserError, exit_on_error, printable, refusal
 from tests.conftest import REPOSITORY
 
 TALKATIVE = """
@@ -91,6 +91,19 @@ def test_a_command_that_is_told_to_stop_closes_what_is_open_and_says_so(number):
         assert process.stdout.readline() == b"closed\n"
         assert process.stderr.read().decode() == f"stopped by {number.name}\n"
         assert process.wait() == 128 + number
+
+
+@pytest.mark.parametrize("remedy", ["", "the same command goes on"])
+def test_a_stop_is_one_also_where_closing_what_was_open_fails(capsys, remedy):
+    with pytest.raises(SystemExit) as end, exit_on_error():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Stopped as stopped:
+            stopped.remedy = remedy
+            raise RuntimeError("the file's end is not where it should be") from None
+    assert end.value.code == 143
+    said = "stopped by SIGTERM" + (f": {remedy}" if remedy else "")
+    assert capsys.readouterr().err == f"{said}\n"
 
 
 def test_a_command_that_is_told_twice_ends_at_once():

@@ -45,7 +45,12 @@ class Command:
         mine = {**os.environ, MARK: str(console), **env}
         with console.open("wb") as log:
             self.process = subprocess.Popen(
-                words, stdout=log, stderr=log, env=mine, start_new_session=True
+                words,
+                stdout=log,
+                stderr=log,
+                env=mine,
+                start_new_session=True,
+                preexec_fn=_heed_ctrl_c,
             )
 
     @property
@@ -105,6 +110,11 @@ class Command:
         return left
 
 
+def _heed_ctrl_c() -> None:
+    """Undo what a shell does to a soak in the background; a command would ignore Ctrl-C as well."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass
 class Trial:
     """One fault done to one command, in a folder of its own.
@@ -130,6 +140,7 @@ class Trial:
 
     def start(self, env: Mapping[str, str] | None = None) -> Command:
         """Give the command; the same one each time."""
+        assert not self.ground.ended, "the soak has been told to stop"
         self.told += 1
         places = {
             name: self.folder / name if name in self.own else self.ground.work / name
@@ -185,6 +196,7 @@ class Ground:
         """Take an empty folder."""
         self.work = work
         self.commands: list[Command] = []
+        self.ended = False
         self._expected: dict[str, dict[str, bytes]] = {}
         self._lock = threading.Lock()
         (work / "consoles").mkdir()
@@ -204,7 +216,8 @@ class Ground:
         return self._expected[kind]
 
     def end(self) -> None:
-        """Kill whatever still runs."""
+        """Kill whatever still runs, and begin nothing more."""
+        self.ended = True
         for command in self.commands:
             if command.runs:
                 command.tell(signal.SIGKILL, everyone=True)
