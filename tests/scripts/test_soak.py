@@ -29,7 +29,7 @@ def trial(faults, tmp_path):
 
 @pytest.mark.parametrize("name", ["SIGTERM", "Ctrl-C", "SIGKILL"])
 def test_a_command_that_is_stopped_while_it_imports_says_so(faults, trial, name):
-    phase, fault = faults("stops").stops()[name, "imports"]
+    _, fault = faults("stops").stops()[name, "imports"]
     fault(trial)
     (console,) = (trial.ground.work / "consoles").iterdir()
     number = faults("stops").SIGNALS[name]
