@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from esc50.errors import exit_on_error
+from esc50.errors import Stopped, exit_on_error
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -44,7 +44,12 @@ def train() -> None:
         with hydra_command(describe_choices):
             _refuse_to_show_a_sweep(sys.argv[1:])
             register_plugins()
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")(_train)()
+            command = hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+            try:
+                command(_train)()
+            except Stopped as stop:  # a sweep's driver, in or between its jobs
+                stop.remedy = stop.remedy or "the same command does the jobs that are left"
+                raise
 
 
 def describe_choices() -> str:

@@ -64,6 +64,12 @@ def _said(words: str) -> Seen:
     return lambda command, folder: words in command.text
 
 
+def _rewrites(command: Command, folder: Path) -> bool:
+    """A later last.ckpt is being written beside the one there is."""
+    checkpoints = folder / "run" / "checkpoints"
+    return (checkpoints / "last.ckpt").exists() and any(checkpoints.glob("last.ckpt.part*"))
+
+
 def _tests(command: Command, folder: Path) -> bool:
     """The last epoch's checkpoint has been written, after the epoch's line."""
     last = folder / "run" / "checkpoints" / "last.ckpt"
@@ -90,8 +96,8 @@ PHASES = [
     Phase("imports", ONE, _imports, 2.0),
     Phase("demo sounds", ONE, _there("demo/**/*.wav"), 0.3, ("demo", "cache")),
     Phase("features", ONE, _there("cache/*/*.npy"), 0.05, ("cache",)),
-    Phase("training", ONE, _said("epoch 1/"), 0.5),
-    Phase("checkpoint writing", ONE, _there("run/checkpoints/last.ckpt.part*")),
+    Phase("training", ONE, _there("run/checkpoints/last.ckpt"), 1.0),
+    Phase("checkpoint writing", ONE, _rewrites),
     Phase("the test", ONE, _tests, 0.05),
     Phase("results", ONE, _there("run/predictions.csv*")),
     Phase("checkpoints made small", ONE, _there("run/results.json")),

@@ -10,7 +10,8 @@ from faults.ground import ONE, RANKS, SWEEP, Command, Trial
 from faults.phases import PHASES, Phase
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}
-STOPPED = re.compile(r"^stopped by SIG(TERM|INT)(: .+)?$", re.MULTILINE)
+STOPPED = re.compile(r"^stopped by SIG(?:TERM|INT)(: .+)?$", re.MULTILINE)
+BEFORE = ("Python starts", "imports", "imports of a sweep")  # when there is nothing to go on with
 Fault = Callable[[Trial], None]
 
 
@@ -33,6 +34,8 @@ def _stop(number: int, phase: Phase) -> Fault:
             assert code == 0, f"exit code {code}, untold: {command.console}"
         else:
             check_end(command, number, code, phase.name == "Python starts")
+            if code > 0 and phase.name not in BEFORE:
+                assert STOPPED.search(command.text)[1], f"not what is left: {command.console}"
         assert not (left := command.orphans()), f"orphans: {left}"
 
     return fault
