@@ -106,7 +106,7 @@ PHASES = [
     Phase("fold 2 of all", ALL, _there("run/fold2/checkpoints/*"), 1.0),
     Phase("summary of all", ALL, _there("run/fold5/results.json"), 1.0, reports=True, late=True),
     Phase("imports of a sweep", SWEEP, _imports, 1.0),
-    Phase("a sweep's job trains", SWEEP, _trains("outputs/*/seed*/fold*/console.log"), 1.0),
+    Phase("a job of a sweep trains", SWEEP, _trains("outputs/*/seed*/fold*/console.log"), 1.0),
     Phase("summary of a sweep", SWEEP, _both, 1.0, reports=True, late=True),
     Phase("processes start", RANKS, lambda c, _: bool(c.processes("forkserver")), 3.0),
     Phase("processes train", RANKS, _said("epoch 1/"), 0.5),

@@ -67,14 +67,14 @@ def check_end(command: Command, number: int, code: int, early: bool = False) -> 
 def losses() -> dict[tuple[str, str], tuple[Phase, Fault]]:
     """Parts of a command that the kernel kills, as when memory is short."""
     ranks = next(phase for phase in PHASES if phase.name == "processes train")
-    job = next(phase for phase in PHASES if phase.name == "a sweep's job trains")
+    job = next(phase for phase in PHASES if phase.name == "a job of a sweep trains")
     features = next(phase for phase in PHASES if phase.name == "features")
     assert (ranks.kind, job.kind, features.kind) == (RANKS, SWEEP, ONE)
     lost = "a process killed by the kernel"
     return {
         (lost, "rank 0, in training"): (ranks, _lose(ranks, "forkserver", 0)),
         (lost, "rank 1, in training"): (ranks, _lose(ranks, "forkserver", 1)),
-        (lost, "a sweep's job, in training"): (job, _lose(job, "esc50.training.worker", 0)),
+        (lost, "a job of a sweep, in training"): (job, _lose(job, "esc50.training.worker", 0)),
         ("one of three that build one entry killed", "features"): (features, _crowd(features)),
     }
 
