@@ -61,7 +61,7 @@ def exit_on_error(status: int = 1) -> Iterator[None]:
     survive_any_encoding()
     try:
         try:
-            with _stopped_by_signals():
+            with _stopped_by_signals(), _threads_in_a_sentence():
                 yield
         finally:
             sys.stdout.flush()
@@ -111,6 +111,21 @@ def _stopped_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _threads_in_a_sentence() -> Iterator[None]:
+    """Have an error that ends a thread, as TensorBoard's, be a sentence and not a traceback."""
+
+    def say(ended: threading.ExceptHookArgs) -> None:
+        if isinstance(ended.exc_value, Exception):
+            print(f"warning: {printable(_unforeseen(ended.exc_value))}", file=sys.stderr)
+
+    before, threading.excepthook = threading.excepthook, say
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,18 @@ def test_a_full_disk_is_named_and_needs_no_log(capsys):
         raise OSError(errno.ENOSPC, "No space left on device", "events.out")
     said = capsys.readouterr().err
     assert said == "error: events.out cannot be written (the disk is full): free some space\n"
+
+
+def test_what_ends_a_thread_is_a_sentence_too(capsys):
+    def fill():
+        raise OSError(errno.ENOSPC, "No space left on device", "events.out")
+
+    with exit_on_error():
+        thread = threading.Thread(target=fill)
+        thread.start()
+        thread.join()
+    said = capsys.readouterr().err
+    assert said == "warning: events.out cannot be written (the disk is full): free some space\n"
 
 
 def test_each_refusal_of_the_system_has_its_own_remedy():

@@ -31,7 +31,7 @@ KINDS = {
     RANKS: ["trainer=ddp_cpu", "trainer.max_epochs=4"],
 }
 PATIENCE = 600  # seconds that a command may take
-ORPHANED = 20  # seconds after which a process that outlives its command is an orphan
+ORPHANED = 120  # seconds after which a process that outlives its command is an orphan
 MARK = "ESC50_SOAK"  # environment variable that tells a command's processes from others
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
