@@ -47,8 +47,8 @@ def train() -> None:
             command = hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
             try:
                 command(_train)()
-            except Stopped as stop:  # a sweep's driver, in or between its jobs
-                stop.remedy = stop.remedy or "the same command does the jobs that are left"
+            except Stopped as stop:  # before the run has begun; in a sweep, in or between its jobs
+                stop.remedy = stop.remedy or "the same command does what is left to do"
                 raise
 
 

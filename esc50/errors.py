@@ -5,9 +5,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 STOPPING = (signal.SIGTERM, signal.SIGINT)  # a scheduler's warning, and Ctrl-C
@@ -93,15 +95,30 @@ def _stopped_by_signals() -> Iterator[None]:
     heeded = [number for number in STOPPING if signal.getsignal(number) != signal.SIG_IGN]
 
     told: list[int] = []
+    raised: list[weakref.ref[Stopped]] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if number in told:
+        lost = bool(raised) and raised[-1]() is None
+        if number in told and not lost:
             os._exit(128 + number)
         told.append(number)
-        if len(told) == 1:
-            raise Stopped(number)
+        if lost or not raised:
+            raise watched(Stopped(told[0]))  # no name here holds it, or it would never be let go
 
+    def watched(stopped: Stopped) -> Stopped:
+        raised.append(weakref.ref(stopped, swallowed))
+        return stopped
+
+    def swallowed(_: object) -> None:
+        """Tell it once more: whoever caught it has let it go, as code that passes over all does."""
+        if not over:
+            again = threading.Timer(0.1, os.kill, (os.getpid(), told[0]))
+            again.daemon = True
+            again.start()
+
+    over = False
     before = {number: signal.signal(number, stop) for number in heeded}
+    unraisable, sys.unraisablehook = sys.unraisablehook, _pass_over_stops(sys.unraisablehook)
     try:
         yield
     except Exception as error:
@@ -109,8 +126,14 @@ def _stopped_by_signals() -> Iterator[None]:
             raise stop_behind(error) or Stopped(told[0]) from None
         raise
     finally:
+        over, sys.unraisablehook = True, unraisable
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _pass_over_stops(otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make a hook that says nothing of a stop which was raised where nothing can be."""
+    return lambda ignored: isinstance(ignored.exc_value, Stopped) or otherwise(ignored)
 
 
 @contextmanager

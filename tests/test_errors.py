@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,31 @@ def test_a_stop_is_one_also_where_closing_what_was_open_fails(capsys, remedy):
     assert end.value.code == 143
     said = "stopped by SIGTERM" + (f": {remedy}" if remedy else "")
     assert capsys.readouterr().err == f"{said}\n"
+
+
+@pytest.mark.parametrize("where", ["except BaseException: pass", "finally: return"])
+def test_a_stop_that_a_library_swallows_is_told_again(capsys, where):
+    code = f"def work():\n  try: os.kill(os.getpid(), signal.SIGTERM)\n  {where}"
+    names = {"os": os, "signal": signal}
+    exec(code, names)
+    with pytest.raises(SystemExit) as end, exit_on_error():
+        names["work"]()
+        time.sleep(20)
+    assert end.value.code == 143
+    assert capsys.readouterr().err == "stopped by SIGTERM\n"
+
+
+def test_a_stop_where_nothing_can_be_raised_is_told_again(capsys):
+    class Closing:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as end, exit_on_error():
+        closing = Closing()
+        del closing
+        time.sleep(20)
+    assert end.value.code == 143
+    assert capsys.readouterr().err == "stopped by SIGTERM\n"
 
 
 def test_a_command_that_is_told_twice_ends_at_once():

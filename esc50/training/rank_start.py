@@ -4,6 +4,7 @@ A process that is being started when its run is told to stop finds that its laun
 shares with it, has gone. The launcher says what happened; a traceback would only hide that.
 """
 
+import signal
 import sys
 from types import TracebackType
 
@@ -15,8 +16,9 @@ def pass_over(kind: type[BaseException], error: BaseException, trace: TracebackT
 
 
 def main() -> None:
-    """Have this process, and those it forks, say nothing of such an error."""
+    """Have this process, and those it forks, end without a word of such an error, or of Ctrl-C."""
     sys.excepthook = pass_over
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if "forkserver" in " ".join(sys.orig_argv):  # which imports modules, and calls nothing of them

@@ -33,8 +33,8 @@ def test_a_command_that_is_stopped_while_it_imports_says_so(faults, trial, name)
     fault(trial)
     (console,) = (trial.ground.work / "consoles").iterdir()
     number = faults("stops").SIGNALS[name]
-    said = "" if number == signal.SIGKILL else f"stopped by {number.name}\n"
-    assert console.read_text() == said
+    said = "" if number == signal.SIGKILL else f"stopped by {number.name}"
+    assert console.read_text().startswith(said)
 
 
 def test_a_traceback_an_orphan_or_another_code_is_no_good_end(faults, trial):

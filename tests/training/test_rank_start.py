@@ -15,3 +15,9 @@ def test_only_a_launcher_that_has_gone_is_passed_over(error, said):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert (f"{error}: 'why'" in done.stderr) == said and bool(done.stderr) == said
+
+
+def test_ctrl_c_ends_it_without_a_word():
+    code = CODE.format("KeyError").replace("raise", "import os\nos.kill(os.getpid(), 2)\nraise")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == -2 and not done.stderr
