@@ -15,6 +15,7 @@ hold, keeping all that was written.
 import argparse
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
         chosen = {
             name: fault
             for name, fault in faults.items()
-            if args.only in name[0] and args.phase in name[1]
+            if re.search(args.only, name[0]) and re.search(args.phase, name[1])
         }
         work = Path(tempfile.mkdtemp(prefix="soak-", dir=args.scratch))
         rows = _soak(Ground(work), chosen, args)
@@ -59,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--times", type=int, default=1, help="of each fault (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="of moments and places (default: 0)")
-    parser.add_argument("--only", default="", metavar="WORDS", help="faults whose name has them")
-    parser.add_argument("--phase", default="", metavar="WORDS", help="phases whose name has them")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="faults whose name has it")
+    parser.add_argument("--phase", default="", metavar="PATTERN", help="phases whose name has it")
     parser.add_argument("--jobs", type=int, default=1, help="trials at a time (default: 1)")
     parser.add_argument("--scratch", type=Path, help="where to work; removed when all is well")
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
@@ -77,7 +78,7 @@ def _soak(
     def attempt(one: tuple[Name, int]) -> tuple[bool, bool]:
         name, number = one
         phase, fault = faults[name]
-        place = ground.work / f"{'-'.join(name).replace(' ', '_').replace('/', '_')}-{number}"
+        place = ground.work / "-".join([*re.findall(r"\w+", " ".join(name)), str(number)])
         place.mkdir()
         rng = random.Random(f"{args.seed} {name} {number}")
         trial = Trial(ground, phase.kind, place, rng, phase.own, phase.reports)
