@@ -4,7 +4,8 @@
     python scripts/results.py --compare original augmented@0123456789
     python scripts/results.py --compare original@esc10 augmented@esc10
 
---where takes a column of the ledger and a value, spelled as it stands there.
+--where takes a column of the ledger and a value, spelled as it stands there, or a setting that
+runs override.
 """
 
 import argparse
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="only runs whose row says so; may be repeated",
+        help="only runs whose row says so, or that set so: optimizer.lr=0.01; may be repeated",
     )
     parser.add_argument(
         "--compare",
@@ -79,7 +80,8 @@ def _tables(args: argparse.Namespace) -> list:
     rows = select(read(args.ledger), args.experiment, args.data, args.since, args.where)
     recipes = rank_recipes(rows, args.sort)
     if not args.compare:
-        return leaderboard_tables(recipes, args.sort, tell_apart(recipes, args.ledger))
+        told, whole = tell_apart(recipes, args.ledger), args.wide or args.markdown or args.latex
+        return leaderboard_tables(recipes, args.sort, told, whole)
     pair = [find_recipe(recipes, name, args.ledger) for name in args.compare]
     names = [recipe.experiment for recipe in pair]
     if pair[0] is pair[1]:

@@ -47,16 +47,23 @@ def show_table(table: Table, wide: bool = False) -> None:
 def fit(table: Table, width: int) -> tuple[Table, list[str]]:
     """Leave out dispensable columns until the table fits `width` characters.
 
+    One that is wide does not take those with it that are less needed and do fit.
+
     Returns:
-        The table, and the names of the columns left out.
+        The table, and the names of the columns left out, the least needed first.
     """
-    left_out: list[str] = []
+    kept = table
     for column in table.dispensable:
-        if _total(_least_widths(table)) <= width:
-            break
-        table = table.without(column)
-        left_out.append(column)
-    return table, left_out
+        kept = kept.without(column)
+    left_out = list(table.dispensable)
+    for column in reversed(table.dispensable):  # the most needed first
+        others = [name for name in left_out if name != column]
+        wider = table
+        for name in others:
+            wider = wider.without(name)
+        if _total(_least_widths(wider)) <= width:
+            kept, left_out = wider, others
+    return kept, left_out
 
 
 def rich_table(table: Table, width: int) -> RichTable:

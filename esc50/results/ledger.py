@@ -24,6 +24,7 @@ COLUMNS = (
     "time",
     "signature",
     "experiment",
+    "overrides",
     "data",
     "protocol",
     "leaky",
@@ -58,6 +59,7 @@ COLUMNS = (
     "processor",
     "run_dir",
 )
+NONE = "none"  # what stands in `overrides` of a recipe as it is
 LOCK_SECONDS = 60
 PLAIN = {"": None, "true": True, "false": False}
 

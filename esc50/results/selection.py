@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from esc50.errors import UserError
-from esc50.results.leaderboard import RecipeResults, data_names
-from esc50.results.ledger import spell
+from esc50.results.leaderboard import RecipeResults, data_names, settings_of
+from esc50.results.ledger import NONE, spell
 from esc50.results.predictions import run_name
 from esc50.results.run_folder import is_finished, read_settings
 
@@ -32,7 +32,8 @@ def select(
         experiments: names, one of which they have.
         data: names or beginnings of digests of data sets.
         since: an ISO date or time (UTC unless it says otherwise) before which they are too old.
-        where: "column=value", the value as it stands in the ledger.
+        where: "column=value", the value as it stands in the ledger; or "setting=value", for runs
+            that set it otherwise than their recipe.
 
     Raises:
         UserError: no row fits, a filter is ill-formed or names what the ledger does not have.
@@ -145,14 +146,21 @@ def _where(rows: Sequence[Row], condition: str) -> list[Row]:
     if not given:
         raise UserError(f"--where {condition}: write column=value, such as seed=1")
     columns = sorted({column for row in rows for column in row})
-    if key not in columns:
-        close = difflib.get_close_matches(key, columns, 1)
-        meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(columns)}"
-        raise UserError(f"--where {condition}: the ledger has no column {key!r}; {meant}")
-    kept = [row for row in rows if spell(row.get(key)) == value]
+    if key in columns:
+        have = [spell(row.get(key)) for row in rows]
+    else:  # a setting, which stands among the overrides
+        have = [settings_of(row.get("overrides") or NONE).get(key, "") for row in rows]
+        if not any(have):
+            close = difflib.get_close_matches(key, columns, 1)
+            meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(columns)}"
+            raise UserError(
+                f"--where {condition}: the ledger has no column {key!r}, and no run overrides "
+                f"such a setting; {meant}"
+            )
+    kept = [row for row, own in zip(rows, have, strict=True) if own == value]
     if not kept:
-        have = ", ".join(sorted({spell(row.get(key)) or "nothing" for row in rows})[:10])
-        raise UserError(f"--where {condition}: no such run has it; {key} is {have}")
+        there = ", ".join(sorted({own or "nothing" for own in have})[:10])
+        raise UserError(f"--where {condition}: no such run has it; {key} is {there}")
     return kept
 
 
@@ -183,7 +191,7 @@ def _facts(recipe: RecipeResults, ledger: Path) -> dict[str, str]:
     for folder in _places(last, ledger):
         if settings := read_settings(folder):
             return facts | settings
-    return facts
+    return facts | {"overrides": recipe.overrides(None)}
 
 
 def _differences(facts: Sequence[Mapping[str, str]]) -> list[str]:

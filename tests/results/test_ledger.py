@@ -190,3 +190,15 @@ def test_no_cell_is_a_formula_and_each_reads_as_it_was(tmp_path, text):
     ledger.append(tmp_path / "results.csv", {"experiment": text})
     assert not ledger.spell(text).startswith(ledger.FORMULA)
     assert ledger.read(tmp_path / "results.csv")[0]["experiment"] == text
+
+
+def test_a_ledger_of_long_ago_gets_the_new_columns_and_keeps_its_rows(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_bytes((REPO / "docs" / "results.csv").read_bytes())
+    old = ledger.read(path)
+    assert len(old) > 50 and not {"overrides", "threads"} & old[0].keys()
+    ledger.append(path, {"experiment": "new", "overrides": "batch_size=16", "threads": 2})
+    *before, last = ledger.read(path)
+    assert [{key: row[key] for key in old[0]} for row in before] == old
+    assert {row["overrides"] for row in before} == {None}
+    assert (last["overrides"], last["threads"]) == ("batch_size=16", 2)

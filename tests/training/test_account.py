@@ -1,12 +1,28 @@
 import json
 
-from esc50.training.account import data_name
+import pytest
+
+from esc50.config.composition import compose_plain
+from esc50.training.account import data_name, overrides
 
 
 def test_own_clips_are_named_by_their_folder():
     section = {"_target_": "esc50.data.datasets.Folder", "root": "/my/sounds"}
     assert data_name(section) == "folder:sounds"
     assert data_name({"_target_": "esc50.data.datasets.ESC10", "root": "/x"}) == "esc10"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["+experiment=augmented", "data=esc10", "split=literature", "split.fold=2"], "none"),
+        (["+experiment=augmented", "optimizer.lr=0.01", "seed=3"], "optimizer.lr=0.01"),
+        (["data=folder", "data.root=x", "data.folds=3", "trainer.accelerator=cpu"], "data.folds=3"),
+        (["model=resnet18_2x4", "report=false", "name=own"], "model=resnet18_2x4"),
+    ],
+)
+def test_a_run_says_what_it_sets_otherwise_than_its_recipe(typed, said):
+    assert overrides(compose_plain(typed)) == said
 
 
 def test_what_is_said_of_a_run_is_in_its_results(tiny_run):
