@@ -37,7 +37,10 @@ def show_table(table: Table, wide: bool = False) -> None:
     console.width = max(width, _total(_least_widths(fitted)))
     if fitted.title:
         console.print(printable(fitted.title), style="bold", markup=False, highlight=False)
-    console.print(rich_table(fitted, console.width))
+    with console.capture() as drawn:
+        console.print(rich_table(fitted, console.width))
+    for line in drawn.get().splitlines():
+        console.out(line.rstrip(), highlight=False)  # a log needs no blanks that fill columns
     if left_out:
         fitted.note = f"{fitted.note}\nnot shown for want of room: {', '.join(left_out)}".strip()
     if fitted.note:

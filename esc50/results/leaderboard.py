@@ -88,22 +88,11 @@ class RecipeResults:
             words["threads"] += " thread" if words["threads"] == "1" else " threads"
         return ", ".join(word for word in words.values() if word) or UNKNOWN
 
-    def overrides(self, most: int | None = TOLD) -> str:
-        """Say what it sets otherwise than the recipe of its name: at most so many settings.
-
-        They go by the last part of their keys, where no two of them share it.
-        """
+    @property
+    def settings(self) -> dict[str, str] | None:
+        """What it sets otherwise than the recipe of its name, by key; None where no run says so."""
         said = self.rows[-1].get("overrides")
-        if said is None:  # a run from before they were noted
-            return UNKNOWN
-        settings = settings_of(said)
-        leaves = Counter(key.rpartition(".")[2] for key in settings)
-        words = [
-            f"{leaf if leaves[leaf := key.rpartition('.')[2]] == 1 else key}={value}"
-            for key, value in settings.items()
-        ]
-        left = len(words[most:]) if most else 0
-        return ", ".join([*words[:most], f"{left} more"] if left else words) or NONE
+        return None if said is None else settings_of(said)
 
 
 def settings_of(overrides: object) -> dict[str, str]:
@@ -114,6 +103,19 @@ def settings_of(overrides: object) -> dict[str, str]:
         words = str(overrides).split()
     pairs = (word.partition("=") for word in words)
     return {key.lstrip("+"): value for key, _, value in pairs}
+
+
+def settings_words(settings: Mapping[str, str] | None, most: int | None = None) -> str:
+    """Write at most so many settings, by the last part of their keys where no two share it."""
+    if settings is None:  # of a run from before they were noted
+        return UNKNOWN
+    leaves = Counter(key.rpartition(".")[2] for key in settings)
+    words = []
+    for key, value in settings.items():
+        leaf = key.rpartition(".")[2]
+        words.append(f"{leaf if leaves[leaf] == 1 else key}={value}")
+    left = len(words[most:]) if most else 0
+    return ", ".join([*words[:most], f"{left} more"] if left else words) or NONE
 
 
 def rank_recipes(rows: Sequence[dict[str, Any]], sort: str = "test/acc") -> list[RecipeResults]:
@@ -187,18 +189,30 @@ def leaderboard_tables(
         columns = [*NAMES, *numbers, "fit"]
         dispensable = ["fit", *reversed(numbers[2:]), "computed", *numbers[1:2], *LEAST_NEEDED]
         table = Table(title, columns, n_names=len(NAMES), dispensable=dispensable)
-        table.rows = [_row(recipe, metrics, whole) for recipe in own]
-        pairs = zip(recipes, told, strict=False)
-        notes = [f"{one.handle}: {what}" for one, what in pairs if what and one.leaky == leaky]
+        settings = _rarest_first([recipe.settings for recipe in own])
+        overrides = [settings_words(one, None if whole else TOLD) for one in settings]
+        pairs = zip(own, overrides, strict=True)
+        table.rows = [_row(recipe, words, metrics) for recipe, words in pairs]
+        known = zip(recipes, told, strict=False)
+        notes = [f"{one.handle}: {what}" for one, what in known if what and one.leaky == leaky]
         table.note = "\n".join(["of one name, but:", *notes]) if notes else ""
         if own:
             tables.append(table)
     return tables
 
 
-def _row(recipe: RecipeResults, metrics: Sequence[str], whole: bool) -> list[str]:
+def _rarest_first(all_settings: Sequence[dict[str, str] | None]) -> list[dict[str, str] | None]:
+    """Order each recipe's settings so that those which tell it from others come first."""
+    shared = Counter(item for settings in all_settings for item in (settings or {}).items())
+    return [
+        settings and dict(sorted(settings.items(), key=lambda item: shared[item]))
+        for settings in all_settings
+    ]
+
+
+def _row(recipe: RecipeResults, overrides: str, metrics: Sequence[str]) -> list[str]:
     name = recipe.experiment + label({"synthetic": recipe.synthetic})
-    about = [name, recipe.signature, recipe.overrides(None if whole else TOLD), recipe.data]
+    about = [name, recipe.signature, overrides, recipe.data]
     about += [str(recipe.rows[-1].get("protocol")), recipe.ranges("fold")]
     about += [str(len(recipe.numbers("seed"))), recipe.computed()]
     seconds = sum(recipe.values("seconds_fit"))

@@ -7,14 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from esc50.errors import UserError
-from esc50.results.leaderboard import RecipeResults, data_names, settings_of
+from esc50.results.leaderboard import RecipeResults, data_names, settings_of, settings_words
 from esc50.results.ledger import NONE, spell
 from esc50.results.predictions import run_name
 from esc50.results.run_folder import is_finished, read_settings
 
 Row = dict[str, Any]
 # Of a row, by which recipes are told apart.
-ALIKE = ("protocol", "origin", "pretrained_on", "precision", "device", "n_train")
+ALIKE = ("protocol", "origin", "pretrained_on", "precision", "device")
+# Settings, and what of a row says more.
+TOLD_BETTER = {
+    "data._target_": "data",
+    "split.protocol": "protocol",
+    "trainer.precision": "precision",
+    "trainer.accelerator": "device",
+}
 TOLD = 6  # differences that are told of each candidate
 
 
@@ -185,17 +192,22 @@ def _places(row: Row, ledger: Path) -> list[Path]:
 def _facts(recipe: RecipeResults, ledger: Path) -> dict[str, str]:
     """What may tell a recipe apart: of its rows, and of its config where that is still there."""
     last = recipe.rows[-1]
-    facts = {"experiment": recipe.experiment, "data": recipe.data}
-    facts |= {key: recipe.ranges(key) for key in ("fold", "seed")}
-    facts |= {key: spell(last.get(key)) for key in ALIKE}
+    about = {"experiment": recipe.experiment, "data": recipe.data}
+    about |= {key: spell(last.get(key)) for key in ALIKE}
+    counts = {"n_train": spell(last.get("n_train"))}
+    counts |= {key: recipe.ranges(key) for key in ("fold", "seed")}
     for folder in _places(last, ledger):
         if settings := read_settings(folder):
-            return facts | settings
-    return facts | {"overrides": recipe.overrides(None)}
+            told = [key for key in TOLD_BETTER if about[TOLD_BETTER[key]]]
+            return about | {k: v for k, v in settings.items() if k not in told} | counts
+    return about | {"overrides": settings_words(recipe.settings)} | counts
 
 
 def _differences(facts: Sequence[Mapping[str, str]]) -> list[str]:
     """Write, for each candidate, what it does not share with all others."""
     keys = list(dict.fromkeys(key for own in facts for key in own))
-    telling = [key for key in keys if len({own.get(key) for own in facts}) > 1][:TOLD]
+    telling = [key for key in keys if len({own.get(key) for own in facts}) > 1]
+    if "data" in telling:  # another data set has other settings, which say no more
+        telling = [key for key in telling if not key.startswith("data.")]
+    telling = telling[:TOLD]
     return [", ".join(f"{key}={own.get(key) or 'none'}" for key in telling) for own in facts]

@@ -222,21 +222,24 @@ def noted(tmp_path):
     about = {"precision": "32-true", "device": "cpu", "threads": 2}
     said = "optimizer.lr=0.01 features.n_mels=32 model.name='a b' callbacks.early_stopping=null"
     append(path, row("changed", "aaaa111111", 1, 0.9, overrides=said, **about))
-    append(path, row("plain", "bbbb222222", 1, 0.8, overrides="none", **about))
+    append(path, row("bare", "bbbb222222", 1, 0.8, overrides="none", **about))
+    append(path, row("plain", "dddd444444", 1, 0.8, overrides="features.n_mels=32", **about))
     append(path, row("older", "cccc333333", 1, 0.7))
     return path
 
 
 def test_what_was_overridden_and_computed_in_is_shown(results, noted, monkeypatch):
     status, out, _ = results("--ledger", noted)
-    assert status == 0 and "lr=0.01, n_mels=32, name=a b, 1 more" in out
+    # n_mels is not what tells it from "plain".
+    assert status == 0 and "lr=0.01, name=a b, early_stopping=null, 1 more" in out
     assert "32-true, cpu, 2 threads" in out
     monkeypatch.setenv("COLUMNS", "160")
     assert "overrides" in results("--ledger", noted)[1].splitlines()[1]
     _, out, _ = results("--ledger", noted, "--wide")
-    assert "lr=0.01, n_mels=32, name=a b, early_stopping=null" in out
+    assert "lr=0.01, name=a b, early_stopping=null, n_mels=32" in out
+    assert all(line == line.rstrip() for line in out.splitlines())
     cells = {line.split()[0]: line.split()[2] for line in out.splitlines() if "%" in line}
-    assert (cells["plain"], cells["older"]) == ("none", "-")
+    assert (cells["bare"], cells["older"]) == ("none", "-")
 
 
 def test_runs_are_chosen_by_what_they_override(results, noted):
