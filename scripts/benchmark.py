@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 
 from esc50.atomic import atomic_write_text
+from esc50.config.typed import as_typed
 from esc50.errors import exit_on_error
 
 PARTS = "abcdef"
@@ -55,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     extent = parser.add_mutually_exclusive_group()
     extent.add_argument("--quick", action="store_true", help="some two minutes, rough")

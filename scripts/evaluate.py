@@ -12,13 +12,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from esc50.config.typed import as_typed
 from esc50.errors import UserError, exit_on_error
 
 
 def main(argv: list[str] | None = None) -> None:
     """Test, and print what was measured."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="see conf/evaluate.yaml")

@@ -13,6 +13,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from esc50.config.typed import as_typed
 from esc50.errors import exit_on_error
 
 
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--ledger", type=Path, default=Path("outputs/results.csv"), help="default: %(default)s"

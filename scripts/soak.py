@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from esc50.config.typed import as_typed
 from esc50.errors import exit_on_error
 
 TRAIN = "from esc50.cli import train; train()"
@@ -149,7 +150,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--times", type=int, default=1, help="of each fault (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="of moments and places (default: 0)")

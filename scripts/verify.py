@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from esc50.config.typed import as_typed
 from esc50.errors import UserError, exit_on_error, printable
 
 DEFAULT = (Path("data/cache"), Path("outputs"))
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     """Look at all there is, print what is wrong and how much was whole."""
     with exit_on_error(status=2):
         parser = argparse.ArgumentParser(
-            description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+            description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
         )
         parser.add_argument("folder", nargs="*", type=Path, help="default: data/cache, outputs")
         folders = parser.parse_args(argv).folder or [path for path in DEFAULT if path.is_dir()]

@@ -3,16 +3,18 @@
 import argparse
 from pathlib import Path
 
+from esc50.config.typed import as_typed
+
 
 def checkpoint_parser(about: str | None, *, several: bool = False) -> argparse.ArgumentParser:
     """Make a parser of a checkpoint, or of `several`, and of --trust.
 
     Args:
-        about: the command's docstring, shown as it stands.
+        about: the command's docstring, with its scripts as they are typed where one is.
         several: `checkpoints` is then a list, otherwise `checkpoint` is one path.
     """
     parser = argparse.ArgumentParser(
-        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(about), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "checkpoints" if several else "checkpoint",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from esc50.config.typed import as_command
 from esc50.report.subject import PAGE
 
 
@@ -21,5 +22,5 @@ def report_at_end(folder: Path, anew: bool = False) -> None:
 
         print(f"the report is {write_report(folder, trusted=True)}")
     except Exception as error:  # of whatever kind
-        again = f"python scripts/report.py {folder}"
+        again = f"{as_command('report')} {folder}"
         print(f"the report was not written ({error or type(error).__name__}); try again by {again}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from esc50.config.typed import as_command
 from esc50.errors import UserError
 from esc50.results.labels import label
 from esc50.results.layout import show_table
@@ -44,7 +45,7 @@ def print_fold_briefly(results: Mapping[str, Any], folder: Path) -> None:
 def print_next_steps(results: Mapping[str, Any]) -> None:
     """Say in three lines what people do after a single run."""
     steps = ["split.fold=all tests every fold: one alone says little"]
-    steps += ["python scripts/results.py ranks and compares all runs so far"]
+    steps += [f"{as_command('results')} ranks and compares all runs so far"]
     if results.get("synthetic"):
         real = "data=esc10 downloads it, data=folder data.root=FOLDER takes your own"
         steps += [f"synthetic sound tells nothing about real sound: {real}"]

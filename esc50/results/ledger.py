@@ -119,6 +119,10 @@ def read(path: Path) -> list[dict[str, Value]]:
     """
     try:
         content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: there is no such ledger: the first run that ends makes one in its output_dir"
+        ) from None
     except OSError as error:
         raise UserError(f"{path}: the ledger cannot be read ({error.strerror})") from None
     *lines, torn = content.split(b"\n")

@@ -113,8 +113,8 @@ def _say(runs: int, kept: int, working: int, folder: Path) -> None:
         folder = folder.absolute().parent
     free = shutil.disk_usage(folder).free
     print(
-        f"disk: {runs} runs of {kept / runs / 1e6:.0f} MB will take {_size(kept)}, and "
-        f"{_size(working)} more while they run; {_size(free)} are free in {folder}"
+        f"disk: {runs} {'run' if runs == 1 else 'runs'} of {_size(kept // runs)} will take "
+        f"{_size(kept)}, and {_size(working)} more at work; {_size(free)} are free in {folder}"
     )
     if kept + working > free:
         print(

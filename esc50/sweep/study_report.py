@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from esc50.atomic import atomic_write, atomic_write_text
 from esc50.config.choices import CONF
+from esc50.config.typed import as_command
 from esc50.report.figures import TEMPLATES, Chart
 from esc50.report.page import write_page
 from esc50.results.layout import show_table
@@ -163,7 +164,7 @@ def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[
             defaults.insert(0, choice) if base else defaults.append({f"override /{key}": choice})
         else:
             OmegaConf.update(values, key, override.value(), force_add=True)
-    command = f"python train.py --config-dir {folder} +experiment=best_trial"
+    command = f"{as_command('train')} --config-dir {folder} +experiment=best_trial"
     command = " ".join([command, *left])
     (folder / "experiment").mkdir(exist_ok=True)
     recipe = OmegaConf.to_yaml({"defaults": [*defaults, "_self_"], **values})

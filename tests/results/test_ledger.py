@@ -181,7 +181,7 @@ def test_no_room_left_refuses_and_keeps_the_file(tmp_path):
 
 
 def test_a_missing_ledger_is_refused_in_one_sentence(tmp_path):
-    with pytest.raises(UserError, match=r"results.csv: the ledger cannot be read"):
+    with pytest.raises(UserError, match=r"results.csv: there is no such ledger"):
         ledger.read(tmp_path / "results.csv")
 
 

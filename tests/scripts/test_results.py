@@ -298,7 +298,7 @@ def test_it_is_readable_at_any_width(results, ledger, monkeypatch, columns):
         (["--where", "sed=1"], "did you mean seed?"),
         (["--where", "seed=7"], "no such run has it; seed is 1"),
         (["--data", "esc10"], "no such run on --data esc10; there are d1"),
-        (["--ledger", "no/such.csv"], "no/such.csv: the ledger cannot be read"),
+        (["--ledger", "no/such.csv"], "no/such.csv: there is no such ledger"),
     ],
 )
 def test_errors_are_one_sentence_and_status_two(results, ledger, arguments, says):

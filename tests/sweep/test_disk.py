@@ -63,7 +63,7 @@ def test_a_sweep_that_will_not_fit_is_warned_of(job, capsys, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SPACE(10**12, 10**12, 10**8))
     disk.announce([job("hydra/launcher=joblib")] * 4)
     said = capsys.readouterr()
-    assert "take 367 MB, and 179 MB more while they run; 100 MB are free" in said.out
+    assert "take 367 MB, and 179 MB more at work; 100 MB are free" in said.out
     assert "warning: that will not fit" in said.err
 
 

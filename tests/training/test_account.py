@@ -4,6 +4,7 @@ import pytest
 
 from esc50.config.composition import compose_plain
 from esc50.training.account import data_name, overrides
+from tests.conftest import REPOSITORY
 
 
 def test_own_clips_are_named_by_their_folder():
@@ -31,3 +32,10 @@ def test_what_is_said_of_a_run_is_in_its_results(tiny_run):
     assert counts == {"n_classes": 5, "n_train": 30, "n_train_clips": 30, "n_val": 10}
     assert (results["data"], results["leaky"], results["device"]) == ("esc50", False, "cpu")
     assert results["origin"] is None and results["audit"].startswith("no leak")
+
+
+def test_the_reference_names_all_that_results_hold(tiny_run):
+    page = (REPOSITORY / "docs" / "reference" / "files.md").read_text(encoding="utf-8")
+    section = page.partition("## results.json")[2].partition("\n## ")[0]
+    keys = json.loads((tiny_run / "results.json").read_text()).keys()
+    assert [key for key in keys if f"`{key}`" not in section] == []
