@@ -25,13 +25,14 @@ def _exhibit(overrides: list[str]) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from esc50.config.choices import describe_refusal
     from esc50.results.layout import show_table
     from esc50.training.exhibit import exhibit, exhibit_table
 
     try:
         rows = exhibit(overrides)
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(str(error)) from None
+        raise UserError(describe_refusal(error)) from None
     show_table(exhibit_table(rows))
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
-from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser
+from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser, parse
 from esc50.errors import UserError, exit_on_error, printable
 
 SOON = 64  # windows: fewer are done before a progress bar is read
@@ -25,7 +25,7 @@ SOON = 64  # windows: fewer are done before a progress bar is read
 def main(argv: list[str] | None = None) -> None:
     """Print predictions; exit status 1 where a sound could not be read, after all others."""
     with exit_on_error():
-        args = _parser().parse_args(argv)
+        args = parse(_parser(), argv)
         with tempfile.NamedTemporaryFile(prefix="esc50-") as spool:
             failed = _predict(args, Path(spool.name))
         if failed:

@@ -68,3 +68,9 @@ def test_each_damaged_file_is_named(verify, kept, capsys):
 def test_a_folder_that_is_not_there_is_refused(verify, tmp_path, capsys):
     assert verify(tmp_path / "none") == 2
     assert "is no folder" in capsys.readouterr().err
+
+
+def test_where_there_is_nothing_to_verify_it_says_so(verify, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert verify() == 2
+    assert "nothing to verify here, no data/cache and no outputs" in capsys.readouterr().err
