@@ -28,9 +28,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.add_argument("folder", nargs="*", type=Path, help="default: data/cache, outputs")
         folders = parser.parse_args(argv).folder or [path for path in DEFAULT if path.is_dir()]
         if not folders:
-            raise UserError(
-                "there is nothing to verify here, no data/cache and no outputs: name it"
-            )
+            raise UserError("nothing to verify here, no data/cache and no outputs: name a folder")
         for folder in folders:
             if not folder.is_dir():
                 raise UserError(f"{folder} is no folder: name one that holds a cache or runs")

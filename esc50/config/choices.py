@@ -12,6 +12,9 @@ _PACKAGE = Path(__file__).parents[1]
 # Beside the package in a clone, inside it once installed.
 CONF = next(folder / "conf" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "conf").is_dir())
 
+# Hydra's own; argparse would take the beginning of one for it.
+OPTIONS = """help hydra-help version cfg resolve package run multirun shell-completion config-path
+    config-name config-dir experimental-rerun info""".split()
 PLAIN_KEY = re.compile(r"\+{0,2}[a-z_]+(\.[a-z_]+)*")
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9_/.-]*")
 
@@ -37,14 +40,34 @@ RENAMED = {
 
 
 def refuse_overrides(arguments: Sequence[str]) -> None:
-    """Exit with a sentence where an argument chooses null from a group, or uses an earlier key."""
-    for argument in arguments:
+    """Exit with a sentence where an argument is none, chooses null, or uses an earlier key."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        # `--config-dir best` names a folder.
+        of_option = before.startswith("-") and before not in ("-m", "--multirun")
+        if not of_option and (sentence := _mistyped(argument)):
+            sys.exit(f"error: {sentence}")
         key, _, value = argument.lstrip("+~").partition("=")
         if value.lower() == "null" and key and (folder := CONF / key).is_dir():
             names = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
             sys.exit(f"error: {argument} is invalid: choose one of {names}")
         if sentence := renamed(key):
             sys.exit(f"error: {sentence}")
+
+
+def _mistyped(argument: str) -> str | None:
+    """Say what was meant by a setting with dashes or by a bare name; None for other arguments."""
+    name, given, value = argument.lstrip("-").partition("=")
+    if argument.startswith("--") and name and name not in OPTIONS:
+        close = difflib.get_close_matches(name, OPTIONS, 1, cutoff=0.75)
+        if close and not (CONF / name).is_dir():
+            return f"there is no option --{name}: did you mean --{close[0]}?"
+        plus = "+" if name == "experiment" else ""
+        return f"--{name} is no option: settings have no dashes, {plus}{name}={value or 'VALUE'}"
+    if not given and (CONF / "experiment" / f"{argument}.yaml").is_file():
+        return f"{argument} is a recipe: +experiment={argument}"
+    if argument.startswith("experiment="):
+        return f"{argument} wants a plus, since no recipe is the default: +{argument}"
+    return None
 
 
 def quote_paths(arguments: Sequence[str]) -> list[str]:
@@ -93,6 +116,10 @@ def describe_refusal(error: Exception) -> str:
         close = difflib.get_close_matches(quoted, _declared(), n=1)
         hint = f"did you mean {close[0]}?" if close else "--cfg job shows all there are"
         return f"{quoted} is not a setting: {hint}"
+    if first.startswith("Ambiguous value for argument"):
+        return (
+            f"{quoted} gives several values: add -m for a job of each, or write a list: key=[1,2]"
+        )
     if first.startswith("LexerNoViableAlt"):  # a letter beyond ASCII, a bracket, a space
         argument = first.partition(": ")[2]
         return f"{argument} cannot be read: put its value in quotes, as in 'key=\"value\"'"

@@ -27,5 +27,5 @@ def test_the_threshold_is_the_checkpoints_own_unless_given():
 def test_a_checkpoint_that_is_not_there_is_refused_at_once(tmp_path, several):
     parser = checkpoint_parser(None, several=several)
     assert parse(parser, [str(tmp_path)])
-    with pytest.raises(UserError, match="none.ckpt is no file or folder: give a run's folder"):
+    with pytest.raises(UserError, match="is no file or folder: give a run's folder"):
         parse(parser, [str(tmp_path / "none.ckpt")])
