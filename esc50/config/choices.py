@@ -117,9 +117,7 @@ def describe_refusal(error: Exception) -> str:
         hint = f"did you mean {close[0]}?" if close else "--cfg job shows all there are"
         return f"{quoted} is not a setting: {hint}"
     if first.startswith("Ambiguous value for argument"):
-        return (
-            f"{quoted} gives several values: add -m for a job of each, or write a list: key=[1,2]"
-        )
+        return f"{quoted} gives several values: add -m for a job of each, or write key=[1,2]"
     if first.startswith("LexerNoViableAlt"):  # a letter beyond ASCII, a bracket, a space
         argument = first.partition(": ")[2]
         return f"{argument} cannot be read: put its value in quotes, as in 'key=\"value\"'"

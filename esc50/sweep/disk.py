@@ -54,9 +54,10 @@ def sizes(plain: dict[str, Any]) -> tuple[int, int] | None:
         return None
     callbacks = plain["callbacks"]
     validated = plain["split"]["protocol"] != "literature" and callbacks.get("best") is not None
-    state = _states(plain["optimizer"]) + ("average" in callbacks)
+    averaged = callbacks.get("average") is not None
+    state = _states(plain["optimizer"]) + averaged
     kept = network * (1 + validated) + OTHERS + REPORT * bool(plain["report"])
-    grown = network * (state * (1 + validated) if "average" in callbacks else state)
+    grown = network * state * (1 + validated if averaged else 1)  # else best.ckpt has weights alone
     last = callbacks.get("last") or {}
     return (kept + grown, 0) if last.get("keep_optimizer") else (kept, grown)
 
