@@ -164,3 +164,10 @@ def test_every_page_can_be_found_from_the_first():
         text = page.read_text(encoding="utf-8")
         linked |= {link.rpartition("/")[2] for link in re.findall(r"\]\(([\w./-]+\.md)", text)}
     assert {page.name for page in PAGES if page.name != "README.md"} <= linked
+
+
+def test_every_extra_and_every_command_is_in_the_reference():
+    page = (REPOSITORY / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    missing = [extra for extra in PROJECT["optional-dependencies"] if f"{extra}]'`" not in page]
+    missing += [command for command in PROJECT["scripts"] if f"`{command}`" not in page]
+    assert not missing

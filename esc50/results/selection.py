@@ -84,7 +84,8 @@ def find_recipe(recipes: Sequence[RecipeResults], name: str, ledger: Path) -> Re
         for recipe, difference in zip(fitting, differences, strict=True)
     )
     one = len({recipe.handle for recipe in fitting}) == 1
-    advice = "choose a data set by --data" if one else "give name@signature, or name@data, of one of these"
+    several = "give name@signature, or name@data, of one of these"
+    advice = "choose a data set by --data" if one else several
     raise UserError(f"{name!r} fits several recipes; {advice}:\n{listed}")
 
 
