@@ -118,6 +118,8 @@ def describe_refusal(error: Exception) -> str:
         return f"{quoted} is not a setting: {hint}"
     if first.startswith("Ambiguous value for argument"):
         return f"{quoted} gives several values: add -m for a job of each, or write key=[1,2]"
+    if first.startswith("no viable alternative at input"):
+        return f"{quoted} cannot be read as a value: close its brackets and quotes, or quote it all"
     if first.startswith("LexerNoViableAlt"):  # a letter beyond ASCII, a bracket, a space
         argument = first.partition(": ")[2]
         return f"{argument} cannot be read: put its value in quotes, as in 'key=\"value\"'"

@@ -84,6 +84,7 @@ def test_what_is_no_path_is_left_to_hydra():
         ("optimizer=adamm", "there is no optimizer/adamm: did you mean adam? choose one of adam, "),
         ("experiment=best", "Could not override 'experiment'. No match in the defaults list: To"),
         ("seed=1,2", "seed=1,2 gives several values: add -m for a job of each, or write key"),
+        ("batch_size=[1", "[1 cannot be read as a value: close its brackets and quotes"),
         ("foo", "Error parsing override 'foo': missing EQUAL"),
         ("output_dir=/a/é", "output_dir=/a/é cannot be read: put its value in quotes, as in"),
     ],
