@@ -10,7 +10,7 @@ from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams, Recipe
 from esc50.audio.read import read_clip
 from esc50.audio.silence import repeat_sound
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import Spec
 from esc50.audio.waveform import change_waveform
 from esc50.data.table import ClipTable
 from esc50.report.media import logmel_uri, sound_uri, waveform_path
@@ -45,7 +45,7 @@ class Rendering:
 def show_augmentation(
     table: ClipTable,
     features: Mapping[str, np.ndarray],
-    spec: FeatureSpec,
+    spec: Spec,
     recipe: Recipe,
     clip: int,
     seed: int,
@@ -88,7 +88,7 @@ class _Renderer:
         self,
         table: ClipTable,
         features: Mapping[str, np.ndarray],
-        spec: FeatureSpec,
+        spec: Spec,
         recipe: Recipe,
         clips: tuple[int, int],
     ) -> None:
@@ -116,7 +116,7 @@ class _Renderer:
         return Rendering(name, strength, picture, waveform_path(sound), heard)
 
 
-def _read(table: ClipTable, clip: int, spec: FeatureSpec) -> np.ndarray:
+def _read(table: ClipTable, clip: int, spec: Spec) -> np.ndarray:
     samples = read_clip(table.paths[clip], spec.sample_rate, spec.n_samples)
     if spec.repeat_below is not None:
         sound = torch.from_numpy(samples)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from esc50.audio.read import read_clip
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import Spec
 from esc50.data.progress_bar import progress_bar
 from esc50.errors import UserError
 from esc50.report.clip_statistics import ClipStatistics
@@ -43,7 +43,7 @@ def choose_examples(statistics: ClipStatistics, per_class: int) -> list[list[int
 def show_examples(
     statistics: ClipStatistics,
     features: Mapping[str, np.ndarray],
-    spec: FeatureSpec,
+    spec: Spec,
     per_class: int,
     seconds: float,
     workers: int | None,

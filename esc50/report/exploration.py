@@ -9,13 +9,13 @@ import numpy as np
 from pydantic import Field
 
 from esc50.audio.augment_params import make_recipe
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import make_spec
 from esc50.config.sections import DataSettings
 from esc50.config.settings import Settings
 from esc50.data.audit import NEAR, Audit, audit_split
 from esc50.data.cache import clip_digests
 from esc50.data.datasets import open_clips
-from esc50.data.features import clip_features
+from esc50.data.features import clip_features, profiles
 from esc50.data.progress_bar import progress_bar
 from esc50.data.split import Split, SplitSettings, draw_split
 from esc50.errors import UserError
@@ -62,7 +62,7 @@ class Exploration:
         """
         own = {key: config[key] for key in ExplorationSettings.model_fields}
         self.settings, self.name = ExplorationSettings.parse("", own), name
-        self.spec = FeatureSpec.parse("features", config["features"])
+        self.spec = make_spec(config["features"])
         self.recipe = make_recipe(config["augment"])
         self.storage = DataSettings.of(config["data"])
         self.split_settings = SplitSettings.parse("split", config["split"])
@@ -84,7 +84,7 @@ class Exploration:
         settings, statistics = self.settings, self.statistics
         split, audit, refused = self._split()
         sides = [""] * len(self.table) if split is None else clip_sides(split, len(self.table))
-        duplicates = find_duplicates(self.digests, self.features["logmel"])
+        duplicates = find_duplicates(self.digests, profiles(self.features))
         findings = find_faults(statistics, self.spec, duplicates, audit, sides)
         examples = show_examples(
             statistics, self.features, self.spec, settings.examples, settings.seconds,
@@ -139,7 +139,7 @@ class Exploration:
             split = draw_split(self.table, self.split_settings, self.settings.seed)
         except UserError as error:
             return None, None, [Finding(True, f"The chosen split cannot be made: {error}")]
-        return split, audit_split(self.table, split, self.digests, self.features["logmel"]), []
+        return split, audit_split(self.table, split, self.digests, profiles(self.features)), []
 
     def _charts(self, sides: Sequence[str]) -> dict[str, Any]:
         statistics, table = self.statistics, self.table
