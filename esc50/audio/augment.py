@@ -84,8 +84,8 @@ class Augment(torch.nn.Module):
         Args:
             magnitude: (batch, n_bands, T) float16 from `BandedFrontEnd.forward`.
             peak: (batch,) its scale.
-            clean: (batch, channels, height, width) the clips' own pictures, returned bit for bit where
-                nothing is changed.
+            clean: (batch, channels, height, width) the clips' own pictures, returned bit for bit
+                where nothing is changed.
             params: one row per clip.
             partner: int64 (batch,), the row of what each clip is mixed with; None: as sampled.
 

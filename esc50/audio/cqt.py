@@ -35,7 +35,7 @@ class ConstantQ(FrontEnd):
 
 
 def filter_spectra(spec: CqtSpec) -> np.ndarray:
-    """Spectra of librosa's filters, scaled as its transform is: complex (n_bins, n_fft // 2 + 1)."""
+    """Spectra of librosa's filters, scaled as it does: complex (n_bins, n_fft // 2 + 1)."""
     from librosa.filters import wavelet
 
     n_fft = spec.window

@@ -80,7 +80,8 @@ class Pcen(BandedFrontEnd):
     def cells(self, rows: torch.Tensor) -> torch.Tensor:
         """Normalised energies: (..., 1, n_mels, T)."""
         spec, power = self.spec, rows * self.spec.scale
-        gain = torch.exp(-spec.gain * (np.log(spec.eps) + torch.log1p(self.smooth(power) / spec.eps)))
+        loudness = np.log(spec.eps) + torch.log1p(self.smooth(power) / spec.eps)
+        gain = torch.exp(-spec.gain * loudness)
         compressed = torch.expm1(spec.power * torch.log1p(power * gain / spec.bias))
         return (spec.bias**spec.power * compressed).unsqueeze(-3)
 

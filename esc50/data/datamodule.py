@@ -33,7 +33,7 @@ DRAW_COPIES, DRAW_EPOCH = 11, 12  # keep the streams of random numbers apart
 class ESC50DataModule(pl.LightningDataModule):
     """Clips of any data set in ESC-50 layout as batches of log-mels, or whatever the features are.
 
-    Batches are dictionaries: x float32 (batch, channels, height, width), y int64 (batch,), item int64
+    Batches are dictionaries: x float32 (batch, channels, height, width), y and item int64
     (batch,); with mixing also y_mix int64 (batch,) and mix_weight float32 (batch,), that of y.
     Validation and test read clean features only. Of the processes that a trainer runs on, each
     gets its share of every batch, with `weight`, a float, by which its mean loss is to be
@@ -208,7 +208,7 @@ class ESC50DataModule(pl.LightningDataModule):
         return batch
 
     def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Show pictures (n, channels, height, width) of training clips, and what training makes of them.
+        """Show pictures (n, channels, height, width) of training clips, and what becomes of them.
 
         The clips are `Prepared.example_clips`; the second is None where nothing is augmented.
         """

@@ -5,9 +5,9 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from esc50.atomic import atomic_write, atomic_write_text
+from esc50.audio.logmel import LogMel
 from esc50.deploy import runtimes
 from esc50.deploy.page import IN_BROWSER, read_part, render_page
-from esc50.audio.logmel import LogMel
 from esc50.deploy.portable import make_portable
 from esc50.deploy.predictor import Predictor
 from esc50.errors import UserError

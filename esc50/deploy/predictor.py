@@ -183,9 +183,7 @@ class Predictor:
             return error
 
 
-def _pieces(
-    sounds: Iterable[Sound], spec: Spec, hop: float
-) -> Iterator[tuple[Sound, Stretch]]:
+def _pieces(sounds: Iterable[Sound], spec: Spec, hop: float) -> Iterator[tuple[Sound, Stretch]]:
     """Cut sounds into windows; one that cannot be read is a window whose samples are the error."""
     for sound in sounds:
         try:

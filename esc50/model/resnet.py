@@ -22,7 +22,7 @@ def single_channel_resnet18(
     stem_stride: Sequence[int] | None = None,
     in_channels: int = 1,
 ) -> nn.Module:
-    """Build the network: input (batch, in_channels, height, width), output logits (batch, n_classes).
+    """Build the network: pictures (batch, in_channels, height, width) to logits (batch, n_classes).
 
     The first convolution keeps ImageNet's filters where weights are given: of other than three
     channels summed over red, green and blue and shared evenly among the channels, which gives what

@@ -16,8 +16,8 @@ def timm_network(
 ) -> nn.Module:
     """Build a timm model: pictures (batch, in_channels, height, width) to logits.
 
-    Of three-channel weights timm sums the first layer over the channels for one channel, and interpolates the
-    positions of transformers made for another size.
+    Of three-channel weights timm sums the first layer over the channels for one channel, and
+    interpolates the positions of transformers made for another size.
 
     Args:
         name: timm's.

@@ -1,4 +1,4 @@
-"""Any torchvision classifier with one input channel, or several, for comparison with the ResNet-18."""
+"""Any torchvision classifier on pictures of one channel or several, to compare with ResNet-18."""
 
 from typing import cast
 

@@ -140,8 +140,10 @@ def load_trained(
 
 def _refuse_strangers(path: Path, model: Mapping[str, Any], features: Mapping[str, Any]) -> None:
     """Refuse code of another package. Features of before there were kinds name none."""
-    named = (("network is", model.get("_target_"), NETWORKS),
-             ("features are", features.get("_target_", KINDS[0]), KINDS))
+    named = (
+        ("network is", model.get("_target_"), NETWORKS),
+        ("features are", features.get("_target_", KINDS[0]), KINDS),
+    )
     for what, target, known in named:
         if target not in known:
             raise UserError(

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from esc50.audio.augment_params import make_recipe
-from esc50.audio.spec import make_spec
+from esc50.audio.spec import Spec, make_spec
 from esc50.config.sections import DataSettings
 from esc50.config.settings import Settings
 from esc50.data.audit import NEAR, Audit, audit_split
@@ -64,6 +64,7 @@ class Exploration:
         self.settings, self.name = ExplorationSettings.parse("", own), name
         self.spec = make_spec(config["features"])
         self.recipe = make_recipe(config["augment"])
+        self.recipe.check_features(self.spec)
         self.storage = DataSettings.of(config["data"])
         self.split_settings = SplitSettings.parse("split", config["split"])
         self.statistics = measure_clips(open_clips(config["data"]), self.storage.workers)
@@ -104,8 +105,10 @@ class Exploration:
             duplicates=tables.duplicate_table(self.table, duplicates, sides),
             near=NEAR,
             examples=list(zip(self.table.classes, examples, strict=True)),
-            spec=self.spec,
-            seconds_shown=self.spec.frames * self.spec.hop_length / self.spec.sample_rate,
+            spec=self.spec.log_mel,
+            features=self.spec.title,
+            seconds_shown=_seconds(self.spec.log_mel),
+            seconds_seen=_seconds(self.spec),
             sounds=self._sounds(examples),
             cards=tables.clip_cards(statistics, self.page.parent),
             choices=tables.clips_by_class(self.table),
@@ -143,7 +146,7 @@ class Exploration:
 
     def _charts(self, sides: Sequence[str]) -> dict[str, Any]:
         statistics, table = self.statistics, self.table
-        places = place_clips(clip_profiles(self.features["logmel"]), self.settings.reduction)
+        places = place_clips(clip_profiles(profiles(self.features)), self.settings.reduction)
         colourings = {"class": [table.classes[target] for target in table.targets]}
         if statistics.categories is not None:
             colourings["super-category"] = statistics.categories[table.targets].tolist()
@@ -181,3 +184,8 @@ class Exploration:
                 if sound:
                     sounds[clip] = sound
         return sounds
+
+
+def _seconds(spec: Spec) -> float:
+    """How long the time axis of a picture is."""
+    return spec.frames * spec.hop_length / spec.sample_rate

@@ -18,7 +18,8 @@ OBJECTIVE = ("label_smoothing", "input_mean", "input_std")
 
 def check_module(plain: Mapping[str, Any]) -> None:
     """Refuse a network, optimiser or scheduler whose arguments do not fit, before data is read."""
-    check_target("model", plain["model"], dict.fromkeys(("n_classes", "num_classes", "size", "in_channels")))
+    given = dict.fromkeys(("n_classes", "num_classes", "size", "in_channels"))
+    check_target("model", plain["model"], given)
     check_target("optimizer", plain["optimizer"], {"params": None})
     if plain["scheduler"]:
         check_target("scheduler", _of_scheduler(plain["scheduler"]), {"optimizer": None})
