@@ -100,6 +100,12 @@ def test_windows_are_the_parts_of_their_file_and_what_is_odd_is_said_once(tmp_pa
     assert "1 of 7 clips are silent: 'null.wav'" in said
     assert "1 of 7 clips have channels that cancel each other in their mean" in said
     assert "1 of 7 clips fill less than half of features.seconds" in said
+    notice.cache_clear()
+    clip_features(cut, SPEC, digests, tmp_path / "cache", 2)  # now from the cache
+    again = capsys.readouterr().err
+    assert "1 of 7 clips are silent: 'null.wav'" in again
+    assert "longer than features.seconds" not in said  # windows go on where one ends
+    assert again and set(again.splitlines()) <= set(said.splitlines())
     one = clip_features(cut, SPEC.model_copy(update={"channel": 2}), digests, tmp_path / "c", 2)
     own = LogMel(SPEC)(torch.from_numpy(sound[:4000, 1].astype(np.float32)))
     np.testing.assert_allclose(one["logmel"][0], own[0].numpy(), atol=1e-4)
