@@ -181,14 +181,16 @@ class Predictor:
             for _, group in groupby(answers, lambda one: id(one.sound)):
                 made = list(group)
                 errors = [one.values for one in made if isinstance(one.values, UserError)]
-                if errors:
-                    yield errors[0]
-                    continue
-                yield Computed(
-                    made[0].sound,
-                    np.array([one.span for one in made]),
-                    np.stack([one.values for one in made]),
-                    remarks_of([one.remarks for one in made]),
+                values = [one.values for one in made if not isinstance(one.values, UserError)]
+                yield (
+                    errors[0]
+                    if errors
+                    else Computed(
+                        made[0].sound,
+                        np.array([one.span for one in made]),
+                        np.stack(values),
+                        remarks_of([one.remarks for one in made]),
+                    )
                 )
 
     def _batched(
