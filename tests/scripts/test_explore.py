@@ -30,9 +30,7 @@ def test_a_wrong_folder_is_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("features", ["mfcc", "cqt"])
-def test_features_of_other_kinds_have_a_page_with_log_mels(
-    tiny, tiny_overrides, tmp_path, features
-):
+def test_features_of_other_kinds_have_a_page_with_log_mels(tiny_overrides, tmp_path, features):
     sizes = ["seconds=0.5", "sample_rate=8000", "hop_length=64", "frames=63", "width=16"]
     sizes += ["fmin=100.0", "height=20"] + (["n_bins=40"] if features == "cqt" else ["n_fft=256"])
     data = [override for override in tiny_overrides if override.startswith("data")]

@@ -1,17 +1,20 @@
 """Every choice of conf/features/, from the sound to a prediction by the checkpoint alone."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
 from esc50.audio.front_end import make_front_end
+from esc50.config.choices import CONF
 from esc50.deploy.portable import PortableModel
 from esc50.deploy.predictor import load
 from esc50.deploy.runtimes import run_onnx, run_torch, save_torch, to_int8, to_onnx, to_torch
 from esc50.report.at_end import report_at_end
 from esc50.training.fold import run_fold
+from tests.conftest import REPOSITORY
 
 # Each choice at the size of the tiny set: half a second at 8 kHz.
 CLIP = "seconds=0.5 hop_length=64 width=16 frames=63 sample_rate=8000".split()
@@ -99,3 +102,12 @@ def as_tensor(array):
     import torch
 
     return torch.from_numpy(array)
+
+
+def test_the_guide_names_every_choice():
+    page = (REPOSITORY / "docs" / "how-to" / "choose-features.md").read_text(encoding="utf-8")
+    table = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    commands = set(re.findall(r"features=([\w,]+)", page.partition("```bash")[2]))
+    assert table == CHOICES.keys() | {"logmel128"}
+    assert {each for names in commands for each in names.split(",")} <= table
+    assert table == {path.stem for path in (CONF / "features").glob("*.yaml")}
