@@ -84,7 +84,7 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {key: plain[key] for key in SECTIONS}
     chosen = {key: dict(part) if isinstance(part, dict) else part for key, part in chosen.items()}
     trainer = chosen["trainer"]
-    trainer["precision"] = resolve_precision(trainer["accelerator"], trainer["precision"])
+    trainer["precision"] = resolve_precision(trainer, plain["model"])
     for key in WITHOUT_EFFECT:
         section, leaf = key.split(".")
         chosen[section].pop(leaf, None)
