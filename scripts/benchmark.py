@@ -27,7 +27,7 @@ ABOUT = """
 import json, torch
 from esc50.config.hardware import resolve_precision
 gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-precision = resolve_precision("auto", "auto")
+precision = resolve_precision({"accelerator": "auto", "precision": "auto"})
 print(json.dumps({"torch": torch.__version__, "gpu": gpu, "precision": precision,
                   "bf16": precision == "bf16-mixed", "threads": torch.get_num_threads()}))
 """

@@ -23,7 +23,7 @@ def main() -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="explore")
 def _main(cfg: DictConfig) -> None:
     """Write the page and clips.csv, and say where they are."""
-    from esc50.report.exploration import Exploration
+    from esc50.report.exploration.report import Exploration
 
     with exit_on_error():
         name = HydraConfig.get().runtime.choices["data"]

@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> None:
     with exit_on_error(status=2):
         args = _parser().parse_args(argv)
         if len(args.folder) == 1:
-            from esc50.report.run_report import write_report
+            from esc50.report.run.report import write_report
 
             print(f"the report is {write_report(args.folder[0], trusted=args.trust)}")
             return

@@ -86,7 +86,7 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
     chosen: dict[str, Any] = {key: plain.get(key) for key in SECTIONS}
     chosen = {key: dict(part) if isinstance(part, dict) else part for key, part in chosen.items()}
     trainer = chosen["trainer"]
-    trainer["precision"] = resolve_precision(trainer["accelerator"], trainer["precision"])
+    trainer["precision"] = resolve_precision(trainer, plain["model"])
     for key in WITHOUT_EFFECT:
         section, leaf = key.split(".")
         chosen[section].pop(leaf, None)

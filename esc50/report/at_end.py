@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from esc50.report.subject import PAGE
+from esc50.report.run.subject import PAGE
 
 
 def report_at_end(folder: Path, anew: bool = False) -> None:
@@ -17,7 +17,7 @@ def report_at_end(folder: Path, anew: bool = False) -> None:
     if (folder / PAGE).exists() and not anew:
         return
     try:
-        from esc50.report.run_report import write_report  # loads plotly and scikit-learn
+        from esc50.report.run.report import write_report  # loads plotly and scikit-learn
 
         print(f"the report is {write_report(folder, trusted=True)}")
     except Exception as error:  # of whatever kind

@@ -8,11 +8,11 @@ from statistics import mean
 from esc50.errors import UserError
 from esc50.report.figures import COLORS, Chart, figure_text
 from esc50.report.names import printable
-from esc50.report.origin import MISSING, flatten, spell
 from esc50.report.page import write_page
-from esc50.report.run_charts import curves, read_history
-from esc50.report.scores import by_class
-from esc50.report.subject import PAGE, Subject, find_subject
+from esc50.report.run.charts import curves, read_history
+from esc50.report.run.origin import MISSING, flatten, spell
+from esc50.report.run.scores import by_class
+from esc50.report.run.subject import PAGE, Subject, find_subject
 from esc50.results.comparison import compare
 from esc50.results.labels import label, labels, mark
 from esc50.results.numbers import percent

@@ -74,7 +74,7 @@ class FoldRun:
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
         self.plain: dict[str, Any] = plain
         trainer = self.plain["trainer"]
-        trainer["precision"] = resolve_precision(trainer["accelerator"], trainer["precision"])
+        trainer["precision"] = resolve_precision(trainer, self.plain["model"])
         self.world = resolve_world_size(trainer, cfg.batch_size)
         check_module(self.plain)
         check_trainer(self.plain)

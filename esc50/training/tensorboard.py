@@ -16,7 +16,7 @@ from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import UserError
 from esc50.report.names import printable
-from esc50.report.origin import differences, flatten
+from esc50.report.run.origin import differences, flatten
 from esc50.results.figures import confusion_figure, input_figure
 from esc50.results.labels import tag
 

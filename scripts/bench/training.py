@@ -52,7 +52,7 @@ def ours(
     data = ESC50DataModule.from_config(plain)
     data.setup()
     settings = plain["trainer"] | {
-        "precision": resolve_precision(plain["trainer"]["accelerator"], "auto"),
+        "precision": resolve_precision(plain["trainer"]),
         "max_epochs": -1,
         "limit_train_batches": max(1, min(steps, len(data.split.train) // batch_size)),
         "limit_val_batches": 0,
@@ -93,7 +93,7 @@ def limit(turns: Turns, batch_size: int, steps: int) -> None:
     network = single_channel_resnet18(N_CLASSES)
     network = optimize_memory_layout(network, (128, 128)).to(device)
     optimizer = build("optimizer", plain["optimizer"])(network.parameters())
-    fast = resolve_precision(plain["trainer"]["accelerator"], "auto") == "bf16-mixed"
+    fast = resolve_precision(plain["trainer"]) == "bf16-mixed"
     x = torch.randn(batch_size, 1, 128, 128, device=device)
     y = torch.randint(N_CLASSES, (batch_size,), device=device)
 

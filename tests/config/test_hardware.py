@@ -9,16 +9,36 @@ from esc50.config.hardware import processor, resolve_precision, visible_gpus
 @pytest.mark.skipif(sys.platform != "linux", reason="the processor is looked up in /proc")
 def test_bfloat16_is_chosen_where_torch_finds_the_instructions_for_it():
     fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    assert resolve_precision("cpu", "auto") == ("bf16-mixed" if fast else "32-true")
+    assert resolve_precision({"accelerator": "cpu", "precision": "auto"}) == (
+        "bf16-mixed" if fast else "32-true"
+    )
 
 
 def test_a_precision_that_was_chosen_stays_as_it_is():
-    assert resolve_precision("cpu", "16-mixed") == "16-mixed"
-    assert resolve_precision("auto", 32) == 32
+    assert resolve_precision({"accelerator": "cpu", "precision": "16-mixed"}) == "16-mixed"
+    assert resolve_precision({"accelerator": "auto", "precision": 32}) == 32
+
+
+@pytest.mark.parametrize(
+    ("network", "slower"),
+    [
+        ("mobilenet_v3_small", True),
+        ("tf_efficientnet_b0", True),
+        ("efficientnet_v2_s", False),
+        ("convnext_tiny", False),
+        ("vit_tiny_patch16_224", False),
+    ],
+)
+def test_networks_that_bfloat16_slows_down_are_trained_in_float32(monkeypatch, network, slower):
+    monkeypatch.setattr("esc50.config.hardware.instruction_set", lambda: "AMX")
+    chosen = resolve_precision({"accelerator": "cpu", "precision": "auto"}, {"name": network})
+    assert chosen == ("32-true" if slower else "bf16-mixed")
+    kept = resolve_precision({"accelerator": "cpu", "precision": "bf16-mixed"}, {"name": network})
+    assert kept == "bf16-mixed"
 
 
 def test_apples_gpus_compute_in_single_precision():
-    assert resolve_precision("mps", "auto") == "32-true"
+    assert resolve_precision({"accelerator": "mps", "precision": "auto"}) == "32-true"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +59,7 @@ def test_gpus_decide_by_what_they_compute(monkeypatch, tmp_path, capabilities, v
 
     _nvidia_gpus.cache_clear()
     try:
-        assert resolve_precision("auto", "auto") == precision
+        assert resolve_precision({"accelerator": "auto", "precision": "auto"}) == precision
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
         assert visible_gpus() == ["0", "1"]
     finally:

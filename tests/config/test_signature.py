@@ -31,7 +31,7 @@ def test_signature_holds_what_affects_the_numbers(config, override, same):
 
 
 def test_a_precision_of_auto_is_the_same_run_as_what_it_stands_for(config):
-    meant = resolve_precision("cpu", "auto")
+    meant = resolve_precision({"accelerator": "cpu", "precision": "auto"})
     other = "64-true"
     auto = config("trainer.precision=auto")
     assert signature(auto) == signature(config(f"trainer.precision={meant}"))

@@ -80,7 +80,7 @@ def odd_config(odd_clips, tmp_path_factory):
 @pytest.fixture(scope="session")
 def explored(odd_config):
     """The `Exploration` of `odd_clips`, its page written."""
-    from esc50.report.exploration import Exploration
+    from esc50.report.exploration.report import Exploration
 
     exploration = Exploration(odd_config(), "<odd>")
     exploration.write()
@@ -90,7 +90,7 @@ def explored(odd_config):
 @pytest.fixture(scope="session")
 def reported(tiny_run, tmp_path_factory):
     """The folder of a finished run on `tiny`, with its report."""
-    from esc50.report.run_report import write_report
+    from esc50.report.run.report import write_report
 
     folder = tmp_path_factory.mktemp("reported") / "run"
     shutil.copytree(tiny_run, folder)

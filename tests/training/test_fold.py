@@ -167,7 +167,10 @@ def test_the_published_protocol_leaks_and_says_so(config, tmp_path):
     assert own["leaky"] is True
 
 
-PRECISIONS = ["32-true", *({resolve_precision("cpu", "auto")} - {"32-true"})]
+PRECISIONS = [
+    "32-true",
+    *({resolve_precision({"accelerator": "cpu", "precision": "auto"})} - {"32-true"}),
+]
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

@@ -1,0 +1,59 @@
+import numpy as np
+
+from esc50.report.run.charts import (
+    classes_chart,
+    coverage_chart,
+    curves,
+    read_history,
+    reliability_chart,
+)
+from esc50.report.run.scores import by_class, coverage, reliability
+from esc50.report.run.subject import find_subject
+
+
+def test_the_tested_epoch_is_a_star_and_is_said(tiny_run):
+    rows = read_history(tiny_run)
+    charts = {chart.key: chart for chart in curves({"run": rows}, {"run": 2}, leaky=True)}
+    assert list(charts) == ["curve-loss", "curve-accuracy", "curve-rate", "curve-speed"]
+    loss = charts["curve-loss"]
+    train, val = loss.plot.data
+    assert list(train.y) == [row["train/loss"] for row in rows]
+    assert list(val.marker.symbol) == ["circle", "star"] and val.name == "val/loss LEAKY"
+    assert f"epoch, 2: train/loss {rows[1]['train/loss']:.4g}" in loss.summary
+    assert loss.table.columns == ["epoch", "train/loss", "val/loss LEAKY"]
+
+
+def test_several_runs_share_a_figure(tiny_run):
+    rows = read_history(tiny_run)
+    loss = curves({"a": rows, "b": rows[:1]}, {"a": 1, "b": None}, leaky=False)[0]
+    assert [line.name for line in loss.plot.data] == [
+        "a, train/loss", "a, val/loss", "b, train/loss", "b, val/loss",
+    ]  # fmt: skip
+    assert [row[0] for row in loss.table.rows] == ["a, 1", "a, 2", "b, 1"]
+
+
+def test_a_history_that_is_gone_or_damaged_is_none(tmp_path):
+    assert read_history(tmp_path) == []
+    (tmp_path / "history.csv").write_text("epoch,val/loss\n1,2\n2,oops\n")
+    assert read_history(tmp_path) == []
+
+
+def test_every_number_of_a_leaky_run_is_labelled(tmp_path, make_run):
+    tests = find_subject(make_run(tmp_path / "run", skill=1.0)).tests
+    for leaky in (True, False):
+        charts = [
+            classes_chart(by_class(tests), leaky),
+            reliability_chart(reliability(tests), 0.1, leaky),
+            coverage_chart(coverage(tests), leaky),
+        ]
+        for chart in charts:
+            assert ("LEAKY" in chart.title) == ("LEAKY" in chart.summary) == leaky
+            axes = str(chart.plot.layout.xaxis.title.text) + str(chart.plot.layout.yaxis.title.text)
+            assert ("LEAKY" in axes) == leaky
+
+
+def test_the_hardest_class_is_on_top(tmp_path, make_run):
+    rows = by_class(find_subject(make_run(tmp_path / "run", skill=1.0)).tests)
+    bars = classes_chart(rows, leaky=False).plot.data[0]
+    assert list(bars.x) == sorted((row["recall"][0] for row in rows), reverse=True)
+    assert np.all(np.array(bars.error_x.arrayminus) >= 0)

@@ -1,0 +1,58 @@
+import shlex
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from esc50.config.composition import compose_config, compose_plain
+from esc50.config.signature import signature
+from esc50.report.run.origin import command, differences, overrides_of, read_chosen_epoch, spell
+from esc50.report.run.subject import Subject, find_subject
+
+
+def test_only_what_differs_is_listed():
+    config = compose_plain(["optimizer.lr=0.01", "output_dir=elsewhere", "+model.pretrained=false"])
+    found = {key: (value, default) for key, value, default in differences(config, compose_plain())}
+    assert found.pop("optimizer.lr") == (0.01, 1e-3)
+    assert set(found) == {"model.pretrained"}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["+experiment=augmented", "data=esc10", "data.root='/a b/c\\'d'", "seed=7"],
+        ["+experiment=best_fast", "optimizer=sgd", "optimizer.lr=0.02", "callbacks=averaged"],
+    ],
+)
+def test_the_overrides_found_compose_to_the_same_run(overrides):
+    again = overrides_of(compose_plain(overrides))
+    assert compose_plain(again) == compose_plain(overrides)
+    assert signature(compose_config(again)) == signature(compose_config(overrides))
+    assert len(again) < 30  # by named choices, not key by key
+
+
+def test_the_command_is_the_one_that_was_typed(tmp_path, make_run):
+    runs = [make_run(tmp_path / f"fold{fold}", fold) for fold in (1, 2)]
+    typed = ["data=demo", "split.fold=all", "name='a b'", "output_dir=/x", "trial.number=3"]
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(typed))
+    expected = ["python", "train.py", "data=demo", "name='a b'", "seed=1", "split.fold=1"]
+    assert shlex.split(command(find_subject(runs[0]))) == expected
+    both = shlex.split(command(find_subject(tmp_path)))
+    assert both == [*expected[:2], "-m", *expected[2:5], "split.fold=1,2"]
+
+
+def test_without_any_config_there_is_no_command(tmp_path, make_run):
+    subject = find_subject(make_run(tmp_path / "run"))
+    assert command(replace(subject)) is None and isinstance(subject, Subject)
+
+
+def test_values_are_spelled_as_hydra_reads_them():
+    values = [None, True, 3, 1e-5, "a/b", "two words, 'quoted'", [1, [2, "a b"]], {"k": None}]
+    found = compose_plain([f"+model.x{n}={spell(value)}" for n, value in enumerate(values)])
+    assert [found["model"][f"x{n}"] for n in range(len(values))] == values
+
+
+def test_the_tested_epoch_is_read_from_its_checkpoint(tiny_run, tmp_path):
+    assert read_chosen_epoch(tiny_run / "checkpoints" / "best.ckpt") in (1, 2)
+    assert read_chosen_epoch(tmp_path / "none.ckpt") is None
