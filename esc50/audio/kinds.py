@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from esc50.audio.filters import bin_filters
+from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
 from esc50.audio.spec import BandedSpec, FeatureSpec, Hertz, MelSpec, Size, Spec, TopDb
 
 Positive = Annotated[float, Field(gt=0)]
@@ -181,5 +182,8 @@ class CqtSpec(Spec):
 # What a checkpoint may name without being trusted.
 KINDS = tuple(
     f"{kind.__module__}.{kind.__name__}"
-    for kind in (FeatureSpec, DeltaSpec, MfccSpec, PcenSpec, LinearSpec, CqtSpec)
+    for kind in (
+        *(FeatureSpec, DeltaSpec, MfccSpec, PcenSpec, LinearSpec, CqtSpec),
+        *(AbsoluteSpec, KaldiSpec),
+    )
 )

@@ -42,6 +42,9 @@ WITHOUT_EFFECT = (
     "data.table",
     "data.audio",
     "data.outside",
+    "model.front_end",
+    "model.pretrained_on",
+    "model.licence",
     "split.fold",
     "trainer.log_every_n_steps",
     "trainer.num_sanity_val_steps",
@@ -87,6 +90,8 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {key: dict(part) if isinstance(part, dict) else part for key, part in chosen.items()}
     trainer = chosen["trainer"]
     trainer["precision"] = resolve_precision(trainer, plain["model"])
+    if chosen["model"].get("train") == "all":
+        chosen["model"]["train"] = None
     for key in WITHOUT_EFFECT:
         section, leaf = key.split(".")
         chosen[section].pop(leaf, None)
@@ -94,7 +99,14 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def content(path: str) -> str:
-    """Identify a file by its bytes, 16 hexadecimal digits; what names no file stays as it is."""
+    """Identify a file, or the files of a folder, by their bytes: 16 hexadecimal digits.
+
+    What names neither stays as it is.
+    """
+    if Path(path).is_dir():
+        files = sorted(file for file in Path(path).iterdir() if file.is_file())
+        lines = "\n".join(f"{file.name} {content(str(file))}" for file in files)
+        return hashlib.blake2b(lines.encode(), digest_size=8).hexdigest()
     if not Path(path).is_file():
         return path
     with Path(path).open("rb") as file:

@@ -16,6 +16,7 @@ from esc50.config.sections import (
     VALIDATED,
     DataSettings,
     ModelSettings,
+    ModelUse,
     OptimizerSettings,
     RunSettings,
     TrainerSettings,
@@ -47,6 +48,9 @@ def check(cfg: DictConfig) -> None:
         settings.parse(name, values[name])
     if str(values["model"].get("_target_")).startswith("esc50."):
         ModelSettings.parse("model", values["model"])
+    else:
+        use = ModelUse.model_fields.keys() & values["model"].keys()
+        ModelUse.parse("model", {key: values["model"][key] for key in use})
     TrialSettings.parse("trial", values["trial"])
     DataSettings.of(values["data"])
     _check_settings("data", DataSettings.without(values["data"]))

@@ -25,6 +25,8 @@ class Prepared:
         copies: pictures of the augmented copies; None where there are none.
         targets: int64 (items,).
         augment: changes training clips.
+        embedded: what a frozen network's last layer sees of clips and copies, float32 (n, k), which
+            batches hold in the place of pictures; None: they hold pictures.
     """
 
     split: Split
@@ -33,6 +35,7 @@ class Prepared:
     copies: Tensor | None
     targets: Tensor
     augment: Augment
+    embedded: tuple[Tensor, Tensor | None] | None = None
 
     def example_clips(self, n: int) -> np.ndarray:
         """Choose `n` training clips from all over the table, with copies where there are any."""
@@ -53,6 +56,8 @@ class Prepared:
         names = ("logmel", "magnitude", "peak") if spectra else ("logmel",)
         clips = {name: self.clips[name] for name in names}
         copies, targets = self.copies, self.targets
+        if self.embedded is not None:
+            clips["logmel"], copies = self.embedded
         if _fits(device, *clips.values(), copies):
             clips = {name: array.to(device) for name, array in clips.items()}
             copies, targets = copies if copies is None else copies.to(device), targets.to(device)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from esc50.audio.front_end import FrontEnd, make_front_end
 from esc50.audio.sparse import SparseMatmul
-from esc50.model.network import build_plain_network
+from esc50.model.network import build_plain_network, without_weights
 from esc50.model.trained import TrainedModel
 
 
@@ -42,11 +42,10 @@ class PortableModel(nn.Module):
 
 def plain_network(model: TrainedModel) -> nn.Module:
     """Build the network anew as its class makes it, with the model's weights, on the processor."""
-    section = {**model.config["model"]}
-    if "weights" in section:
-        section["weights"] = None  # the model's own follow
+    section = without_weights(model.config["model"])  # the model's own follow
     size = (model.spec.height, model.spec.width)
-    network = build_plain_network(section, len(model.classes), size, model.spec.in_channels)
+    known = model.spec.in_channels, model.specification.get("architecture")
+    network = build_plain_network(section, len(model.classes), size, *known)
     network.load_state_dict(model.network.state_dict())
     return network.float()
 

@@ -15,6 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score, M
 from torchmetrics.utilities import dim_zero_cat
 
 from esc50.model.batch_norm import share_batch_norm
+from esc50.model.head import head
 from esc50.model.threshold import choose_threshold
 
 Batch = dict[str, Tensor]
@@ -196,7 +197,9 @@ class Classifier(pl.LightningModule):
         self.tested: tuple[Tensor, Tensor] | None = None  # what `ItemPredictions` made of the test
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (batch, channels, height, width) to logits (batch, classes)."""
+        """Pictures (batch, channels, height, width), or what the last layer sees, to logits."""
+        if x.ndim == 2:
+            return head(self.network)(x)
         return self.network((x - self.objective.input_mean) / self.objective.input_std)
 
     def setup(self, stage: str) -> None:

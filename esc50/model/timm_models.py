@@ -1,7 +1,8 @@
-"""Any timm model with one input channel, or several, for comparison with the ResNet-18."""
+"""Any timm model by name, on pictures of one channel or several."""
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from esc50.errors import UserError
@@ -23,7 +24,8 @@ def timm_network(
         name: timm's.
         n_classes: outputs of the last layer, which is always new.
         size: height and width of the input.
-        weights: None, "imagenet" (those that timm has by default), or a checkpoint's path.
+        weights: None, "imagenet" (those that timm has by default), or the path of a checkpoint of
+            that model, as .pth or .safetensors.
         in_channels: of the features.
 
     Raises:
@@ -51,13 +53,27 @@ def timm_network(
     try:
         if from_file:
             _check_weights(name, str(weights))
-        return timm.create_model(name, **settings)
+        network = timm.create_model(name, **settings)
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, in_channels, *size))
     except (OSError, RuntimeError, AssertionError, LookupError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"model.name={name} with model.weights={weights or 'null'} cannot be built for pictures"
-            f" of {size[0]} x {size[1]}: {reason}"
+            f" of {size[0]} x {size[1]}: {reason}{_elsewhere(known, weights)}"
         ) from None
+    return network.train()
+
+
+def _elsewhere(known: Any, weights: str | None) -> str:
+    """Say where the default weights are to be had, in case they could not be downloaded."""
+    if weights != "imagenet" or known is None:
+        return ""
+    place = f"https://huggingface.co/{known.hf_hub_id}" if known.hf_hub_id else known.url
+    return (
+        f"; offline, fetch model.safetensors from {place} elsewhere and give its path as "
+        "model.weights=/path/to/model.safetensors, or train from scratch with model.weights=null"
+    )
 
 
 def _check_weights(name: str, path: str) -> None:

@@ -15,11 +15,14 @@ from esc50.audio.kinds import KINDS
 from esc50.audio.spec import Spec, make_spec
 from esc50.errors import UserError
 from esc50.model.classifier import FORMAT
-from esc50.model.network import build_network
+from esc50.model.network import build_network, without_weights
+from esc50.model.weights import NETWORK
 
 # What a checkpoint may have built without being trusted. A rule on the beginning of the name would
 # not do: by way of what a module imports, it leads to any function of any package.
 NETWORKS = (
+    "esc50.model.huggingface.hub_network",
+    "esc50.model.panns.panns_cnn14",
     "esc50.model.resnet.single_channel_resnet18",
     "esc50.model.timm_models.timm_network",
     "esc50.model.torchvision_models.torchvision_network",
@@ -117,18 +120,12 @@ def load_trained(
     path = Path(path)
     checkpoint = _read(path)
     specification = checkpoint["esc50"]
-    section = {**specification["config"]["model"]}
+    section = without_weights(specification["config"]["model"])  # the checkpoint's own follow
     if not trusted:
         _refuse_strangers(path, section, specification["features"])
-    if "weights" in section:
-        section["weights"] = None  # the checkpoint's own follow
     network = _build(path, section, specification)
-    prefix = "network."
-    state = {
-        key.removeprefix(prefix): value
-        for key, value in checkpoint["state_dict"].items()
-        if key.startswith(prefix)
-    }
+    state = checkpoint["state_dict"]
+    state = {k.removeprefix(NETWORK): v for k, v in state.items() if k.startswith(NETWORK)}
     try:
         network.load_state_dict(state)
     except RuntimeError:
@@ -157,7 +154,8 @@ def _build(path: Path, section: dict[str, Any], specification: Mapping[str, Any]
     try:
         spec = make_spec(specification["features"])
         n_classes = len(specification["classes"])
-        return build_network(section, n_classes, (spec.height, spec.width), spec.in_channels)
+        known = spec.in_channels, specification.get("architecture")
+        return build_network(section, n_classes, (spec.height, spec.width), *known)
     except UserError as error:
         raise UserError(f"{path} is not for this version: {error}") from None
     except (AttributeError, TypeError, ValueError):

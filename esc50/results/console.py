@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from esc50.errors import UserError
-from esc50.results.labels import label
+from esc50.results.labels import label, started_from
 from esc50.results.layout import show_table
 from esc50.results.predictions import Run, pool_predictions, read_run
 from esc50.results.statistics import clustered_wilson
@@ -80,9 +80,8 @@ def run_table(results: Mapping[str, Any], run: Run) -> Table:
     table.rows.append(["epochs, seconds", f"{results['epochs']}, {results['seconds_fit']:.0f}"])
     where = "{precision} on {device}, threads: {threads}, {processor}".format(**results)
     table.rows.append(["computed", where])
-    start = results.get("origin") or results.get("pretrained_on")
-    if start:
-        table.rows.append(["started from", str(start)])
+    if start := started_from(results):
+        table.rows.append(["started from", start])
     return table
 
 

@@ -36,6 +36,7 @@ def describe(
         "data": data_name(plain["data"]),
         "origin": before.name,
         "pretrained_on": before.pretrained_on,
+        "weights_licence": before.licence,
         "precision": plain["trainer"]["precision"],
         "threads": torch.get_num_threads(),
         "processor": processor(),

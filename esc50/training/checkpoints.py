@@ -1,6 +1,6 @@
 """Checkpoints: written whole or not at all, read without running code; where weights come from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,28 +83,42 @@ class Origin:
 
     name: str | None = None  # the run of this package that made them, and its file's digest
     pretrained_on: str | None = None  # other data that they have seen
+    licence: str | None = None  # of those that were not made here
     seen: Seen = field(default_factory=Seen)  # clips that they have seen
 
 
-def origin(ckpt_path: str | None, weights: str | None) -> Origin:
+def origin(ckpt_path: str | None, model: Mapping[str, Any]) -> Origin:
     """Find out where a run's starting weights come from.
 
     Args:
         ckpt_path: the config's; "last" is the run's own, and so no origin.
-        weights: the config's model.weights.
+        model: the config's section.
     """
+    weights = model.get("weights")
     if ckpt_path not in (None, "last"):
         weights = ckpt_path
-    if weights in (None, "imagenet"):
-        return Origin(pretrained_on=weights and "ImageNet")
+    if weights is None:
+        return Origin()
     specification = read_specification(Path(weights))
-    digest = content(weights)
     if specification is None:
-        return Origin(pretrained_on=f"unknown: {Path(weights).name} ({digest})")
+        return Origin(None, _pretrained_on(weights, model), model.get("licence"))
     run = [specification.get(key, "?") for key in ("experiment", "signature", "seed", "fold")]
     seen = specification.get("seen") or {}
     return Origin(
-        "{}-{}/seed{}/fold{}".format(*run) + f" ({digest})",
+        "{}-{}/seed{}/fold{}".format(*run) + f" ({content(weights)})",
         specification.get("pretrained_on"),
+        specification.get("weights_licence"),
         Seen(frozenset(seen.get("trained", ())), frozenset(seen.get("chosen", ()))),
+    )
+
+
+def _pretrained_on(weights: str, model: Mapping[str, Any]) -> str:
+    """Say what weights of others have seen: by name where they have one, else what is said."""
+    if weights == "imagenet":
+        return "ImageNet"
+    if said := model.get("pretrained_on"):
+        return str(said)
+    digest = content(weights)
+    return (
+        f"unknown: {weights}" if digest == weights else f"unknown: {Path(weights).name} ({digest})"
     )

@@ -43,6 +43,7 @@ from esc50.training.distributed import resolve_world_size, run_on_processes
 from esc50.training.energy import EnergyMeter
 from esc50.training.environment import setup_environment
 from esc50.training.module import build_module, check_module
+from esc50.training.probe import embed_once
 from esc50.training.tensorboard import log_hyperparameters
 from esc50.training.trainer import build_trainer, check_trainer
 
@@ -172,7 +173,7 @@ class FoldRun:
 
     def _set_up(self) -> Origin:
         """Prepare process and data; returns where the starting weights come from."""
-        before = origin(self.cfg.ckpt_path, self.plain["model"].get("weights"))
+        before = origin(self.cfg.ckpt_path, self.plain["model"])
         if before != Origin():
             self.data.seen_before = before.seen
         setup_environment(self.cfg.seed)
@@ -198,6 +199,7 @@ class FoldRun:
         )
         known = {**about, "seen": {name: sorted(clips) for name, clips in vars(data.seen).items()}}
         module = build_module(self.plain, data, known)
+        embed_once(self.plain, data, module, trainer.strategy.root_device)
         fit(trainer, module, data, start, clock)
         seconds = round(clock.time_elapsed("train"), 3)
         used = {"seconds_fit": seconds}

@@ -1,8 +1,9 @@
 """Builds the LightningModule that a config describes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -11,15 +12,17 @@ from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import UserError
 from esc50.model.class_weights import balanced_weights
 from esc50.model.classifier import Classifier, Objective, Schedule
-from esc50.model.network import build_network
+from esc50.model.front_end import check_features
+from esc50.model.head import freeze, parameter_groups
+from esc50.model.network import build_network, check_network
 
 OBJECTIVE = ("label_smoothing", "input_mean", "input_std")
 
 
 def check_module(plain: Mapping[str, Any]) -> None:
     """Refuse a network, optimiser or scheduler whose arguments do not fit, before data is read."""
-    given = dict.fromkeys(("n_classes", "num_classes", "size", "in_channels"))
-    check_target("model", plain["model"], given)
+    check_network(plain["model"])
+    check_features(plain)
     check_target("optimizer", plain["optimizer"], {"params": None})
     if plain["scheduler"]:
         check_target("scheduler", _of_scheduler(plain["scheduler"]), {"optimizer": None})
@@ -43,6 +46,7 @@ def build_module(
         raise UserError("monitor=val/acc_category5 takes the classes of ESC-50: use val/acc")
     size = spec.height, spec.width
     network = build_network(plain["model"], n_classes, size, spec.in_channels)
+    freeze(network, plain["model"].get("train"))
     categories = None if table.categories5 is None else table.categories5.tolist()
     scales = {key: plain[key] for key in OBJECTIVE}
     objective = Objective(n_classes, categories, _class_weights(plain, data), **scales)
@@ -53,8 +57,20 @@ def build_module(
         "features": plain["features"],
         "config": plain,
     }
-    optimizer = build("optimizer", {**plain["optimizer"], "_partial_": True})
+    if isinstance(architecture := getattr(network, "architecture", None), dict):
+        specification["architecture"] = architecture
+    optimizer = _optimizer(plain, network)
     return Classifier(network, objective, optimizer, _schedule(plain), specification)
+
+
+def _optimizer(
+    plain: Mapping[str, Any], network: nn.Module
+) -> Callable[[Iterable[nn.Parameter]], Optimizer]:
+    """What makes the optimiser; with `model.layer_decay`, of groups with rates of their own."""
+    make: Callable[..., Optimizer] = build("optimizer", {**plain["optimizer"], "_partial_": True})
+    if (decay := plain["model"].get("layer_decay")) is None:
+        return make
+    return lambda _: make(parameter_groups(network, decay, plain["optimizer"]["lr"]))
 
 
 def _class_weights(plain: Mapping[str, Any], data: ESC50DataModule) -> list[float] | None:
@@ -76,6 +92,9 @@ def _schedule(plain: Mapping[str, Any]) -> Schedule | None:
             values["total_steps"] = steps
         if abs(values.get("pct_start", 0) * values.get("total_steps", 0) - 1) < 1e-9:
             values["pct_start"] += 1e-9  # OneCycleLR divides by nothing where it warms up one step
+        scales = [group.get("lr_scale", 1.0) for group in optimizer.param_groups]
+        if "max_lr" in values and len(scales) > 1:
+            values["max_lr"] = [section["max_lr"] * scale for scale in scales]
         scheduler: LRScheduler = build("scheduler", values)(optimizer=optimizer)
         return scheduler
 

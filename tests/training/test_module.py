@@ -83,3 +83,15 @@ def test_class_weights_are_those_of_the_training_clips_alone(plain, tiny):
     weights = build_module(section, data, {}).class_weights
     np.testing.assert_allclose(weights, expected, rtol=1e-6)
     assert weights[0] > 2 * weights[1]
+
+
+def test_blocks_have_rates_of_their_own_under_a_schedule(plain):
+    settings = ["model.layer_decay=0.5", "scheduler=onecycle", "optimizer.lr=0.1"]
+    module = build_module(plain(*settings), data_of(plain(*settings)), {})
+    optimizer = module.make_optimizer(module.parameters())
+    scheduler = module.schedule.build(optimizer, 10)
+    for _ in range(10):
+        optimizer.step()
+        rates = [group["lr"] for group in optimizer.param_groups]
+        assert rates == pytest.approx([rates[0] * 0.5**i for i in range(10)])
+        scheduler.step()
