@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from esc50.config.choices import CONF, renamed
+from esc50.config.fitted import FITTED, check_fitted
 from esc50.config.sections import (
     VALIDATED,
     DataSettings,
@@ -45,8 +46,7 @@ def check(cfg: DictConfig) -> None:
     run = RunSettings.parse("", {key: values[key] for key in values if key not in GROUPS})
     for name, settings in (("trainer", TrainerSettings), ("optimizer", OptimizerSettings)):
         settings.parse(name, values[name])
-    if str(values["model"].get("_target_")).startswith("esc50."):
-        ModelSettings.parse("model", values["model"])
+    _check_model(values)
     TrialSettings.parse("trial", values["trial"])
     DataSettings.of(values["data"])
     _check_settings("data", DataSettings.without(values["data"]))
@@ -55,6 +55,20 @@ def check(cfg: DictConfig) -> None:
     check_monitor(run.monitor)
     _check_validations(values)
     _check_devices(values["trainer"], run.batch_size)
+
+
+def _check_model(values: dict[str, Any]) -> None:
+    target = str(values["model"].get("_target_"))
+    if target in FITTED:
+        FITTED[target].parse("model", values["model"])
+        check_fitted(values)
+    elif target.startswith("esc50."):
+        ModelSettings.parse("model", values["model"])
+        if not values["optimizer"]:
+            raise UserError(
+                "optimizer=none leaves a network as it is: choose adam, adamw or sgd, or a model "
+                "that is fitted to all clips at once (model=random_forest, model=svm)"
+            )
 
 
 def check_monitor(monitor: str) -> None:

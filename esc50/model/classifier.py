@@ -159,7 +159,7 @@ class Classifier(pl.LightningModule):
     Args:
         network: log-mels (batch, 1, height, width) to logits (batch, classes).
         objective: what is learnt.
-        optimizer: makes the optimiser of the parameters it is given.
+        optimizer: makes the optimiser of the parameters it is given; None: nothing is learnt by steps.
         schedule: of the learning rate; None: it stays as it is.
         specification: what it takes to predict with a checkpoint, in plain dictionaries, lists,
             strings and numbers: classes, features, config.
@@ -169,7 +169,7 @@ class Classifier(pl.LightningModule):
         self,
         network: nn.Module,
         objective: Objective,
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None,
         schedule: Schedule | None = None,
         specification: Mapping[str, Any] | None = None,
     ):
@@ -189,7 +189,11 @@ class Classifier(pl.LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Log-mels (batch, 1, height, width) to logits (batch, classes)."""
-        return self.network((x - self.objective.input_mean) / self.objective.input_std)
+        return self.network(self.scale(x))
+
+    def scale(self, x: Tensor) -> Tensor:
+        """Scale log-mels as the objective says."""
+        return (x - self.objective.input_mean) / self.objective.input_std
 
     def setup(self, stage: str) -> None:
         """Have batch norm see whole batches where several processes share them."""
@@ -265,7 +269,9 @@ class Classifier(pl.LightningModule):
         return logits
 
     def configure_optimizers(self) -> Any:
-        """Optimiser, and scheduler where there is one."""
+        """Optimiser and scheduler, where there is one."""
+        if self.make_optimizer is None:
+            return None
         optimizer = self.make_optimizer(self.parameters())
         if self.schedule is None:
             return optimizer

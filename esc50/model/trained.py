@@ -14,12 +14,15 @@ from esc50.atomic import check_archive
 from esc50.audio.spec import FeatureSpec
 from esc50.errors import UserError
 from esc50.model.classifier import FORMAT
+from esc50.model.fitted import FittedNetwork
 from esc50.model.network import build_network
 
 # What a checkpoint may have built without being trusted. A rule on the beginning of the name would
 # not do: by way of what a module imports, it leads to any function of any package.
 NETWORKS = (
+    "esc50.model.forest.RandomForest",
     "esc50.model.resnet.single_channel_resnet18",
+    "esc50.model.svm.SupportVectorMachine",
     "esc50.model.timm_models.timm_network",
     "esc50.model.torchvision_models.torchvision_network",
 )
@@ -76,11 +79,13 @@ class TrainedModel:
     def embed(self, x: Tensor) -> Tensor:
         """Log-mels (batch, 1, height, width) to float32 features (batch, n) of the network.
 
-        They are what its last linear layer sees.
+        They are what its last linear layer sees; of a fitted one, what it is fitted to.
 
         Raises:
             UserError: the network has no linear layer.
         """
+        if isinstance(self.network, FittedNetwork):
+            return self.network.describe(self.scale(x.to(self.device)))
         layers = [layer for layer in self.network.modules() if isinstance(layer, nn.Linear)]
         if not layers:
             raise UserError("the network has no linear layer whose input could be its features")

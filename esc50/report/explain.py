@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from esc50.errors import UserError
 from esc50.model.trained import TrainedModel
 
 AT_ONCE = 64  # clips: as many as training has in a batch
@@ -44,10 +45,15 @@ def saliency(model: TrainedModel, clips: Tensor, classes: Tensor) -> Tensor:
 
     Returns:
         float32 (n, height, width) in [0, 1].
+
+    Raises:
+        UserError: the answer has no gradient, as that of a forest, which changes by leaps.
     """
     x = clips.clone().requires_grad_()
     with torch.enable_grad():
         chosen = model.logits(x).log_softmax(1)[torch.arange(len(x)), classes.to(model.device)]
+        if not chosen.requires_grad:
+            raise UserError("what the model looks at cannot be shown, as its answer has no gradient")
         (gradient,) = torch.autograd.grad(chosen.sum(), x)
     size = gradient[:, 0].abs()
     size = F.avg_pool2d(size, SMOOTH, stride=1, padding=SMOOTH // 2, count_include_pad=False)

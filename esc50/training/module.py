@@ -6,10 +6,12 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from esc50.config.targets import build, check_target
+from esc50.config.fitted import check_fitted
+from esc50.config.targets import build, check_target, locate
 from esc50.data.table import ClipTable
 from esc50.errors import UserError
 from esc50.model.classifier import Classifier, Objective, Schedule
+from esc50.model.fitted import FittedClassifier, FittedNetwork
 from esc50.model.network import build_network
 
 OBJECTIVE = ("label_smoothing", "input_mean", "input_std")
@@ -18,6 +20,9 @@ OBJECTIVE = ("label_smoothing", "input_mean", "input_std")
 def check_module(plain: Mapping[str, Any]) -> None:
     """Refuse a network, optimiser or scheduler whose arguments do not fit, before data is read."""
     check_target("model", plain["model"], dict.fromkeys(("n_classes", "num_classes", "size")))
+    if _is_fitted(plain):
+        check_fitted(plain)
+        return
     check_target("optimizer", plain["optimizer"], {"params": None})
     if plain["scheduler"]:
         check_target("scheduler", _of_scheduler(plain["scheduler"]), {"optimizer": None})
@@ -49,8 +54,15 @@ def build_module(
         "features": plain["features"],
         "config": plain,
     }
+    if isinstance(network, FittedNetwork):
+        return FittedClassifier(network, objective, plain["seed"], specification)
     optimizer = build("optimizer", {**plain["optimizer"], "_partial_": True})
     return Classifier(network, objective, optimizer, _schedule(plain), specification)
+
+
+def _is_fitted(plain: Mapping[str, Any]) -> bool:
+    target = locate("model", plain["model"].get("_target_"))
+    return isinstance(target, type) and issubclass(target, FittedNetwork)
 
 
 def _schedule(plain: Mapping[str, Any]) -> Schedule | None:

@@ -1,0 +1,87 @@
+"""Models that are fitted to all training clips at once: their settings, and what says nothing."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from esc50.config.sections import FromOne
+from esc50.config.settings import Settings
+from esc50.errors import UserError
+
+Positive = Annotated[float, Field(gt=0)]
+Part = Annotated[float, Field(gt=0, le=1)]
+
+
+class ForestSettings(Settings):
+    """The keys of conf/model/random_forest.yaml."""
+
+    n_estimators: FromOne
+    max_depth: FromOne | None
+    min_samples_leaf: FromOne
+    max_features: Literal["sqrt", "log2"] | Part | None
+    class_weight: Literal["balanced", "balanced_subsample"] | None
+
+
+class SvmSettings(Settings):
+    """The keys of conf/model/svm.yaml."""
+
+    c: Positive
+    kernel: Literal["linear", "rbf"]
+    gamma: Positive | None
+    standardise: bool
+    class_weight: Literal["balanced"] | None
+
+    @model_validator(mode="after")
+    def _check_gamma(self) -> Self:
+        if self.kernel == "linear" and self.gamma is not None:
+            raise ValueError(
+                f"model.gamma={self.gamma} says nothing of model.kernel=linear: leave it out, or "
+                "set model.kernel=rbf"
+            )
+        return self
+
+
+FITTED: dict[str, type[Settings]] = {
+    "esc50.model.forest.RandomForest": ForestSettings,
+    "esc50.model.svm.SupportVectorMachine": SvmSettings,
+}
+
+# Settings of learning step by step, and the value of each that a fitted model can do with.
+STEPS = {
+    "optimizer": {},
+    "scheduler": {},
+    "label_smoothing": 0.0,
+    "ckpt_path": None,
+    "trainer.max_epochs": 1,
+    "trainer.devices": 1,
+    "trainer.precision": "32-true",
+    "trainer.gradient_clip_val": None,
+    "trainer.accumulate_grad_batches": 1,
+    "callbacks.early_stopping": None,
+    "callbacks.learning_rate": None,
+    "callbacks.average": None,
+}
+
+
+def check_fitted(values: Mapping[str, Any]) -> None:
+    """Refuse what a model that is fitted at once would leave unread.
+
+    Args:
+        values: a whole config in plain dictionaries.
+
+    Raises:
+        UserError: naming the key.
+    """
+    for key, needed in STEPS.items():
+        section, _, leaf = key.partition(".")
+        value = values[section].get(leaf) if leaf else values[section]
+        if value != needed and not (needed in ({}, None) and not value):
+            name = str(values["model"].get("_target_")).rpartition(".")[2]
+            shown = str(value.get("_target_")) if isinstance(value, dict) else value
+            want = {"{}": "none", "None": "null"}.get(str(needed), needed)
+            raise UserError(
+                f"{key}={shown} says nothing to {name}, which is fitted to all clips at once "
+                f"instead of learning by steps: set {key}={want} (+experiment=classical sets all "
+                "that goes with it)"
+            )

@@ -1,0 +1,140 @@
+"""Networks that scikit-learn fits to all training clips at once, without a gradient step."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from esc50.errors import UserError
+from esc50.model.classifier import Batch, Classifier, Objective
+
+# The least probability there is. A forest may give a class none at all, and were that class the
+# right one, the log loss would be infinite.
+LEAST = 1e-9
+
+
+class FittedNetwork(nn.Module, ABC):
+    """A classifier of scikit-learn as a network: fitted by it, then its numbers as tensors.
+
+    So a checkpoint holds arrays alone, which load without running code, and whatever works with a
+    network works with it. A subclass keeps what it learns in buffers; they are of no size until it
+    is fitted, and take that of a state dict that is loaded.
+
+    Of a picture it sees the mean and the standard deviation of each row over the columns, as in
+    Piczak, "ESC: Dataset for Environmental Sound Classification" (ACM MM 2015).
+    """
+
+    def __init__(self, n_classes: int):
+        """Take the number of classes, some of which may have no training clip."""
+        super().__init__()
+        self.n_classes = n_classes
+        self.register_load_state_dict_pre_hook(_take_sizes)
+
+    @abstractmethod
+    def fit(self, x: np.ndarray, y: np.ndarray, seed: int) -> None:
+        """Learn from descriptions float32 (clips, n) and targets int64 (clips,).
+
+        Raises:
+            UserError: there is too little to learn from.
+        """
+
+    @abstractmethod
+    def probabilities(self, described: Tensor) -> Tensor:
+        """Descriptions float32 (batch, n) to float64 probabilities (batch, classes)."""
+
+    @property
+    @abstractmethod
+    def is_fitted(self) -> bool:
+        """Whether it has learnt anything."""
+
+    @staticmethod
+    def describe(x: Tensor) -> Tensor:
+        """Pictures (batch, channels, height, width) to descriptions float32 (batch, n).
+
+        They are each row's mean, then each row's standard deviation.
+        """
+        rows = x.double().flatten(1, 2)
+        return torch.cat([rows.mean(-1), rows.std(-1, correction=0)], 1).float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (batch, channels, height, width) to logits float32 (batch, classes).
+
+        They are log probabilities; all the same as long as nothing has been learnt.
+        """
+        if not self.is_fitted:
+            return x.new_zeros(len(x), self.n_classes)
+        return self.answer(self.describe(x))
+
+    def answer(self, described: Tensor) -> Tensor:
+        """Descriptions float32 (batch, n) to logits float32 (batch, classes)."""
+        return self.probabilities(described).clamp_min(LEAST).log().float()
+
+
+def _take_sizes(
+    module: nn.Module, state: Mapping[str, Any], prefix: str, *_: object
+) -> None:
+    """Give a network's buffers the sizes of those that are about to be loaded."""
+    for name, buffer in list(module.named_buffers(recurse=False)):
+        given = state.get(prefix + name)
+        if isinstance(given, Tensor):
+            setattr(module, name, torch.empty_like(given, device=buffer.device))
+
+
+class FittedClassifier(Classifier):
+    """Has a network fitted at the end of the one epoch there is.
+
+    The batches of that epoch are described and gathered, so whatever decides what training sees
+    (the split, copies, a balanced sampler) decides it here, too.
+    """
+
+    network: FittedNetwork
+
+    def __init__(
+        self,
+        network: FittedNetwork,
+        objective: Objective,
+        seed: int,
+        specification: Mapping[str, Any] | None = None,
+    ):
+        """Take the network, and the seed of what is random in fitting it; see `Classifier`."""
+        super().__init__(network, objective, None, None, specification)
+        self.seed = seed
+        self.described: list[Tensor] = []
+        self.targets: list[Tensor] = []
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Describe a batch; after the last one, fit.
+
+        Returns:
+            A loss of nothing, for the trainer, which wants one to step on.
+        """
+        if "mix_weight" in batch:
+            raise UserError(
+                "a mixture of two clips has no class that a classical model could be fitted to: "
+                "set augment.mix_prob=0"
+            )
+        self.described.append(self.network.describe(self.scale(batch["x"])).cpu())
+        self.targets.append(batch["y"].cpu())
+        if self.trainer.is_last_batch:
+            self._fit()
+        return torch.zeros((), device=self.device, requires_grad=True)
+
+    def _fit(self) -> None:
+        """Fit to all that was gathered, and measure how well that is known."""
+        x, y = torch.cat(self.described), torch.cat(self.targets)
+        self.described, self.targets = [], []
+        if len(y.unique()) < 2:
+            raise UserError("all training clips are of one class: two are needed")
+        self.network.fit(x.numpy(), y.numpy(), self.seed)
+        self.network.to(self.device)
+        for part, targets in zip(x.split(64), y.split(64), strict=True):
+            logits, own = self.network.answer(part.to(self.device)), targets.to(self.device)
+            self.train_metrics.update(logits, own)
+            self.train_loss.update(F.cross_entropy(logits, own), len(own))
+        by_epoch: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": len(y)}
+        self.log("train/loss", self.train_loss, prog_bar=True, **by_epoch)
+        self.log_dict(self.train_metrics, **by_epoch)
