@@ -159,7 +159,8 @@ class Classifier(pl.LightningModule):
     Args:
         network: log-mels (batch, 1, height, width) to logits (batch, classes).
         objective: what is learnt.
-        optimizer: makes the optimiser of the parameters it is given; None: nothing is learnt by steps.
+        optimizer: makes the optimiser of the parameters it is given; None: nothing is learnt by
+            steps.
         schedule: of the learning rate; None: it stays as it is.
         specification: what it takes to predict with a checkpoint, in plain dictionaries, lists,
             strings and numbers: classes, features, config.

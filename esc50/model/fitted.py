@@ -74,9 +74,7 @@ class FittedNetwork(nn.Module, ABC):
         return self.probabilities(described).clamp_min(LEAST).log().float()
 
 
-def _take_sizes(
-    module: nn.Module, state: Mapping[str, Any], prefix: str, *_: object
-) -> None:
+def _take_sizes(module: nn.Module, state: Mapping[str, Any], prefix: str, *_: object) -> None:
     """Give a network's buffers the sizes of those that are about to be loaded."""
     for name, buffer in list(module.named_buffers(recurse=False)):
         given = state.get(prefix + name)
@@ -88,7 +86,7 @@ class FittedClassifier(Classifier):
     """Has a network fitted at the end of the one epoch there is.
 
     The batches of that epoch are described and gathered, so whatever decides what training sees
-    (the split, copies, a balanced sampler) decides it here, too.
+    (the split, copies, a balanced sampler) decides it here, too. Their order has no effect.
     """
 
     network: FittedNetwork
@@ -103,8 +101,7 @@ class FittedClassifier(Classifier):
         """Take the network, and the seed of what is random in fitting it; see `Classifier`."""
         super().__init__(network, objective, None, None, specification)
         self.seed = seed
-        self.described: list[Tensor] = []
-        self.targets: list[Tensor] = []
+        self.gathered: list[tuple[Tensor, Tensor, Tensor]] = []  # item, description, target
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Describe a batch; after the last one, fit.
@@ -117,16 +114,18 @@ class FittedClassifier(Classifier):
                 "a mixture of two clips has no class that a classical model could be fitted to: "
                 "set augment.mix_prob=0"
             )
-        self.described.append(self.network.describe(self.scale(batch["x"])).cpu())
-        self.targets.append(batch["y"].cpu())
+        described = self.network.describe(self.scale(batch["x"]))
+        self.gathered.append((batch["item"].cpu(), described.cpu(), batch["y"].cpu()))
         if self.trainer.is_last_batch:
             self._fit()
         return torch.zeros((), device=self.device, requires_grad=True)
 
     def _fit(self) -> None:
         """Fit to all that was gathered, and measure how well that is known."""
-        x, y = torch.cat(self.described), torch.cat(self.targets)
-        self.described, self.targets = [], []
+        items, x, y = (torch.cat(parts) for parts in zip(*self.gathered, strict=True))
+        self.gathered = []
+        order = items.argsort(stable=True)
+        x, y = x[order], y[order]
         if len(y.unique()) < 2:
             raise UserError("all training clips are of one class: two are needed")
         self.network.fit(x.numpy(), y.numpy(), self.seed)

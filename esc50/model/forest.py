@@ -74,7 +74,9 @@ class RandomForest(FittedNetwork):
 
         # Leaves of one class, which most are, have few values among them.
         shares = np.concatenate([tree.value[:, 0] for tree in trees])[is_leaf]
-        distinct, row = np.unique(shares / shares.sum(1, keepdims=True), axis=0, return_inverse=True)
+        distinct, row = np.unique(
+            shares / shares.sum(1, keepdims=True), axis=0, return_inverse=True
+        )
         values = np.zeros((len(distinct), self.n_classes))
         values[:, forest.classes_] = distinct
         leaf = np.zeros(len(own), np.int64)

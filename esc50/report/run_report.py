@@ -111,6 +111,7 @@ class Report:
             "by_run": run_tables.runs(subject) if len(subject.runs) > 1 else None,
             "links": self._links(),
             "curves": self._curves(),
+            "epochs": max((len(rows) for rows in self.histories.values()), default=0),
             "grid": grid(subject.tests),
             "cells": {key: [asdict(test) for test in own] for key, own in table_cells.items()},
             "confused": run_tables.confused(subject.tests, leaky),
@@ -164,9 +165,13 @@ class Report:
             if page.is_file()
         ]
 
+    @cached_property
+    def histories(self) -> dict[str, list[dict[str, float]]]:
+        """Each run's epochs, by the run's name."""
+        return {run.name: read_history(run.folder) for run in self.subject.runs}
+
     def _curves(self) -> list[Chart]:
-        histories = {run.name: read_history(run.folder) for run in self.subject.runs}
-        histories = {name: rows for name, rows in histories.items() if rows}
+        histories = {name: rows for name, rows in self.histories.items() if len(rows) > 1}
         chosen = {name: read_chosen_epoch(self.memories[name].checkpoint) for name in histories}
         return curves(histories, chosen, self.subject.leaky) if histories else []
 

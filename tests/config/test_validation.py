@@ -27,6 +27,8 @@ from tests.conftest import REPOSITORY
         (["~logger"], ["logger", "logger.tensorboard=null"]),
         (["model.stem_stride=[4]"], ["model.stem_stride=[4]", "2"]),
         (["model=vit_tiny", "+experiment=listed"], ["model.stem_stride is not a setting"]),
+        (["model=random_forest"], ["optimizer=torch.optim.Adam", "set optimizer=none"]),
+        (["model=svm", "+model.epochs=3", "optimizer=none"], ["model.epochs is not a setting"]),
         (["monitor=test/acc"], ["monitor=test/acc", "val/"]),
         (["+data.csv=clips.csv"], ["data.csv is not a setting"]),
         (["+foo=1"], ["foo is not a setting"]),
