@@ -74,9 +74,8 @@ class RandomForest(FittedNetwork):
 
         # Leaves of one class, which most are, have few values among them.
         shares = np.concatenate([tree.value[:, 0] for tree in trees])[is_leaf]
-        distinct, row = np.unique(
-            shares / shares.sum(1, keepdims=True), axis=0, return_inverse=True
-        )
+        shares /= shares.sum(1, keepdims=True)
+        distinct, row = np.unique(shares, axis=0, return_inverse=True)
         values = np.zeros((len(distinct), self.n_classes))
         values[:, forest.classes_] = distinct
         leaf = np.zeros(len(own), np.int64)
@@ -93,11 +92,12 @@ class RandomForest(FittedNetwork):
 
     def probabilities(self, described: Tensor) -> Tensor:
         """Descriptions float32 (batch, n) to float64 probabilities (batch, classes)."""
-        node = self.root.expand(len(described), -1)
+        node = self.root.long().expand(len(described), -1)
         for _ in range(self.steps):
             number = described.gather(1, self.feature[node].long())
-            node = torch.where(number <= self.threshold[node], self.left[node], self.right[node])
-        return self.values[self.leaf[node]].mean(1)
+            below = number <= self.threshold[node]
+            node = torch.where(below, self.left[node], self.right[node]).long()
+        return self.values[self.leaf[node].long()].mean(1)
 
 
 def _count_steps(module: RandomForest, _: object) -> None:

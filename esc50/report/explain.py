@@ -53,9 +53,7 @@ def saliency(model: TrainedModel, clips: Tensor, classes: Tensor) -> Tensor:
     with torch.enable_grad():
         chosen = model.logits(x).log_softmax(1)[torch.arange(len(x)), classes.to(model.device)]
         if not chosen.requires_grad:
-            raise UserError(
-                "what the model looks at cannot be shown, as its answer has no gradient"
-            )
+            raise UserError("what the model looks at, as its answer has no gradient")
         (gradient,) = torch.autograd.grad(chosen.sum(), x)
     size = gradient[:, 0].abs()
     size = F.avg_pool2d(size, SMOOTH, stride=1, padding=SMOOTH // 2, count_include_pad=False)

@@ -26,7 +26,7 @@ class History(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Note the learning rate, which the scheduler will have changed by the epoch's end."""
         groups = trainer.optimizers[0].param_groups  # none, where nothing is learnt by steps
-        self.rate = {"learning_rate": group["lr"] for group in groups[:1]}
+        self.rate = {"learning_rate": groups[0]["lr"]} if groups else {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Write, from the process that leads a run; what checkpoints keep comes after this."""

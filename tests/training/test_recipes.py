@@ -78,13 +78,12 @@ def test_the_classical_recipe_is_scikit_learns_forest(config, tmp_path):
 def test_a_classical_run_over_all_folds_is_there_once_and_the_same_again(config, tmp_path, model):
     cfg = config(*CLASSICAL, f"model={model}", "split=official", "split.fold=all", "report=true")
     for place in ("one", "two"):
-        assert run(cfg, tmp_path / place) > 0  # the mean log loss of the validation clips
+        assert run(cfg, tmp_path / place) is not None  # the log loss of the validation clips
     summary = json.loads((tmp_path / "one" / "summary.json").read_text())
     assert len(summary["test/acc_folds"]) == 5 and summary["test/acc_mean"] > 0.5
     one, two = (tmp_path / place / "fold2" for place in ("one", "two"))
-    assert same_weights(weights(one), weights(two)) and same_weights(
-        weights(one, "best"), weights(one)
-    )
+    assert same_weights(weights(one), weights(two))
+    assert same_weights(weights(one), weights(one, "best"))
     assert (one / "predictions.csv").read_bytes() == (two / "predictions.csv").read_bytes()
     assert "one pass over the training clips" in (one / "report.html").read_text()
     written = (one / "results.json").stat().st_mtime_ns
