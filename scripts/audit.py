@@ -50,19 +50,19 @@ def _open(cfg: DictConfig) -> tuple:
     if cfg.table is not None:
         table = Path(cfg.table)
         return read_table(table.parent, check_files=False, table=table), None, None
-    from esc50.audio.spec import FeatureSpec
+    from esc50.audio.spec import make_spec
     from esc50.data.cache import clip_digests
     from esc50.data.datasets import DataSettings, open_clips
-    from esc50.data.features import clip_features
+    from esc50.data.features import clip_features, profiles
 
     data = OmegaConf.to_container(cfg.data, resolve=True)
-    spec = FeatureSpec.parse("features", OmegaConf.to_container(cfg.features, resolve=True))
+    spec = make_spec(OmegaConf.to_container(cfg.features, resolve=True))
     table = open_clips(data, spec.seconds)
     settings = DataSettings.of(data)
     cache_dir = Path(settings.cache_dir)
     digests = table.identify(clip_digests(table.paths, cache_dir))
     features = clip_features(table, spec, digests, cache_dir, settings.workers)
-    return table, digests, features["logmel"]
+    return table, digests, profiles(features)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,24 @@ def mel_filters(frequencies_hz: np.ndarray, n_mels: int, fmin: float, fmax: floa
     return np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (points[2:] - points[:-2]))
 
 
+def bin_filters(frequencies_hz: np.ndarray, centres: np.ndarray, ratio: float) -> np.ndarray:
+    """Filters that read evenly spaced bins with all frequencies times `ratio`: (centres, len).
+
+    Each is a triangle as wide as the bins or the moved bins are apart, whichever is more: there is
+    no row between them that hears nothing, and each bin's power is kept.
+
+    Args:
+        frequencies_hz: of the bins, (len,).
+        centres: frequencies in Hz, some of the bins'.
+        ratio: 1 gives the bins as they are.
+    """
+    spread = max(1.0, ratio)
+    step = (frequencies_hz[1] - frequencies_hz[0]) * spread
+    distance = np.abs(frequencies_hz[None] * ratio - centres[:, None]) / step
+    weights = np.where(distance < 1 - 1e-9, 1 - distance, 0.0) / spread
+    return np.asarray(weights, dtype=np.float64)
+
+
 def band_edges(n_bins: int, bin_hz: float, points: np.ndarray, per_mel: int) -> np.ndarray:
     """First bin of each band, and `n_bins` at the end: int64 (n_bands + 1,).
 

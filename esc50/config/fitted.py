@@ -20,7 +20,6 @@ class ForestSettings(Settings):
     max_depth: FromOne | None
     min_samples_leaf: FromOne
     max_features: Literal["sqrt", "log2"] | Part | None
-    class_weight: Literal["balanced", "balanced_subsample"] | None
 
 
 class SvmSettings(Settings):
@@ -30,7 +29,6 @@ class SvmSettings(Settings):
     kernel: Literal["linear", "rbf"]
     gamma: Positive | None
     standardise: bool
-    class_weight: Literal["balanced"] | None
 
     @model_validator(mode="after")
     def _check_gamma(self) -> Self:

@@ -52,6 +52,7 @@ class RunSettings(Settings):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     batch_size: FromOne
     label_smoothing: Fraction
+    class_weights: Literal["balanced"] | None
     input_mean: float
     input_std: Annotated[float, Field(ge=1e-6)]
     monitor: Text

@@ -27,6 +27,7 @@ SECTIONS = (
     "callbacks",
     "batch_size",
     "label_smoothing",
+    "class_weights",
     "input_mean",
     "input_std",
     "monitor",
@@ -81,7 +82,8 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
 
     A precision of `auto` is replaced by what it stands for on this machine.
     """
-    chosen = {key: plain[key] for key in SECTIONS}
+    # Null where a setting is newer than the config, which a checkpoint may be.
+    chosen = {key: plain.get(key) for key in SECTIONS}
     chosen = {key: dict(part) if isinstance(part, dict) else part for key, part in chosen.items()}
     trainer = chosen["trainer"]
     trainer["precision"] = resolve_precision(trainer["accelerator"], trainer["precision"])

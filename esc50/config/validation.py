@@ -50,8 +50,15 @@ def check(cfg: DictConfig) -> None:
     TrialSettings.parse("trial", values["trial"])
     DataSettings.of(values["data"])
     _check_settings("data", DataSettings.without(values["data"]))
-    for name in ("split", "features", "augment"):
-        _check_settings(name, values[name])
+    _check_settings("split", values["split"])
+    features, augment = (_check_settings(name, values[name]) for name in ("features", "augment"))
+    if hasattr(features, "title") and hasattr(augment, "check_features"):
+        augment.check_features(features)
+    if run.class_weights and values["data"].get("sampler"):
+        raise UserError(
+            f"class_weights={run.class_weights} and data.sampler={values['data']['sampler']} would "
+            "balance the classes twice: set one of them to null"
+        )
     check_monitor(run.monitor)
     _check_validations(values)
     _check_devices(values["trainer"], run.batch_size)
@@ -98,8 +105,8 @@ def _check_validations(values: dict[str, Any]) -> None:
         )
 
 
-def _check_settings(name: str, section: dict[str, Any]) -> None:
-    """Check a section by the settings that its `_target_` names; other targets are checked later.
+def _check_settings(name: str, section: dict[str, Any]) -> Any:
+    """Read a section by the settings that its `_target_` names; other targets are checked later.
 
     Only targets of this package are imported here: a user's own may well load torch.
     """
@@ -107,7 +114,8 @@ def _check_settings(name: str, section: dict[str, Any]) -> None:
     if isinstance(target, str) and target.startswith("esc50."):
         settings = locate(name, target)
         if isinstance(settings, type) and issubclass(settings, Settings):
-            settings.parse(name, section)
+            return settings.parse(name, section)
+    return None
 
 
 def _check_devices(trainer: dict[str, Any], batch_size: int) -> None:

@@ -138,7 +138,7 @@ def audit_split(
         table: the clips.
         split: items on each side.
         digests: one per clip, of the audio bytes; equal ones are exact duplicates.
-        logmels: float (clips, 1, height, width); nearly equal ones are near-duplicates.
+        logmels: float (clips, channels, height, width); nearly equal ones are near-duplicates.
         seen: by the weights that training starts from; needs `digests`.
     """
     crossings: list[Crossing] = []
@@ -249,7 +249,7 @@ def near_pairs(
     """Find pairs of different clips, one of each set, that are near-duplicates.
 
     Args:
-        logmels: float (clips, 1, height, width).
+        logmels: float (clips, channels, height, width), of whose channels the first is one.
         clips: int64, the two sets.
     """
     if not all(side.size for side in clips):

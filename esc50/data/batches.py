@@ -143,7 +143,7 @@ class FeatureDataset(Dataset[Batch]):
         return gathered
 
     def gather(self, positions: Sequence[int] | np.ndarray) -> Batch:
-        """Gather a batch: item (batch,), y (batch,), x (batch, 1, height, width), and spectra."""
+        """Gather a batch: item, y (batch,), x (batch, channels, height, width), and spectra."""
         items = self.items[torch.as_tensor(positions)]
         n_clips = len(self.clips["logmel"])
         of_copy = items >= n_clips

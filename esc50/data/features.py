@@ -1,8 +1,8 @@
-"""Features of a whole table by way of the cache: log-mels, and the spectra behind them."""
+"""Features of a whole table by way of the cache: pictures, and the spectra behind them."""
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +12,10 @@ import torch
 
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams
-from esc50.audio.logmel import LogMel
+from esc50.audio.front_end import make_front_end
 from esc50.audio.read import read_sound
-from esc50.audio.spec import FeatureSpec
-from esc50.data.cache import RowWriter, entry_key, open_or_build
+from esc50.audio.spec import BandedSpec, Spec
+from esc50.data.cache import RowWriter, Shapes, entry_key, open_or_build
 from esc50.data.notices import notice, some
 from esc50.data.progress_bar import progress_bar
 from esc50.data.table import ClipTable
@@ -25,31 +25,31 @@ COPIES_AT_ONCE = 64  # rendered together: enough to keep the cores busy, little 
 
 
 def clip_features(
-    table: ClipTable, spec: FeatureSpec, digests: list[str], cache_dir: Path, workers: int | None
+    table: ClipTable, spec: Spec, digests: list[str], cache_dir: Path, workers: int | None
 ) -> dict[str, np.ndarray]:
     """Features of every clip, from the cache or computed in parallel.
 
     Returns:
-        logmel: float32 (clips, 1, height, width), standardised.
-        magnitude: float16 (clips, bands, frames), each clip divided by its peak.
+        logmel: float32 (clips, channels, height, width), standardised: the log-mels, or whatever
+            else the features are.
+        magnitude: float16 (clips, bands, frames), each clip divided by its peak; with `peak`, where
+            augmentation can follow the features.
         peak: float32 (clips,).
+        profile: float32 (clips, 1, height, width), log-mels that tell near-duplicates; where
+            `logmel` holds none.
 
     Raises:
         UserError: a clip cannot be read (named), or the cache cannot be written.
     """
     n, paths = len(table), table.paths
-    arrays = {
-        "logmel": ((n, 1, spec.height, spec.width), "<f4"),
-        "magnitude": ((n, spec.n_bands, spec.n_frames), "<f2"),
-        "peak": ((n,), "<f4"),
-    }
+    arrays = _arrays(spec, n)
     key = entry_key("clips", features=spec.key, digests=digests)
     for remark in spec.remarks:
         notice(remark)
     remarks: dict[str, list[str]] = defaultdict(list)
 
     def fill(writer: RowWriter) -> None:
-        front_end = LogMel(spec)
+        analyse = _analyser(spec)
 
         def one(row: int) -> None:
             place = paths[row], spec.sample_rate, spec.n_samples, table.start(row)
@@ -57,8 +57,8 @@ def clip_features(
             for remark in sound.remarks:
                 remarks[remark].append(table.filenames[row])
             with torch.inference_mode():
-                logmel, magnitude, peak = front_end(torch.from_numpy(sound.samples))
-            writer.write(row, logmel=logmel.numpy(), magnitude=magnitude.numpy(), peak=peak.numpy())
+                found = analyse(torch.from_numpy(sound.samples))
+            writer.write(row, **{name: found[name].numpy() for name in arrays})
 
         # Decoding, FFTs and products release the lock, so threads do; each keeps to its own core.
         with (
@@ -80,6 +80,36 @@ def clip_features(
     return open_or_build(cache_dir, key, arrays, fill)
 
 
+def _arrays(spec: Spec, n: int) -> Shapes:
+    """What is kept of `n` clips: names, shapes, types."""
+    arrays: Shapes = {"logmel": ((n, *spec.shape), "<f4")}
+    if isinstance(spec, BandedSpec):
+        arrays |= {"magnitude": ((n, spec.n_bands, spec.n_frames), "<f2"), "peak": ((n,), "<f4")}
+    if spec.log_mel is not spec:
+        arrays["profile"] = ((n, *spec.log_mel.shape), "<f4")
+    return arrays
+
+
+def _analyser(spec: Spec) -> Callable[[torch.Tensor], dict[str, torch.Tensor]]:
+    """Make what computes the arrays of one clip, by name."""
+    front_end = make_front_end(spec)
+    profile = None if spec.log_mel is spec else make_front_end(spec.log_mel)
+
+    def analyse(samples: torch.Tensor) -> dict[str, torch.Tensor]:
+        if isinstance(spec, BandedSpec):
+            found = dict(zip(("logmel", "magnitude", "peak"), front_end(samples), strict=True))
+        else:
+            found = {"logmel": front_end.features(samples)}
+        return found if profile is None else found | {"profile": profile.features(samples)}
+
+    return analyse
+
+
+def profiles(features: dict[str, np.ndarray]) -> np.ndarray:
+    """Pick the log-mels that tell near-duplicates: float32 (clips, channels, height, width)."""
+    return features.get("profile", features["logmel"])
+
+
 def copy_features(
     features: dict[str, np.ndarray],
     augment: Augment,
@@ -88,7 +118,7 @@ def copy_features(
     parts: dict[str, object],
     cache_dir: Path,
 ) -> np.ndarray:
-    """Log-mels of augmented copies, float32 (copies, 1, height, width), from the cache or rendered.
+    """Pictures of augmented copies, float32 (copies, channels, height, width), cached or rendered.
 
     Args:
         features: of the clips, see `clip_features`.

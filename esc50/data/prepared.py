@@ -22,7 +22,7 @@ class Prepared:
         split: items on each side.
         audit: of the split.
         clips: arrays of the clips, see `clip_features`.
-        copies: log-mels of the augmented copies; None where there are none.
+        copies: pictures of the augmented copies; None where there are none.
         targets: int64 (items,).
         augment: changes training clips.
     """
@@ -36,7 +36,7 @@ class Prepared:
 
     def example_clips(self, n: int) -> np.ndarray:
         """Choose `n` training clips from all over the table, with copies where there are any."""
-        n_clips = len(self.clips["peak"])
+        n_clips = len(self.clips["logmel"])
         clips = self.split.train[self.split.train < n_clips]
         if self.copies is not None:
             clips = clips[np.isin(clips, self.split.clip_of[n_clips:])]
@@ -47,10 +47,11 @@ class Prepared:
 
         Args:
             items: int64, their numbers.
-            spectra: whether batches hold, beside log-mels, what augmentation works on.
+            spectra: whether batches hold, beside pictures, what augmentation works on.
             device: that the batches are meant for.
         """
-        clips = self.clips if spectra else {"logmel": self.clips["logmel"]}
+        names = ("logmel", "magnitude", "peak") if spectra else ("logmel",)
+        clips = {name: self.clips[name] for name in names}
         copies, targets = self.copies, self.targets
         if _fits(device, *clips.values(), copies):
             clips = {name: array.to(device) for name, array in clips.items()}

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from esc50.audio.front_end import make_front_end
 from esc50.audio.logmel import LogMel
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import Spec
 from esc50.data.features import single_threaded
 from esc50.deploy.checkpoints import choose_device, find_checkpoints, threshold_of
 from esc50.deploy.prediction import Prediction
@@ -31,6 +32,7 @@ class Predictor:
     Attributes:
         members: the networks, which have classes and features in common.
         front_end: from samples to what the networks see.
+        log_mel: from samples to what people look at.
         classes: names of the classes.
         threshold: the probability below which the answer is "none of these"; 0: no threshold.
     """
@@ -46,7 +48,8 @@ class Predictor:
             if other.spec != first.spec:
                 raise UserError("an ensemble's checkpoints must be of the same features")
         self.members = tuple(members)
-        self.front_end = LogMel(first.spec)
+        self.front_end = make_front_end(first.spec)
+        self.log_mel = LogMel(first.spec.log_mel)
         self.classes = tuple(first.classes)
         self.threshold = threshold_of(members)
 
@@ -122,11 +125,11 @@ class Predictor:
         return hop
 
     def probabilities(self, pictures: Tensor) -> Tensor:
-        """Log-mels (batch, 1, height, width) to the mean of the members' probabilities."""
+        """Pictures (batch, channels, height, width) to the mean of the members' probabilities."""
         return torch.stack([member.probabilities(pictures) for member in self.members]).mean(0)
 
     def picture(self, samples: np.ndarray) -> Tensor:
-        """Samples float32 (n_samples,) to their log-mel (1, height, width)."""
+        """Samples float32 (n_samples,) to their picture (channels, height, width)."""
         return self.front_end.features(torch.from_numpy(samples))
 
     def _embed(self, pictures: Tensor) -> Tensor:
@@ -180,9 +183,7 @@ class Predictor:
             return error
 
 
-def _pieces(
-    sounds: Iterable[Sound], spec: FeatureSpec, hop: float
-) -> Iterator[tuple[Sound, Stretch]]:
+def _pieces(sounds: Iterable[Sound], spec: Spec, hop: float) -> Iterator[tuple[Sound, Stretch]]:
     """Cut sounds into windows; one that cannot be read is a window whose samples are the error."""
     for sound in sounds:
         try:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from esc50.audio.read import duration, open_sound, read_blocks, read_sound
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import Spec
 from esc50.audio.windows import loudest_channel, one_channel, windows
 from esc50.data.files import SUFFIXES
 from esc50.errors import UserError
@@ -46,7 +46,7 @@ class Sound:
     source: Path | np.ndarray
     rate: int = 0
 
-    def stretches(self, spec: FeatureSpec, hop: float) -> Iterator[Stretch]:
+    def stretches(self, spec: Spec, hop: float) -> Iterator[Stretch]:
         """Cut the sound into windows of `spec.seconds`, one every `hop` seconds.
 
         What is no longer than a window, or by less than `SLACK` of it, is one window, read as in
@@ -93,7 +93,7 @@ class Sound:
         except UserError:  # to be raised when it is read
             return 0.0
 
-    def count(self, spec: FeatureSpec, hop: float) -> int:
+    def count(self, spec: Spec, hop: float) -> int:
         """Count its windows, by how long it is."""
         seconds = self.seconds()
         if seconds <= spec.seconds * (1 + SLACK):
@@ -101,7 +101,7 @@ class Sound:
         return 1 + math.ceil((seconds - spec.seconds) / hop)
 
 
-def _read_whole(path: Path, spec: FeatureSpec) -> np.ndarray:
+def _read_whole(path: Path, spec: Spec) -> np.ndarray:
     """Read a sound no longer than a clip, as training does: float32 (n_samples,)."""
     return read_sound(path, spec.sample_rate, spec.n_samples, channel=spec.channel).samples
 

@@ -141,6 +141,7 @@ class Objective:
     Attributes:
         n_classes: outputs.
         categories: group of each class for the accuracy over super-categories, or None.
+        class_weights: what the loss of training counts each class as; None: all alike.
         label_smoothing: part of each target spread evenly over all classes, 0..1.
         input_mean: the network sees (x - input_mean) / input_std.
         input_std: see there.
@@ -148,16 +149,17 @@ class Objective:
 
     n_classes: int
     categories: Sequence[int] | None = None
+    class_weights: Sequence[float] | None = None
     label_smoothing: float = 0.0
     input_mean: float = 0.5
     input_std: float = 0.5
 
 
 class Classifier(pl.LightningModule):
-    """A network on single-channel pictures, and how it is trained.
+    """A network on pictures of sound, and how it is trained.
 
     Args:
-        network: log-mels (batch, 1, height, width) to logits (batch, classes).
+        network: pictures (batch, channels, height, width) to logits (batch, classes).
         objective: what is learnt.
         optimizer: makes the optimiser of the parameters it is given; None: nothing is learnt by
             steps.
@@ -165,6 +167,8 @@ class Classifier(pl.LightningModule):
         specification: what it takes to predict with a checkpoint, in plain dictionaries, lists,
             strings and numbers: classes, features, config.
     """
+
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -179,6 +183,10 @@ class Classifier(pl.LightningModule):
         self.network, self.objective = network, objective
         self.make_optimizer, self.schedule = optimizer, schedule
         self.specification = {"format": FORMAT, **(specification or {})}
+        weights = objective.class_weights
+        self.register_buffer(  # the split's, which a checkpoint is not: made anew when it goes on
+            "class_weights", None if weights is None else torch.tensor(weights), persistent=False
+        )
         scores = make_scores(objective.n_classes, objective.categories)
         self.train_metrics = MetricCollection({"acc": scores["acc"]}, prefix="train/")
         self.val_metrics = MetricCollection(scores, prefix="val/", compute_groups=False).clone()
@@ -189,11 +197,11 @@ class Classifier(pl.LightningModule):
         self.tested: tuple[Tensor, Tensor] | None = None  # what `ItemPredictions` made of the test
 
     def forward(self, x: Tensor) -> Tensor:
-        """Log-mels (batch, 1, height, width) to logits (batch, classes)."""
+        """Pictures (batch, channels, height, width) to logits (batch, classes)."""
         return self.network(self.scale(x))
 
     def scale(self, x: Tensor) -> Tensor:
-        """Scale log-mels as the objective says."""
+        """Scale pictures as the objective says."""
         return (x - self.objective.input_mean) / self.objective.input_std
 
     def setup(self, stage: str) -> None:
@@ -204,20 +212,22 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross-entropy; of a mixture, the mean over both targets by their weights.
 
+        Class weights count for each target by itself, mixed and smoothed ones too. The sum is
+        divided by the number of items and not by their weights, so that a batch of rare classes
+        counts for more than one of frequent ones, and shares of a batch add up to it.
+
         Of a share of a batch it is weighted, so that the mean over all processes is that over the
         batch.
         """
         logits = self(batch["x"])
-        smoothing = self.objective.label_smoothing
         if "mix_weight" in batch:
             weight = batch["mix_weight"]
-            both = [
-                F.cross_entropy(logits, batch[y], reduction="none", label_smoothing=smoothing)
-                for y in ("y", "y_mix")
-            ]
+            both = [self._losses(logits, batch[y], "none") for y in ("y", "y_mix")]
             loss = (weight * both[0] + (1 - weight) * both[1]).mean()
+        elif self.class_weights is None:
+            loss = self._losses(logits, batch["y"], "mean")
         else:
-            loss = F.cross_entropy(logits, batch["y"], label_smoothing=smoothing)
+            loss = self._losses(logits, batch["y"], "none").mean()
         self.train_metrics.update(logits, batch["y"])
         size = len(batch["y"])
         self.train_loss.update(loss.detach(), size)
@@ -227,6 +237,12 @@ class Classifier(pl.LightningModule):
         self.log("train/loss", self.train_loss, prog_bar=True, **by_epoch)
         self.log_dict(self.train_metrics, **by_epoch)
         return loss * batch.get("weight", 1.0)
+
+    def _losses(self, logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
+        smoothing = self.objective.label_smoothing
+        return F.cross_entropy(
+            logits, targets, self.class_weights, reduction=reduction, label_smoothing=smoothing
+        )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and metrics on clean clips."""

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from esc50.errors import UserError
 from esc50.model.classifier import Batch, Classifier, Objective
@@ -35,8 +34,16 @@ class FittedNetwork(nn.Module, ABC):
         self.register_load_state_dict_pre_hook(_take_sizes)
 
     @abstractmethod
-    def fit(self, x: np.ndarray, y: np.ndarray, seed: int) -> None:
-        """Learn from descriptions float32 (clips, n) and targets int64 (clips,).
+    def fit(
+        self, x: np.ndarray, y: np.ndarray, seed: int, weights: Mapping[int, float] | None = None
+    ) -> None:
+        """Learn from training clips.
+
+        Args:
+            x: descriptions, float32 (clips, n).
+            y: targets, int64 (clips,), of two classes at the least.
+            seed: of what is random in it.
+            weights: what a clip of each class that is there counts for; None: all alike.
 
         Raises:
             UserError: there is too little to learn from.
@@ -126,14 +133,17 @@ class FittedClassifier(Classifier):
         self.gathered = []
         order = items.argsort(stable=True)
         x, y = x[order], y[order]
-        if len(y.unique()) < 2:
+        present = y.unique().tolist()
+        if len(present) < 2:
             raise UserError("all training clips are of one class: two are needed")
-        self.network.fit(x.numpy(), y.numpy(), self.seed)
+        counts = self.objective.class_weights
+        weights = counts and {label: counts[label] for label in present}
+        self.network.fit(x.numpy(), y.numpy(), self.seed, weights)
         self.network.to(self.device)
         for part, targets in zip(x.split(64), y.split(64), strict=True):
             logits, own = self.network.answer(part.to(self.device)), targets.to(self.device)
             self.train_metrics.update(logits, own)
-            self.train_loss.update(F.cross_entropy(logits, own), len(own))
+            self.train_loss.update(self._losses(logits, own, "none").mean(), len(own))
         by_epoch: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": len(y)}
         self.log("train/loss", self.train_loss, prog_bar=True, **by_epoch)
         self.log_dict(self.train_metrics, **by_epoch)

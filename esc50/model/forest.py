@@ -1,5 +1,7 @@
 """scikit-learn's random forest as a network of arrays."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,7 +32,6 @@ class RandomForest(FittedNetwork):
         max_depth: int | None = None,
         min_samples_leaf: int = 1,
         max_features: float | str | None = "sqrt",
-        class_weight: str | None = None,
     ):
         """Take scikit-learn's settings of the same names."""
         super().__init__(n_classes)
@@ -39,7 +40,6 @@ class RandomForest(FittedNetwork):
             "max_depth": max_depth,
             "min_samples_leaf": min_samples_leaf,
             "max_features": max_features,
-            "class_weight": class_weight,
         }
         for name in ("feature", "left", "right", "leaf", "root"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.int32))
@@ -54,12 +54,16 @@ class RandomForest(FittedNetwork):
         """Whether there are trees."""
         return len(self.root) > 0
 
-    def fit(self, x: np.ndarray, y: np.ndarray, seed: int) -> None:
+    def fit(
+        self, x: np.ndarray, y: np.ndarray, seed: int, weights: Mapping[int, float] | None = None
+    ) -> None:
         """Grow the trees; the same on any number of threads."""
         from sklearn.ensemble import RandomForestClassifier
 
         threads = torch.get_num_threads()
-        forest = RandomForestClassifier(**self.settings, random_state=seed, n_jobs=threads)
+        forest = RandomForestClassifier(
+            **self.settings, class_weight=weights, random_state=seed, n_jobs=threads
+        )
         forest.fit(x, y)
         trees = [tree.tree_ for tree in forest.estimators_]
         sizes = [tree.node_count for tree in trees]

@@ -1,4 +1,4 @@
-"""torchvision's ResNet-18 with one input channel and any number of classes."""
+"""torchvision's ResNet-18 with one input channel, or several, and any number of classes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +20,13 @@ def single_channel_resnet18(
     weights: str | None = None,
     head_width: int | None = None,
     stem_stride: Sequence[int] | None = None,
+    in_channels: int = 1,
 ) -> nn.Module:
-    """Build the network: input (batch, 1, height, width), output logits (batch, n_classes).
+    """Build the network: pictures (batch, in_channels, height, width) to logits (batch, n_classes).
 
-    The first convolution keeps ImageNet's filters where weights are given: summed over red, green
-    and blue, which gives what the three-channel network sees of a grey picture.
+    The first convolution keeps ImageNet's filters where weights are given: of other than three
+    channels summed over red, green and blue and shared evenly among the channels, which gives what
+    the three-channel network sees of a grey picture.
 
     Args:
         n_classes: outputs of the last layer, which is always new.
@@ -33,13 +35,16 @@ def single_channel_resnet18(
         head_width: units of a layer between the pooled features and the outputs; None: no layer.
         stem_stride: rows and columns that the first convolution moves by; None: 2 and 2. All that
             follows costs in proportion to what it leaves.
+        in_channels: of the features, one but for log-mels with deltas.
 
     Raises:
         UserError: the weights are absent, cannot be downloaded, or are not a ResNet-18's.
     """
     network = resnet18(num_classes=n_classes)
     rows, columns = stem_stride or (2, 2)
-    network.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=(rows, columns), padding=3, bias=False)
+    network.conv1 = nn.Conv2d(
+        in_channels, 64, kernel_size=7, stride=(rows, columns), padding=3, bias=False
+    )
     nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
     if head_width is not None:
         features = network.fc.in_features
@@ -130,9 +135,9 @@ class _Conv2d(nn.Conv2d):
 
 
 def _load(network: nn.Module, state: dict, origin: str) -> None:
-    first = state.get("conv1.weight")
-    if isinstance(first, torch.Tensor) and first.ndim == 4 and first.shape[1] == 3:
-        state["conv1.weight"] = first.sum(1, keepdim=True)
+    first, channels = state.get("conv1.weight"), network.get_parameter("conv1.weight").shape[1]
+    if isinstance(first, torch.Tensor) and first.ndim == 4 and first.shape[1] == 3 != channels:
+        state["conv1.weight"] = share_filters(first, channels)
     state = {key: value for key, value in state.items() if not key.startswith("fc.")}
     own = {key: value for key, value in network.state_dict().items() if not key.startswith("fc.")}
     wrong = [k for k in own if k not in state or getattr(state[k], "shape", None) != own[k].shape]
@@ -143,6 +148,11 @@ def _load(network: nn.Module, state: dict, origin: str) -> None:
             f"{wrong[0]} is missing, unknown or of another shape"
         )
     network.load_state_dict(state, strict=False)
+
+
+def share_filters(filters: torch.Tensor, channels: int) -> torch.Tensor:
+    """Make filters (out, 3, rows, columns) of three colours those of so many grey channels."""
+    return (filters.sum(1, keepdim=True) / channels).repeat(1, channels, 1, 1)
 
 
 def _imagenet() -> dict:

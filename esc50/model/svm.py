@@ -1,5 +1,7 @@
 """scikit-learn's support vector machine as a network of arrays."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,7 +37,6 @@ class SupportVectorMachine(FittedNetwork):
         kernel: str = "linear",
         gamma: float | None = None,
         standardise: bool = False,
-        class_weight: str | None = None,
     ):
         """Take the settings.
 
@@ -45,11 +46,10 @@ class SupportVectorMachine(FittedNetwork):
             kernel: linear or rbf.
             gamma: of rbf; None: one over the number of statistics and their variance.
             standardise: whether each statistic is scaled to mean 0 and variance 1 first.
-            class_weight: balanced, or None.
         """
         super().__init__(n_classes)
         self.c, self.kernel, self.gamma = c, kernel, gamma
-        self.standardise, self.class_weight = standardise, class_weight
+        self.standardise = standardise
         for name in ("mean", "scale", "vectors", "dual", "intercept", "width", "factor"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
         for name in ("present", "owner"):
@@ -60,7 +60,9 @@ class SupportVectorMachine(FittedNetwork):
         """Whether there are classes to tell apart."""
         return len(self.present) > 0
 
-    def fit(self, x: np.ndarray, y: np.ndarray, seed: int) -> None:
+    def fit(
+        self, x: np.ndarray, y: np.ndarray, seed: int, weights: Mapping[int, float] | None = None
+    ) -> None:
         """Find the support vectors, then the temperature."""
         from sklearn.calibration import CalibratedClassifierCV
         from sklearn.model_selection import StratifiedKFold
@@ -79,7 +81,8 @@ class SupportVectorMachine(FittedNetwork):
         scaler = StandardScaler(with_mean=self.standardise, with_std=self.standardise)
         scaled = scaler.fit_transform(x.astype(np.float64))
         width = self.gamma or 1 / (scaled.shape[1] * scaled.var() or 1)
-        machine = SVC(C=self.c, kernel=self.kernel, gamma=width, class_weight=self.class_weight)
+        counts = weights and {place: weights[label] for place, label in enumerate(present.tolist())}
+        machine = SVC(C=self.c, kernel=self.kernel, gamma=width, class_weight=counts)
         drawn = StratifiedKFold(folds, shuffle=True, random_state=seed)
         calibrated = CalibratedClassifierCV(
             make_pipeline(scaler, machine), method="temperature", cv=drawn, ensemble=False

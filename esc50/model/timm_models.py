@@ -1,4 +1,4 @@
-"""Any timm model with one input channel, for comparison with the ResNet-18."""
+"""Any timm model with one input channel, or several, for comparison with the ResNet-18."""
 
 from typing import Any
 
@@ -8,18 +8,23 @@ from esc50.errors import UserError
 
 
 def timm_network(
-    name: str, n_classes: int, size: tuple[int, int], weights: str | None = None
+    name: str,
+    n_classes: int,
+    size: tuple[int, int],
+    weights: str | None = None,
+    in_channels: int = 1,
 ) -> nn.Module:
-    """Build a timm model: input (batch, 1, height, width), output logits (batch, n_classes).
+    """Build a timm model: pictures (batch, in_channels, height, width) to logits.
 
-    Of three-channel weights timm sums the first layer over the channels, and interpolates the
-    positions of transformers made for another size.
+    Of three-channel weights timm sums the first layer over the channels for one channel, and
+    interpolates the positions of transformers made for another size.
 
     Args:
         name: timm's.
         n_classes: outputs of the last layer, which is always new.
         size: height and width of the input.
         weights: None, "imagenet" (those that timm has by default), or a checkpoint's path.
+        in_channels: of the features.
 
     Raises:
         UserError: timm is not installed, has no such model or one that cannot take the size, or the
@@ -35,7 +40,7 @@ def timm_network(
             f"model.name={name} is no timm model" + (f": it has {close}" if close else "")
         )
     known = timm.get_pretrained_cfg(name)
-    settings: dict[str, Any] = {"in_chans": 1, "num_classes": n_classes}
+    settings: dict[str, Any] = {"in_chans": in_channels, "num_classes": n_classes}
     if known is not None and known.fixed_input_size:
         settings["img_size"] = size
     if weights is not None:

@@ -1,4 +1,4 @@
-"""Any torchvision classifier with one input channel, for comparison with the ResNet-18."""
+"""Any torchvision classifier on pictures of one channel or several, to compare with ResNet-18."""
 
 from typing import cast
 
@@ -7,21 +7,28 @@ from torch import nn
 from torchvision import models
 
 from esc50.errors import UserError
+from esc50.model.resnet import share_filters
 
 
 def torchvision_network(
-    name: str, n_classes: int, size: tuple[int, int], weights: str | None = None
+    name: str,
+    n_classes: int,
+    size: tuple[int, int],
+    weights: str | None = None,
+    in_channels: int = 1,
 ) -> nn.Module:
-    """Build a torchvision model: input (batch, 1, height, width), output logits (batch, n_classes).
+    """Build a torchvision model: pictures (batch, in_channels, height, width) to logits.
 
-    The filters of its first convolution are summed over red, green and blue, which gives what the
-    three-channel network sees of a grey picture.
+    The filters of its first convolution are kept for three channels; otherwise summed over red,
+    green and blue and shared evenly among the channels, which gives what the three-channel network
+    sees of a grey picture.
 
     Args:
         name: torchvision's.
         n_classes: outputs of the last layer, which is always new.
         size: height and width of the input.
         weights: None, or "imagenet" (torchvision's default ones).
+        in_channels: of the features.
 
     Raises:
         UserError: torchvision has no such model, it cannot take pictures of that size, or the
@@ -38,9 +45,10 @@ def torchvision_network(
     try:
         if weights is not None:
             _load_all_but_the_last(network, models.get_model_weights(name).DEFAULT)
-        _make_single_channel(network)
+        if in_channels != 3:
+            _set_channels(network, in_channels)
         with torch.no_grad():
-            network.eval()(torch.zeros(1, 1, *size))
+            network.eval()(torch.zeros(1, in_channels, *size))
     except (OSError, RuntimeError, ValueError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
@@ -58,20 +66,20 @@ def _load_all_but_the_last(network: nn.Module, weights: models.WeightsEnum) -> N
     network.load_state_dict(same, strict=False)
 
 
-def _make_single_channel(network: nn.Module) -> None:
-    """Replace the first convolution by one of a single input channel."""
+def _set_channels(network: nn.Module, in_channels: int) -> None:
+    """Replace the first convolution by one of so many input channels."""
     for parent in network.modules():
         for name, child in parent.named_children():
             if isinstance(child, nn.Conv2d) and child.in_channels == 3:
                 single = nn.Conv2d(
-                    1,
+                    in_channels,
                     child.out_channels,
                     cast(tuple[int, int], child.kernel_size),
                     cast(tuple[int, int], child.stride),
                     cast(tuple[int, int], child.padding),
                     bias=child.bias is not None,
                 )
-                single.weight.data = child.weight.data.sum(1, keepdim=True)
+                single.weight.data = share_filters(child.weight.data, in_channels)
                 single.bias = child.bias
                 setattr(parent, name, single)
                 return

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from esc50.atomic import check_archive
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.kinds import KINDS
+from esc50.audio.spec import Spec, make_spec
 from esc50.errors import UserError
 from esc50.model.classifier import FORMAT
 from esc50.model.fitted import FittedNetwork
@@ -34,7 +35,7 @@ class TrainedModel:
     """A trained network on one device, as the test of its run saw it.
 
     Attributes:
-        network: log-mels, already scaled by `scale`, (batch, 1, height, width) to logits.
+        network: pictures, already scaled by `scale`, (batch, channels, height, width) to logits.
         specification: what the checkpoint says of its run: classes, features, config, seen clips.
         device: that the network lies on.
     """
@@ -54,16 +55,16 @@ class TrainedModel:
         return self.specification["config"]
 
     @cached_property
-    def spec(self) -> FeatureSpec:
+    def spec(self) -> Spec:
         """What the features are that the network was trained on."""
-        return FeatureSpec.parse("features", self.specification["features"])
+        return make_spec(self.specification["features"])
 
     def scale(self, x: Tensor) -> Tensor:
-        """Scale log-mels as the config's input_mean and input_std say."""
+        """Scale pictures as the config's input_mean and input_std say."""
         return (x - self.config["input_mean"]) / self.config["input_std"]
 
     def logits(self, x: Tensor) -> Tensor:
-        """Log-mels (batch, 1, height, width) to float32 logits (batch, classes).
+        """Pictures (batch, channels, height, width) to float32 logits (batch, classes).
 
         Computed in the precision that the run was tested in; gradients are kept if they are on.
         """
@@ -72,12 +73,12 @@ class TrainedModel:
 
     @torch.no_grad()
     def probabilities(self, x: Tensor) -> Tensor:
-        """Log-mels (batch, 1, height, width) to float32 probabilities (batch, classes)."""
+        """Pictures (batch, channels, height, width) to float32 probabilities (batch, classes)."""
         return self.logits(x).softmax(1)
 
     @torch.no_grad()
     def embed(self, x: Tensor) -> Tensor:
-        """Log-mels (batch, 1, height, width) to float32 features (batch, n) of the network.
+        """Pictures (batch, channels, height, width) to float32 features (batch, n) of the network.
 
         They are what its last linear layer sees; of a fitted one, what it is fitted to.
 
@@ -122,12 +123,8 @@ def load_trained(
     checkpoint = _read(path)
     specification = checkpoint["esc50"]
     section = {**specification["config"]["model"]}
-    target = str(section.get("_target_"))
-    if not trusted and target not in NETWORKS:
-        raise UserError(
-            f"{path}: its network is {target!a}, code of another package, which loading would run: "
-            "allow it (trusted=True, --trust) if you trust who made the checkpoint"
-        )
+    if not trusted:
+        _refuse_strangers(path, section, specification["features"])
     if "weights" in section:
         section["weights"] = None  # the checkpoint's own follow
     network = _build(path, section, specification)
@@ -146,12 +143,26 @@ def load_trained(
     return TrainedModel(network, specification, device)
 
 
+def _refuse_strangers(path: Path, model: Mapping[str, Any], features: Mapping[str, Any]) -> None:
+    """Refuse code of another package. Features of before there were kinds name none."""
+    named = (
+        ("network is", model.get("_target_"), NETWORKS),
+        ("features are", features.get("_target_", KINDS[0]), KINDS),
+    )
+    for what, target, known in named:
+        if target not in known:
+            raise UserError(
+                f"{path}: its {what} {str(target)!a}, code of another package, which loading would "
+                "run: allow it (trusted=True, --trust) if you trust who made the checkpoint"
+            )
+
+
 def _build(path: Path, section: dict[str, Any], specification: Mapping[str, Any]) -> nn.Module:
     """Build the network, its weights yet to come; refuses what this version cannot build."""
     try:
-        spec = FeatureSpec.parse("features", specification["features"])
+        spec = make_spec(specification["features"])
         n_classes = len(specification["classes"])
-        return build_network(section, n_classes, (spec.height, spec.width))
+        return build_network(section, n_classes, (spec.height, spec.width), spec.in_channels)
     except UserError as error:
         raise UserError(f"{path} is not for this version: {error}") from None
     except (AttributeError, TypeError, ValueError):

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from esc50.audio.spec import FeatureSpec
 from esc50.errors import UserError
 from esc50.report import cases, run_tables
 from esc50.report.cases import Case, Memory
@@ -121,6 +122,7 @@ class Report:
             "cases": shown,
             "sounds": sounds,
             "confidence": self._confidence(),
+            "features": self._features(),
             "inputs": self._inputs(),
             "differences": run_tables.differences(subject),
             "command": run_tables.command(subject),
@@ -128,6 +130,11 @@ class Report:
             "left_out": subject.left_out,
             "missing": self.missing,
         }
+
+    def _features(self) -> str:
+        """What the pictures of clips are called."""
+        title = FeatureSpec.title if self.clips is None else self.clips.data.spec.title
+        return title[0].upper() + title[1:]
 
     def _sizes(self) -> list[int]:
         return [len(run.clips) for run in self.subject.runs]

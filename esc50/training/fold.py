@@ -197,7 +197,7 @@ class FoldRun:
             self.plain, self.folder, self.world, validates=validates, meters=meters
         )
         known = {**about, "seen": {name: sorted(clips) for name, clips in vars(data.seen).items()}}
-        module = build_module(self.plain, data.table, (data.spec.height, data.spec.width), known)
+        module = build_module(self.plain, data, known)
         fit(trainer, module, data, start, clock)
         seconds = round(clock.time_elapsed("train"), 3)
         used = {"seconds_fit": seconds}

@@ -8,8 +8,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from esc50.config.fitted import check_fitted
 from esc50.config.targets import build, check_target, locate
-from esc50.data.table import ClipTable
+from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import UserError
+from esc50.model.class_weights import balanced_weights
 from esc50.model.classifier import Classifier, Objective, Schedule
 from esc50.model.fitted import FittedClassifier, FittedNetwork
 from esc50.model.network import build_network
@@ -19,7 +20,8 @@ OBJECTIVE = ("label_smoothing", "input_mean", "input_std")
 
 def check_module(plain: Mapping[str, Any]) -> None:
     """Refuse a network, optimiser or scheduler whose arguments do not fit, before data is read."""
-    check_target("model", plain["model"], dict.fromkeys(("n_classes", "num_classes", "size")))
+    given = dict.fromkeys(("n_classes", "num_classes", "size", "in_channels"))
+    check_target("model", plain["model"], given)
     if _is_fitted(plain):
         check_fitted(plain)
         return
@@ -29,24 +31,26 @@ def check_module(plain: Mapping[str, Any]) -> None:
 
 
 def build_module(
-    plain: Mapping[str, Any], table: ClipTable, size: tuple[int, int], about: Mapping[str, Any]
+    plain: Mapping[str, Any], data: ESC50DataModule, about: Mapping[str, Any]
 ) -> Classifier:
     """Build the network, and what trains it, that a config describes.
 
     Args:
         plain: the config in plain dictionaries.
-        table: the clips whose classes are learnt.
-        size: height and width of the input.
+        data: the clips whose classes are learnt, and what their features are.
         about: what a checkpoint says of the run beside classes, features and config.
     """
+    table, spec = data.table, data.spec
     n_classes = len(table.classes)
     if n_classes < 2:
         raise UserError(f"{table.root} has one class, {table.classes[0]}: two are needed")
     if plain["monitor"] == "val/acc_category5" and table.categories5 is None:
         raise UserError("monitor=val/acc_category5 takes the classes of ESC-50: use val/acc")
-    network = build_network(plain["model"], n_classes, size)
+    size = spec.height, spec.width
+    network = build_network(plain["model"], n_classes, size, spec.in_channels)
     categories = None if table.categories5 is None else table.categories5.tolist()
-    objective = Objective(n_classes, categories, **{key: plain[key] for key in OBJECTIVE})
+    scales = {key: plain[key] for key in OBJECTIVE}
+    objective = Objective(n_classes, categories, _class_weights(plain, data), **scales)
     specification = {
         **about,
         "classes": list(table.classes),
@@ -63,6 +67,14 @@ def build_module(
 def _is_fitted(plain: Mapping[str, Any]) -> bool:
     target = locate("model", plain["model"].get("_target_"))
     return isinstance(target, type) and issubclass(target, FittedNetwork)
+
+
+def _class_weights(plain: Mapping[str, Any], data: ESC50DataModule) -> list[float] | None:
+    """What the loss counts each class as, by the training side's items alone; None: all alike."""
+    if plain["class_weights"] is None:
+        return None
+    targets = data.prepared.targets.numpy()[data.split.train]
+    return balanced_weights(targets, len(data.table.classes)).tolist()
 
 
 def _schedule(plain: Mapping[str, Any]) -> Schedule | None:

@@ -60,7 +60,7 @@ def ours(
     }
     given = {"callbacks": [Clock(turns)], "logger": False, "enable_checkpointing": False}
     trainer = build("trainer", settings, given)
-    module = build_module(plain, data.table, (data.spec.height, data.spec.width), {})
+    module = build_module(plain, data, {})
     trainer.fit(module, datamodule=data)
 
 

@@ -20,8 +20,8 @@ def clips(n: int, n_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     "settings",
     [
         {},
-        {"max_depth": 3, "class_weight": "balanced"},
-        {"min_samples_leaf": 4, "max_features": 0.5, "class_weight": "balanced_subsample"},
+        {"max_depth": 3},
+        {"min_samples_leaf": 4, "max_features": 0.5},
         {"max_features": None, "n_estimators": 1},
     ],
 )
@@ -29,9 +29,10 @@ def clips(n: int, n_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray
 def test_it_answers_what_scikit_learn_does(settings, n_classes):
     settings = {"n_estimators": 20, **settings}
     (x, y), (new, _) = clips(90, n_classes), clips(400, n_classes, seed=1)
+    weights = dict(enumerate(np.linspace(0.5, 2, n_classes).tolist()))
     network = RandomForest(n_classes, **settings)
-    network.fit(x, y, seed=3)
-    theirs = RandomForestClassifier(**settings, random_state=3).fit(x, y)
+    network.fit(x, y, 3, weights)
+    theirs = RandomForestClassifier(**settings, class_weight=weights, random_state=3).fit(x, y)
     for each in (x, new):
         expected = theirs.predict_proba(each)
         torch.testing.assert_close(

@@ -18,8 +18,8 @@ from tests.model.test_forest import clips
     [
         ({}, [SVC(C=0.1, kernel="linear")]),
         (
-            {"c": 2.0, "kernel": "rbf", "standardise": True, "class_weight": "balanced"},
-            [StandardScaler(), SVC(C=2.0, gamma=1 / 6, class_weight="balanced")],
+            {"c": 2.0, "kernel": "rbf", "standardise": True},
+            [StandardScaler(), SVC(C=2.0, gamma=1 / 6)],
         ),
         ({"kernel": "rbf", "gamma": 0.3}, [SVC(C=0.1, gamma=0.3)]),
     ],
@@ -36,6 +36,15 @@ def test_it_answers_what_scikit_learn_does(n_classes, settings, theirs):
         expected = reference.predict_proba(each.astype(np.float64))
         logits = network.answer(torch.from_numpy(each))
         np.testing.assert_allclose(logits.softmax(1).numpy(), expected, atol=1e-6, rtol=0)
+
+
+def test_class_weights_are_those_of_the_classes_that_are_there():
+    x, y = clips(90, 3)
+    labels, weights = np.array([0, 2, 3])[y], {0: 1.0, 2: 5.0, 3: 0.2}
+    network = SupportVectorMachine(4)
+    network.fit(x, labels, 0, weights)
+    machine = SVC(C=0.1, kernel="linear", class_weight=weights, break_ties=True).fit(x, labels)
+    assert (network.answer(torch.from_numpy(x)).argmax(1).numpy() == machine.predict(x)).all()
 
 
 def test_its_best_class_is_the_machines_own():
