@@ -1,9 +1,9 @@
 """Kinds of features beside the log-mel: what their keys are and which front end computes them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
 from esc50.audio.filters import bin_filters
 from esc50.audio.spec import BandedSpec, FeatureSpec, Hertz, MelSpec, Size, Spec, TopDb
@@ -178,8 +178,65 @@ class CqtSpec(Spec):
         return int(2 ** np.ceil(np.log2(longest)))
 
 
+class MfccZcrSpec(Spec):
+    """MFCCs without the 0th, and the zero-crossing rate, frame by frame and as they are.
+
+    Where sound crosses zero no spectrum tells, so it takes augment=none. A picture has all frames
+    and rows, whatever they are: there is no size to set.
+    """
+
+    title = "MFCC and zero-crossing rate"
+    front_end = "esc50.audio.mfcc_zcr.MfccZcr"
+    rows_key = "n_mfcc"
+
+    n_fft: Annotated[int, Field(ge=16, le=2**17)] = 2048
+    n_mels: Annotated[int, Field(ge=1, le=4096)] = 128
+    fmin: Hertz = 0.0
+    fmax: Hertz | None = None
+    top_db: TopDb = 80.0
+    n_mfcc: Size = 12
+    standardise: Literal["none"] = "none"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_large_as_it_is(cls, values: dict[str, Any]) -> dict[str, Any]:
+        own = {key: field.default for key, field in cls.model_fields.items()} | values
+        for key in ("frames", "height", "width"):
+            if key in values:
+                raise ValueError(f"features.{key} is not a setting of {cls.title}: it shows all")
+        try:
+            frames = 1 + round(own["seconds"] * own["sample_rate"]) // own["hop_length"]
+            return values | {"frames": frames, "width": frames, "height": own["n_mfcc"] + 1}
+        except (TypeError, ZeroDivisionError, OverflowError):
+            return values  # of which the fields' own checks will say what is wrong
+
+    def _check_filters(self) -> None:
+        try:
+            _ = self.mfcc
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+    @property
+    def mfcc(self) -> MfccSpec:
+        """The MFCCs with the 0th, which is left out of the picture."""
+        keys = ("sample_rate", "seconds", "hop_length", "n_fft", "n_mels", "fmin", "fmax", "top_db")
+        size = {"n_mfcc": self.n_mfcc + 1, "height": self.n_mfcc + 1}
+        across = {"frames": self.n_frames, "width": self.n_frames}
+        return MfccSpec(**{key: getattr(self, key) for key in keys}, **size, **across)
+
+    @property
+    def n_rows(self) -> int:
+        """Coefficients, and the zero-crossing rate."""
+        return self.n_mfcc + 1
+
+    @property
+    def window(self) -> int:
+        """Samples that a frame is computed from."""
+        return self.n_fft
+
+
 # What a checkpoint may name without being trusted.
 KINDS = tuple(
     f"{kind.__module__}.{kind.__name__}"
-    for kind in (FeatureSpec, DeltaSpec, MfccSpec, PcenSpec, LinearSpec, CqtSpec)
+    for kind in (FeatureSpec, DeltaSpec, MfccSpec, PcenSpec, LinearSpec, CqtSpec, MfccZcrSpec)
 )

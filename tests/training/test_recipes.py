@@ -15,7 +15,12 @@ from esc50.training.fold import run_fold
 from tests.training.weights import same_weights, weights
 
 SMALL = ["features.frames=64", "features.height=16", "features.width=16", "trainer.max_epochs=2"]
-CLASSICAL = ["+experiment=classical", "trainer.max_epochs=1", "trainer.precision=32-true"]
+CLASSICAL = [
+    "+experiment=classical",
+    "features=logmel128",
+    "trainer.max_epochs=1",
+    "trainer.precision=32-true",
+]
 
 
 def test_the_best_recipe_chooses_nothing_on_the_tested_fold(config, tmp_path):
