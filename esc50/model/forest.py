@@ -96,7 +96,7 @@ class RandomForest(FittedNetwork):
 
     def probabilities(self, described: Tensor) -> Tensor:
         """Descriptions float32 (batch, n) to float64 probabilities (batch, classes)."""
-        node = self.root.long().expand(len(described), -1)
+        node = self.root.long().expand(described.shape[0], -1)
         for _ in range(self.steps):
             number = described.gather(1, self.feature[node].long())
             below = number <= self.threshold[node]

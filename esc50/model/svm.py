@@ -102,7 +102,7 @@ class SupportVectorMachine(FittedNetwork):
     def probabilities(self, described: Tensor) -> Tensor:
         """Descriptions float32 (batch, n) to float64 probabilities (batch, classes)."""
         known = (self.factor * self._decisions(described)).softmax(1)
-        probabilities = known.new_zeros(len(known), self.n_classes)
+        probabilities = known.new_zeros(known.shape[0], self.n_classes)
         return probabilities.index_copy(1, self.present, known)
 
     def _decisions(self, described: Tensor) -> Tensor:

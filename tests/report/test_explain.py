@@ -4,6 +4,8 @@ import torch
 from scipy.ndimage import uniform_filter
 from torch import nn
 
+from esc50.errors import UserError
+from esc50.model.forest import RandomForest
 from esc50.model.trained import TrainedModel
 from esc50.report.explain import SMOOTH, nearest, saliency
 
@@ -39,3 +41,15 @@ def test_the_nearest_is_the_clip_itself_however_loud(model):
     flat = others.flatten(1).numpy()
     expected = flat @ flat[5] / np.linalg.norm(flat, axis=1) / np.linalg.norm(flat[5])
     assert cosines[0, 1].item() == pytest.approx(np.sort(expected)[-2], abs=1e-5)
+
+
+def test_a_forest_has_no_gradient_and_yet_finds_what_is_alike():
+    x, y = torch.randn(40, 1, 6, 12), np.arange(40) % 2
+    forest = RandomForest(2, n_estimators=5)
+    forest.fit(forest.describe(x).numpy(), y, seed=0)
+    specification = {"config": {"input_mean": 0.0, "input_std": 1.0}, "precision": "32-true"}
+    model = TrainedModel(forest, specification, torch.device("cpu"))
+    with pytest.raises(UserError, match="no gradient"):
+        saliency(model, x[:3], torch.zeros(3, dtype=torch.int64))
+    rows, _ = nearest(model, x[[5, 30]], x, 2)
+    assert rows[:, 0].tolist() == [5, 30]
