@@ -195,7 +195,7 @@ class MfccZcrSpec(Spec):
     fmax: Hertz | None = None
     top_db: TopDb = 80.0
     n_mfcc: Size = 12
-    standardise: Literal["none"] = "none"
+    standardise: Literal["none"] = "none"  # type: ignore[assignment]
 
     @model_validator(mode="before")
     @classmethod
@@ -220,9 +220,9 @@ class MfccZcrSpec(Spec):
     def mfcc(self) -> MfccSpec:
         """The MFCCs with the 0th, which is left out of the picture."""
         keys = ("sample_rate", "seconds", "hop_length", "n_fft", "n_mels", "fmin", "fmax", "top_db")
-        size = {"n_mfcc": self.n_mfcc + 1, "height": self.n_mfcc + 1}
-        across = {"frames": self.n_frames, "width": self.n_frames}
-        return MfccSpec(**{key: getattr(self, key) for key in keys}, **size, **across)
+        own: dict[str, Any] = {key: getattr(self, key) for key in keys}
+        own |= {"frames": self.n_frames, "width": self.n_frames}
+        return MfccSpec(**own, n_mfcc=self.n_mfcc + 1, height=self.n_mfcc + 1)
 
     @property
     def n_rows(self) -> int:

@@ -1,5 +1,7 @@
 """The front end of the classical baseline: MFCCs and the zero-crossing rate."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,13 +21,14 @@ class MfccZcr(FrontEnd):
     """
 
     dct: Tensor
+    fourier: Any  # a `Fourier`, or what an export puts in its place
 
     def __init__(self, spec: MfccZcrSpec) -> None:
         """Take over the operators of the MFCC's front end."""
-        mfcc = Mfcc(spec.mfcc)
+        mfcc: Any = Mfcc(spec.mfcc)
         super().__init__(spec, mfcc.fourier.window)
         self._filters: nn.Module = mfcc._filters
-        self.register_buffer("dct", mfcc.dct[1:], persistent=False)
+        self.register_buffer("dct", mfcc.dct[1:].clone(), persistent=False)
 
     def rows(self, waveform: Tensor) -> Tensor:
         """Power in each mel band, float32 (..., n_mels, T), of float32 (..., n_samples)."""

@@ -31,7 +31,7 @@ class FittedNetwork(nn.Module, ABC):
         """Take the number of classes, some of which may have no training clip."""
         super().__init__()
         self.n_classes = n_classes
-        self.register_load_state_dict_pre_hook(_take_sizes)
+        self.register_load_state_dict_pre_hook(_take_sizes)  # type: ignore[no-untyped-call]
 
     @abstractmethod
     def fit(
@@ -133,14 +133,14 @@ class FittedClassifier(Classifier):
         self.gathered = []
         order = items.argsort(stable=True)
         x, y = x[order], y[order]
-        present = y.unique().tolist()
+        present = np.unique(y.numpy()).tolist()
         if len(present) < 2:
             raise UserError("all training clips are of one class: two are needed")
         counts = self.objective.class_weights
-        weights = counts and {label: counts[label] for label in present}
+        weights = None if counts is None else {label: counts[label] for label in present}
         self.network.fit(x.numpy(), y.numpy(), self.seed, weights)
         self.network.to(self.device)
-        for part, targets in zip(x.split(64), y.split(64), strict=True):
+        for part, targets in zip(torch.split(x, 64), torch.split(y, 64), strict=True):
             logits, own = self.network.answer(part.to(self.device)), targets.to(self.device)
             self.train_metrics.update(logits, own)
             self.train_loss.update(self._losses(logits, own, "none").mean(), len(own))

@@ -47,7 +47,7 @@ class RandomForest(FittedNetwork):
         self.register_buffer("values", torch.zeros(0, n_classes, dtype=torch.float64))
         self.register_buffer("depth", torch.zeros((), dtype=torch.int64))
         self.steps = 0  # `depth` as a number: a loop that is exported cannot hang on a tensor
-        self.register_load_state_dict_post_hook(_count_steps)
+        self.register_load_state_dict_post_hook(_count_steps)  # type: ignore[no-untyped-call]
 
     @property
     def is_fitted(self) -> bool:
