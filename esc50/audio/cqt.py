@@ -1,5 +1,7 @@
 """The front end of the constant-Q transform."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -8,7 +10,7 @@ from esc50.audio.front_end import FrontEnd
 from esc50.audio.kinds import CqtSpec
 from esc50.audio.sparse import SparseMatmul
 
-_NEGLIGIBLE = 1e-5  # of a filter's largest weight, at which its spectrum is cut off
+_NEGLIGIBLE = 1e-6  # of a filter's largest weight, at which its spectrum is cut off
 
 
 class ConstantQ(FrontEnd):
@@ -39,12 +41,8 @@ def filter_spectra(spec: CqtSpec) -> np.ndarray:
     from librosa.filters import wavelet
 
     n_fft = spec.window
-    alpha = np.full(spec.n_bins, 1 / spec.quality)
-    filters, lengths = wavelet(
-        freqs=spec.frequencies, sr=spec.sample_rate, alpha=alpha, pad_fft=False
-    )
-    spare = n_fft - filters.shape[-1]
-    filters = np.pad(filters, ((0, 0), (spare // 2, spare - spare // 2)))
+    alpha: Any = np.full(spec.n_bins, 1 / spec.quality)
+    filters, lengths = wavelet(freqs=spec.frequencies, sr=spec.sample_rate, alpha=alpha)
     # Centred on the frame's middle; as a product of spectra, by Parseval's theorem.
     spectra = np.fft.fft(filters * (np.sqrt(lengths)[:, None] / n_fft), axis=1)[:, : n_fft // 2 + 1]
     size = np.abs(spectra)

@@ -49,11 +49,12 @@ def bin_filters(frequencies_hz: np.ndarray, centres: np.ndarray, ratio: float) -
         centres: frequencies in Hz, some of the bins'.
         ratio: 1 gives the bins as they are.
     """
-    spread = max(1.0, ratio)
-    step = (frequencies_hz[1] - frequencies_hz[0]) * spread
-    distance = np.abs(frequencies_hz[None] * ratio - centres[:, None]) / step
-    weights = np.where(distance < 1 - 1e-9, 1 - distance, 0.0) / spread
-    return np.asarray(weights, dtype=np.float64)
+    step, spread = frequencies_hz[1] - frequencies_hz[0], max(1.0, ratio)
+    place = np.round(frequencies_hz * ratio / step, 9)
+    distance = np.abs(place[None] - np.round(centres / step)[:, None])
+    rows_around = np.arange(-np.ceil(spread), np.ceil(spread) + 1)[:, None]
+    total = np.maximum(0, 1 - np.abs(place % 1 - rows_around) / spread).sum(axis=0)
+    return np.asarray(np.maximum(0, 1 - distance / spread) / total, dtype=np.float64)
 
 
 def band_edges(n_bins: int, bin_hz: float, points: np.ndarray, per_mel: int) -> np.ndarray:

@@ -64,7 +64,7 @@ class FrontEnd(nn.Module):
         kept = min(spec.frames, spec.n_frames)
         across = np.zeros((spec.width, spec.n_frames))
         across[:, :kept] = area_weights(spec.frames, spec.width)[:, :kept]
-        self.fourier: nn.Module = Fourier(window, spec.hop_length)
+        self.fourier: Any = Fourier(window, spec.hop_length)
         self._across: nn.Module = SparseMatmul(across)
         self._down: nn.Module = SparseMatmul(area_weights(spec.n_rows, spec.height))
 
@@ -101,12 +101,11 @@ class FrontEnd(nn.Module):
         """
         kind = self.spec.standardise
         over = (-1,) if kind == "row" else (-2, -1)
-        spread: torch.Tensor | float
         if kind in ("clip", "row"):
             centred = cells - cells.mean(over, keepdim=True)
-            spread = torch.linalg.vector_norm(centred, dim=over, keepdim=True)
+            norm = torch.linalg.vector_norm(centred, dim=over, keepdim=True)
             n = math.prod(cells.shape[axis] for axis in over)
-            spread = (spread / math.sqrt(n)).clamp_min(_FLAT)
+            spread: Any = (norm / math.sqrt(n)).clamp_min(_FLAT)
         elif kind == "minmax":
             centred = cells - cells.amin(over, keepdim=True)
             spread = centred.amax(over, keepdim=True).clamp_min(_FLAT)

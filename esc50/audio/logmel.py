@@ -68,6 +68,8 @@ class Mfcc(BandedFrontEnd):
 class Pcen(BandedFrontEnd):
     """`librosa.pcen` of the mel power spectrogram times `scale`."""
 
+    fading: torch.Tensor
+
     def __init__(self, spec: PcenSpec) -> None:
         """Precompute the smoothing over time, a filter of the first order."""
         super().__init__(spec)
@@ -75,7 +77,7 @@ class Pcen(BandedFrontEnd):
         new = (np.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2)
         self.kept = float(1 - new)  # of what was smoothed before, from frame to frame
         fading = self.kept ** np.arange(1, spec.n_frames + 1)  # of the 1 that librosa begins with
-        self.register_buffer("_fading", torch.from_numpy(fading).float(), persistent=False)
+        self.register_buffer("fading", torch.from_numpy(fading).float(), persistent=False)
 
     def cells(self, rows: torch.Tensor) -> torch.Tensor:
         """Normalised energies: (..., 1, n_mels, T)."""
@@ -92,4 +94,4 @@ class Pcen(BandedFrontEnd):
         while step < n:
             smoothed = smoothed + self.kept**step * F.pad(smoothed, (step, 0))[..., :n]
             step *= 2
-        return smoothed + self._fading
+        return smoothed + self.fading

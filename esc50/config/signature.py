@@ -83,7 +83,7 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
     A precision of `auto` is replaced by what it stands for on this machine.
     """
     # Null where a setting is newer than the config, which a checkpoint may be.
-    chosen = {key: plain.get(key) for key in SECTIONS}
+    chosen: dict[str, Any] = {key: plain.get(key) for key in SECTIONS}
     chosen = {key: dict(part) if isinstance(part, dict) else part for key, part in chosen.items()}
     trainer = chosen["trainer"]
     trainer["precision"] = resolve_precision(trainer["accelerator"], trainer["precision"])

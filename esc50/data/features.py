@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,7 +105,7 @@ def _analyser(spec: Spec) -> Callable[[torch.Tensor], dict[str, torch.Tensor]]:
     return analyse
 
 
-def profiles(features: dict[str, np.ndarray]) -> np.ndarray:
+def profiles(features: Mapping[str, np.ndarray]) -> np.ndarray:
     """Pick the log-mels that tell near-duplicates: float32 (clips, channels, height, width)."""
     return features.get("profile", features["logmel"])
 

@@ -45,7 +45,7 @@ def test_the_picture_shows_when_and_how_high(predictor, sound):
     assert cells[:, : made.columns // 2 - 10].max() == 0 and cells.max() == 255
     loud = cells[:, made.columns // 2 + 20 : -20]
     row = int(loud.mean(axis=1).argmax())
-    peaks = predictor.front_end.spec.mel_filters().argmax(axis=1) * RATE / 256
+    peaks = predictor.log_mel.spec.filters().argmax(axis=1) * RATE / 256
     assert abs(peaks[row] - 1000) < 100
 
 
