@@ -161,8 +161,7 @@ class Classifier(pl.LightningModule):
     Args:
         network: pictures (batch, channels, height, width) to logits (batch, classes).
         objective: what is learnt.
-        optimizer: makes the optimiser of the parameters it is given; None: nothing is learnt by
-            steps.
+        optimizer: makes the optimiser of the parameters it is given; None: there are no steps.
         schedule: of the learning rate; None: it stays as it is.
         specification: what it takes to predict with a checkpoint, in plain dictionaries, lists,
             strings and numbers: classes, features, config.
@@ -287,10 +286,8 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Optimiser and scheduler, where there is one."""
-        if self.make_optimizer is None:
-            return None
-        optimizer = self.make_optimizer(self.parameters())
-        if self.schedule is None:
+        optimizer = self.make_optimizer and self.make_optimizer(self.parameters())
+        if optimizer is None or self.schedule is None:
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
         return {
