@@ -45,13 +45,15 @@ FITTED: dict[str, type[Settings]] = {
     "esc50.model.svm.SupportVectorMachine": SvmSettings,
 }
 
-# Settings of learning step by step, and the value of each that a fitted model can do with.
+# Settings of learning step by step, and the value of each that a fitted model can do with; None:
+# nothing, which is `none` of a group of choices.
 STEPS = {
-    "optimizer": {},
-    "scheduler": {},
+    "optimizer": None,
+    "scheduler": None,
     "label_smoothing": 0.0,
     "ckpt_path": None,
     "trainer.max_epochs": 1,
+    "trainer.accelerator": "cpu",  # where scikit-learn computes
     "trainer.devices": 1,
     "trainer.precision": "32-true",
     "trainer.gradient_clip_val": None,
@@ -74,12 +76,13 @@ def check_fitted(values: Mapping[str, Any]) -> None:
     for key, needed in STEPS.items():
         section, _, leaf = key.partition(".")
         value = values[section].get(leaf) if leaf else values[section]
-        if value != needed and not (needed in ({}, None) and not value):
-            name = str(values["model"].get("_target_")).rpartition(".")[2]
-            shown = str(value.get("_target_")) if isinstance(value, dict) else value
-            want = {"{}": "none", "None": "null"}.get(str(needed), needed)
-            raise UserError(
-                f"{key}={shown} says nothing to {name}, which is fitted to all clips at once "
-                f"instead of learning by steps: set {key}={want} (+experiment=classical sets all "
-                "that goes with it)"
-            )
+        if value == needed or not (value or needed):
+            continue
+        name = str(values["model"].get("_target_")).rpartition(".")[2]
+        shown = value.get("_target_", "null") if isinstance(value, dict) else value
+        nothing = "none" if key in ("optimizer", "scheduler") else "null"
+        raise UserError(
+            f"{key}={shown} says nothing to {name}, which is fitted to all clips at once instead of"
+            f" learning by steps: set {key}={nothing if needed is None else needed}"
+            " (+experiment=classical sets all that goes with it)"
+        )

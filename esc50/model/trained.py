@@ -138,7 +138,8 @@ def load_trained(
         network.load_state_dict(state)
     except RuntimeError:
         raise UserError(f"{path} is damaged: its weights are not those of its network") from None
-    device = torch.device(device)
+    # What is fitted computes in float64, which some devices lack, and little enough for any.
+    device = torch.device("cpu" if isinstance(network, FittedNetwork) else device)
     network = network.eval().requires_grad_(False).to(device)
     return TrainedModel(network, specification, device)
 

@@ -25,6 +25,7 @@ def test_settings_are_the_arguments_of_what_they_build(target):
         (["label_smoothing=0.1", "model=svm"], "label_smoothing=0.1 says nothing to SupportVector"),
         (["callbacks=averaged"], "set callbacks.average=null"),
         (["trainer=ddp_cpu", "model=svm"], "trainer.devices=2 says nothing"),
+        (["trainer.accelerator=gpu"], "set trainer.accelerator=cpu"),
         (["ckpt_path=last"], "set ckpt_path=null"),
         (["model.n_estimators=0"], "model.n_estimators=0 is invalid"),
         (["model.max_features=2"], "model.max_features=2 is invalid"),
