@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,17 +11,12 @@ from sklearn.ensemble import RandomForestClassifier
 from torchvision.models import resnet18
 
 from esc50.api import build_datamodule, load
+from esc50.config.composition import compose_config
 from esc50.training.experiment import run
 from esc50.training.fold import run_fold
 from tests.training.weights import same_weights, weights
 
 SMALL = ["features.frames=64", "features.height=16", "features.width=16", "trainer.max_epochs=2"]
-CLASSICAL = [
-    "+experiment=classical",
-    "features=logmel128",
-    "trainer.max_epochs=1",
-    "trainer.precision=32-true",
-]
 
 
 def test_the_best_recipe_chooses_nothing_on_the_tested_fold(config, tmp_path):
@@ -58,8 +54,24 @@ def test_the_recipe_from_imagenet_begins_at_the_weights_it_is_given(config, tmp_
     assert torch.equal(trained, given["layer3.0.conv1.weight"])
 
 
-def test_the_classical_recipe_is_scikit_learns_forest(config, tmp_path):
-    cfg = config(*CLASSICAL, "model.n_estimators=20")
+@pytest.fixture
+def classical(tiny_overrides, tmp_path):
+    """Composes the classical recipe on `tiny`, whose features have no size to set."""
+
+    def make(*overrides: str):
+        mine = [
+            one for one in tiny_overrides if not re.match(r"features\.(frames|height|width)", one)
+        ]
+        mine += ["trainer.max_epochs=1", "trainer.precision=32-true"]
+        return compose_config(
+            ["+experiment=classical", *mine, f"output_dir={tmp_path / 'outputs'}", *overrides]
+        )
+
+    return make
+
+
+def test_the_classical_recipe_is_scikit_learns_forest(classical, tmp_path):
+    cfg = classical("model.n_estimators=20")
     results = run_fold(cfg, tmp_path / "run")
     assert (results["protocol"], results["epochs"], results["leaky"]) == ("literature", 1, False)
     data = build_datamodule(cfg)
@@ -80,8 +92,10 @@ def test_the_classical_recipe_is_scikit_learns_forest(config, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["random_forest", "svm"])
-def test_a_classical_run_over_all_folds_is_there_once_and_the_same_again(config, tmp_path, model):
-    cfg = config(*CLASSICAL, f"model={model}", "split=official", "split.fold=all", "report=true")
+def test_a_classical_run_over_all_folds_is_there_once_and_the_same_again(
+    classical, tmp_path, model
+):
+    cfg = classical(f"model={model}", "split=official", "split.fold=all", "report=true")
     for place in ("one", "two"):
         assert run(cfg, tmp_path / place) is not None  # the log loss of the validation clips
     summary = json.loads((tmp_path / "one" / "summary.json").read_text())
@@ -95,5 +109,5 @@ def test_a_classical_run_over_all_folds_is_there_once_and_the_same_again(config,
     run(cfg, tmp_path / "one")
     assert (one / "results.json").stat().st_mtime_ns == written
     (one / "results.json").unlink()  # cut off between the fit and the test
-    run_fold(config(*CLASSICAL, f"model={model}", "split=official", "split.fold=2"), one)
+    run_fold(classical(f"model={model}", "split=official", "split.fold=2"), one)
     assert (one / "predictions.csv").read_bytes() == (two / "predictions.csv").read_bytes()
