@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 def _predict(args: argparse.Namespace, spool: Path) -> int:
     """Predict and print; returns how many sounds could not be read."""
     from esc50.data.progress_bar import progress_bar
+    from esc50.deploy.formats import remark_lines
     from esc50.deploy.predictor import load
 
     if args.top < 1:
@@ -78,6 +79,8 @@ def _predict(args: argparse.Namespace, spool: Path) -> int:
         made = list(_readable(answers, failed, spool))
     if made:
         _print(args, model, made)
+        for line in remark_lines(made):
+            print(f"remark: {line}", file=sys.stderr)
     return len(failed)
 
 

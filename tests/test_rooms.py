@@ -19,6 +19,7 @@ WIDER = {
     "test_own_parts.py": "a package of a user's own",
     "test_rooms.py": "the package",
     "test_train.py": "train.py",
+    "training/test_features.py": "conf/features/",
     "training/test_recipes.py": "conf/experiment/",
     "sweep/test_sweepers.py": "hydra_plugins/esc50/sweepers.py",
     "sweep/test_sweeps.py": "train.py -m",

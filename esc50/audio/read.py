@@ -80,6 +80,7 @@ class OpenSound:
         format: its container, as libsndfile or FFmpeg calls it.
         subtype: its codec.
         streams: what is decoded, one after the other.
+        remark: what is odd about it, as the end of a sentence, or None.
     """
 
     samplerate: int
@@ -87,6 +88,7 @@ class OpenSound:
     format: str
     subtype: str
     streams: list[Stream]
+    remark: str | None = None
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Decode it from beginning to end: float32 (frames, channels), of any length each."""
@@ -104,11 +106,11 @@ def open_sound(path: Path | str) -> Iterator[OpenSound]:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            streams, _ = open_streams(path, file)
+            streams, remark = open_streams(path, file)
             rate, channels = streams[0].rate, streams[0].channels
             if any((stream.rate, stream.channels) != (rate, channels) for stream in streams):
                 raise UserError(f"{path} changes its rate or channels midway: convert it.")
-            yield OpenSound(rate, channels, streams[0].format, streams[0].subtype, streams)
+            yield OpenSound(rate, channels, streams[0].format, streams[0].subtype, streams, remark)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
 

@@ -1,5 +1,6 @@
 """Features of a whole table by way of the cache: pictures, and the spectra behind them."""
 
+import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -9,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 
+from esc50.atomic import atomic_write_text
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams
+from esc50.audio.excerpt import CUT
 from esc50.audio.front_end import make_front_end
 from esc50.audio.read import read_sound
 from esc50.audio.spec import BandedSpec, Spec
@@ -47,6 +51,7 @@ def clip_features(
     for remark in spec.remarks:
         notice(remark)
     remarks: dict[str, list[str]] = defaultdict(list)
+    noted = cache_dir / f"{key}.remarks.json"  # for whoever finds the features there
 
     def fill(writer: RowWriter) -> None:
         analyse = _analyser(spec)
@@ -55,7 +60,8 @@ def clip_features(
             place = paths[row], spec.sample_rate, spec.n_samples, table.start(row)
             sound = read_sound(*place, spec.channel)
             for remark in sound.remarks:
-                remarks[remark].append(table.filenames[row])
+                if remark != CUT or table.offsets is None:  # a window ends, its recording goes on
+                    remarks[remark].append(table.filenames[row])
             with torch.inference_mode():
                 found = analyse(torch.from_numpy(sound.samples))
             writer.write(row, **{name: found[name].numpy() for name in arrays})
@@ -74,10 +80,23 @@ def clip_features(
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        for remark, names in sorted(remarks.items()):
-            notice(f"{len(names)} of {n} clips {remark}: {some(sorted(names))}")
+        atomic_write_text(noted, json.dumps({k: sorted(remarks[k]) for k in sorted(remarks)}))
 
-    return open_or_build(cache_dir, key, arrays, fill)
+    features = open_or_build(cache_dir, key, arrays, fill)
+    for remark, names in _read_remarks(noted).items():
+        notice(f"{len(names)} of {n} clips {remark}: {some(names)}")
+    return features
+
+
+def _read_remarks(path: Path) -> dict[str, list[str]]:
+    """What is odd about which clips, by file name; nothing where that is gone or damaged."""
+    try:
+        found: dict[str, list[str]] = TypeAdapter(dict[str, list[str]]).validate_json(
+            path.read_bytes()
+        )
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def _arrays(spec: Spec, n: int) -> Shapes:

@@ -80,6 +80,7 @@ class Answer(BaseModel):
     probabilities: Annotated[list[float], Field(description="of each class: the windows' mean")]
     windows: Annotated[list[Window], Field(description="start, end and probabilities of each")]
     events: Annotated[list[Event], Field(description="start, end and label, without overlap")]
+    remarks: Annotated[list[str], Field(description="what is odd about the sound: `is silent`")]
     spectrogram: Annotated[Spectrogram | None, Field(description="where it was asked for")] = None
 
 
@@ -103,6 +104,7 @@ def answer(predictor: Predictor, sound: Sound, hop: float | None, with_spectrogr
             for (start, end), row in zip(prediction.spans, prediction.windows, strict=True)
         ],
         events=[Event(**vars(event)) for event in prediction.events()],
+        remarks=list(prediction.remarks),
         spectrogram=draw(predictor, sound, prediction.seconds) if with_spectrogram else None,
     )
 

@@ -9,6 +9,8 @@ from esc50.deploy.prediction import Prediction
 from esc50.errors import printable
 from esc50.results.tables import Table
 
+SHOWN_REMARKS = 10
+
 
 def summary_table(predictions: Sequence[Prediction], k: int, title: str, note: str) -> Table:
     """Write a row per sound: how long it is, the answer, the `k` most probable classes."""
@@ -57,6 +59,7 @@ def as_json(prediction: Prediction) -> str:
             "answer": prediction.label,
             "threshold": prediction.threshold,
             "probabilities": dict(prediction.top(len(prediction.classes))),
+            "remarks": prediction.remarks,
             "events": [vars(event) for event in prediction.events()],
             "classes": prediction.classes,
             "windows": [
@@ -70,15 +73,25 @@ def as_json(prediction: Prediction) -> str:
 
 
 def write_csv(predictions: Iterable[Prediction], classes: Sequence[str], file: IO[str]) -> None:
-    """Write a row per window: sound, start, end (seconds), answer, probability of each class."""
+    """Write a row per window: sound, start, end (seconds), answer, probability of each class.
+
+    The last column, remarks, says what is odd about the sound.
+    """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["sound", "start", "end", "answer", *classes])
+    writer.writerow(["sound", "start", "end", "answer", *classes, "remarks"])
     for one in predictions:
         for (start, end), label, row in zip(one.spans, one.labels, one.windows, strict=True):
-            span = (f"{start:g}", f"{end:g}")
-            writer.writerow(
-                [printable(one.name, keep=""), *span, label, *(f"{p:.8g}" for p in row)]
-            )
+            first = [printable(one.name, keep=""), f"{start:g}", f"{end:g}", label]
+            writer.writerow([*first, *(f"{p:.8g}" for p in row), "; ".join(one.remarks)])
+
+
+def remark_lines(predictions: Iterable[Prediction]) -> list[str]:
+    """Say what is odd about sounds, in a line each; of many, the first."""
+    lines = [
+        f"{printable(one.name, keep='')} {remark}" for one in predictions for remark in one.remarks
+    ]
+    more = len(lines) - SHOWN_REMARKS
+    return lines if more <= 0 else [*lines[:SHOWN_REMARKS], f"and {more} more of such sounds"]
 
 
 def as_labels(prediction: Prediction) -> str:

@@ -1,3 +1,4 @@
+import io
 import struct
 
 import numpy as np
@@ -71,6 +72,23 @@ def test_a_chain_reads_on_from_any_place_whatever_rate_its_links_have(tmp_path):
     np.testing.assert_allclose(whole, np.concatenate([part for _, part in parts]), atol=1e-6)
     late = read_sound(chain, RATE, RATE, start=1.0).samples
     np.testing.assert_allclose(late, parts[1][1], atol=1e-6)
+
+
+def test_a_chain_is_the_sum_of_its_links_by_ffmpeg_too():
+    """FFmpeg makes 128 samples more of the whole, not of the links: it lets the second stream's
+    first block overlap with the first one's last, where the Vorbis specification starts anew."""
+    av = pytest.importorskip("av")
+    whole = odd("chained.ogg").read_bytes()
+    links = [whole[:29_417], whole[29_417:]]
+
+    def decoded(content):
+        with av.open(io.BytesIO(content)) as container:
+            return np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
+
+    apart = np.concatenate([decoded(link) for link in links])
+    ours = read_sound(odd("chained.ogg"), RATE, len(apart)).samples
+    assert len(apart) == 264_600 and len(decoded(whole)) == 264_728
+    np.testing.assert_allclose(ours, apart, atol=1e-6)
 
 
 def test_a_flac_of_unknown_length_is_read_from_any_place(tmp_path):

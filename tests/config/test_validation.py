@@ -20,6 +20,10 @@ from tests.conftest import REPOSITORY
         (["model.label_smoothing=0.1"], ["model.label_smoothing is now called label_smoothing"]),
         (["trainer.precision=fp16"], ["trainer.precision=fp16", "bf16-mixed"]),
         (["trainer.limit_train_batches=0"], ["trainer.limit_train_batches=0", "above 0"]),
+        (
+            ["data=csv", "data.table=x.csv", "data.sampler=balanced", "class_weights=balanced"],
+            ["balance the classes twice"],
+        ),
         (["name=../escape"], ["name=../escape"]),
         (["optimizer.lrr=0.1"], ["optimizer.lrr"]),
         (["data=esc51"], ["data/esc51", "esc10"]),

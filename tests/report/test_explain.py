@@ -33,6 +33,19 @@ def test_saliency_is_the_gradient_of_the_log_probability(model):
         assert one.max() == pytest.approx(1)
 
 
+def test_saliency_of_several_channels_is_their_greatest():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 12, 2, bias=False))
+    network[1].weight.data.view(2, 3, 192)[:, 1] *= 100  # one channel decides
+    specification = {"config": {"input_mean": 0.0, "input_std": 1.0}, "precision": "32-true"}
+    made = TrainedModel(network.requires_grad_(False), specification, torch.device("cpu"))
+    x = torch.randn(1, 3, 16, 12)
+    (one,) = saliency(made, x, torch.tensor([1])).numpy()
+    weights = network[1].weight.view(2, 3, 16, 12)[:, 1].numpy()
+    smooth = uniform_filter(np.abs(weights[1] - weights[0]), SMOOTH)[2:-2, 2:-2]
+    np.testing.assert_allclose(one[2:-2, 2:-2] / smooth, (one[2, 2] / smooth[0, 0]), rtol=0.05)
+
+
 def test_the_nearest_is_the_clip_itself_however_loud(model):
     others = torch.randn(70, 1, 16, 12)
     rows, cosines = nearest(model, 3 * others[[5, 66]], others, 2)
