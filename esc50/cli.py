@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from esc50.config.choices import CONF
 from esc50.config.command import hydra_command
+from esc50.config.loading import quick_imports
 from esc50.errors import exit_on_error
 from esc50.sweep.plugins import register_plugins
 
@@ -84,6 +85,7 @@ def _train(cfg: DictConfig) -> float | None:
         from esc50.config.validation import check
 
         check(cfg)
-        from esc50.training.experiment import run  # torch loads here, when the config is good
+        with quick_imports():  # torch loads here, when the config is good
+            from esc50.training.experiment import run
 
         return run(cfg, Path(HydraConfig.get().runtime.output_dir))

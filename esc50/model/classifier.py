@@ -16,9 +16,9 @@ from torchmetrics.utilities import dim_zero_cat
 
 from esc50.model.batch_norm import share_batch_norm
 from esc50.model.threshold import choose_threshold
+from esc50.model.trained import FORMAT
 
 Batch = dict[str, Tensor]
-FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint changes
 
 
 class CategoryAccuracy(MulticlassAccuracy):
