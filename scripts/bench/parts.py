@@ -17,6 +17,14 @@ WAVEFORM_LIBRARIES = {
 }
 
 
+THREADS = {  # environment variables that say how OpenMP's threads wait; the first is train.py's
+    "passive": {"OMP_WAIT_POLICY": "passive"},
+    "spinning": {"OMP_WAIT_POLICY": "active"},
+    "OpenMP's default": {"OMP_WAIT_POLICY": None},
+    "one thread": {"OMP_NUM_THREADS": "1"},
+}
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How much is measured."""
@@ -32,6 +40,7 @@ class Sizes:
     formats: tuple[str, ...] = ("WAV", "Ogg")  # of (a)
     base: int = 400  # clips that the larger sets are linked to
     epochs: int = 10  # of (d)
+    fold_epochs: int = 3  # of (h)
     libraries: tuple[str, ...] = tuple(WAVEFORM_LIBRARIES)  # of (b)
 
 
@@ -116,7 +125,7 @@ class Bench:
                 "ours": _training("ours", clips=clips, augment="none", **ours),
                 "published": _training("published", folder=self.scratch / "npy", **step),
                 "online": _training("ours", clips=clips, augment="online", **ours),
-                "limit": _training("limit", **step),
+                "limit": Contestant("bench.step:bare", step),
             },
         )
         limit = {"limit_name": "network step alone", "limit": done["limit"]}
@@ -126,7 +135,35 @@ class Bench:
             make_row("c", "training", "clips/s", done["ours"], **published, **limit),
             make_row("c", "training, online", "clips/s", done["online"], **published, **limit),
             make_row("c", "training, online", "clips/s", done["online"], **plain, **limit),
+            *self.threads(step),
         ]
+
+    def threads(self, step: dict) -> list[dict]:
+        """(c) How threads that wait for one another fare, alone and beside busy neighbours.
+
+        Ours is how train.py has them wait; the others spin, which is OpenMP's default, or are one.
+        """
+        rows = []
+        for name, neighbours in (("alone", 0), ("busy neighbour", 1)):
+            settings = {**step, "steps": 2, "neighbours": neighbours}
+            who = {
+                f"{name}, {how}": Contestant("bench.step:bare", settings, env=env)
+                for how, env in THREADS.items()
+            }
+            done = self.contest(f"threads, {name}", who)
+            ours, *others = done
+            rows += [
+                make_row(
+                    "c",
+                    f"threads, {name}",
+                    "clips/s",
+                    done[ours],
+                    against=other.removeprefix(f"{name}, "),
+                    other=done[other],
+                )
+                for other in others
+            ]
+        return rows
 
     def growth(self) -> list[dict]:
         """(e) Features and training on ever larger sets, against the smallest."""
