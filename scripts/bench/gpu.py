@@ -20,23 +20,23 @@ from esc50.config.hardware import visible_gpus
 from esc50.data.progress_bar import progress_bar
 from esc50.errors import UserError
 
-NO_GPU = "not run: no GPU"
+NO_GPU = "no GPU"
 CHECKS = {  # of bench.gpu_checks: what is said of each
     "precision": "bf16 trains as float32 does",
-    "resident": "features on the GPU are those in memory",
-    "pinned": "batches streamed by workers are the same",
-    "ddp": "DDP with one process computes what none does",
+    "resident": "features kept on the GPU are the same",
+    "pinned": "batches through pinned memory, the same",
+    "ddp": "DDP with one process computes the same",
     "deterministic": "twice the same run, the same bits",
 }
 WAYS = {  # of making the bare step, beside our own
     "planar": {"layout": "planar"},
     "channels_last": {"layout": "interleaved"},
-    "one kernel per parameter": {"fused": False},
+    "optimiser not fused": {"fused": False},
     "torch.compile": {"compiled": "default"},
     "torch.compile, CUDA graphs": {"compiled": "reduce-overhead"},
     "one CUDA graph": {"graph": True},
 }
-ON_CPU = ("planar", "channels_last", "one kernel per parameter")
+ON_CPU = ("planar", "channels_last", "optimiser not fused")
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,9 @@ def _at_batch(batch: int, extent: Extent, repeats: int, here: dict, scratch: Pat
     for name in WAYS:
         outcome = done.get(name, Outcome(skipped=NO_GPU))
         rows.append(row(f"bare, {name}, batch {batch}", ours=outcome))
-    for what, who_else in (("Lightning's own", "lightning"), ("all of ours", "ours")):
+    for what, who_else in (("Lightning", "lightning"), ("all of ours", "ours")):
         extra = _extra_ms(done[who_else], done["bare"], batch)
-        rows.append(make_row("g", f"beside the step: {what}, batch {batch}", "ms", extra))
+        rows.append(make_row("g", f"beside a step, {what}, batch {batch}", "ms", extra))
     return rows
 
 

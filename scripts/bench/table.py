@@ -23,7 +23,7 @@ class Measurement:
         values: of all turns.
         ours: whether this package did it.
         skipped: why there are no values.
-        relation: how many times better ours is, or what share of it ours reaches.
+        relation: of ours, what share of its limit it reaches; else how many times better ours is.
         peak_mib: largest memory of the process.
     """
 
@@ -55,7 +55,7 @@ class Measurement:
 
 
 def measurements(report: dict) -> list[Measurement]:
-    """Take a report's rows apart: ours, then what it is held against; each once."""
+    """Take a report's rows apart: ours, what it is held against, the limit; each once."""
     found: dict[tuple[str, str, str], Measurement] = {}
     for row in report["rows"]:
         for one in _of_row(row):
@@ -66,26 +66,26 @@ def measurements(report: dict) -> list[Measurement]:
 def _of_row(row: dict) -> Iterator[Measurement]:
     part, what, unit = row["part"], row["what"], row["unit"]
     values, skipped = tuple(row["ours_values"]), row.get("ours_skipped")
-    yield Measurement(part, what, unit, values, True, skipped, "", row["ours_peak_mib"])
+    share = f"{row['share']:.0%}" if row["share"] else ""
+    yield Measurement(part, what, unit, values, True, skipped, share, row["ours_peak_mib"])
     if row["against"]:
         ratio = f"{number(row['ratio'])}x" if row["ratio"] else ""
         other, skipped = tuple(row["other_values"]), row["other_skipped"]
         against = f"{what} | {row['against']}"
         yield Measurement(part, against, unit, other, False, skipped, ratio, row["other_peak_mib"])
     if row["limit_name"]:
-        share = f"{row['share']:.0%}" if row["share"] else ""
-        limit = f"{what} | {row['limit_name']}"
-        yield Measurement(part, limit, unit, tuple(row["limit_values"]), False, None, share)
+        limit = f"limit | {row['limit_name']}"
+        yield Measurement(part, limit, unit, tuple(row["limit_values"]), False)
 
 
 def make_table(report: dict) -> Table:
     """Lay the measurements out; the note names the machine and what the columns say."""
     table = Table("Benchmark", list(COLUMNS), n_names=2, dispensable=["MiB"])
-    reasons: dict[str, None] = {}
+    reasons: dict[str, list[str]] = {}
     for one in measurements(report):
-        shown = one.what if one.ours else f"  {one.what.split(' | ', 1)[1]}"
+        shown = one.what if one.ours else f"  {one.what.rpartition(' | ')[2]}"
         if one.skipped:
-            reasons[f"{shown.strip()}: {one.skipped}"] = None
+            reasons.setdefault(one.skipped, []).append(shown.strip())
         spread = "" if one.spread is None else f"{one.spread:.0%}"
         peak = "" if one.peak_mib is None else number(one.peak_mib)
         unit = "" if one.unit == "check" else one.unit
@@ -97,11 +97,11 @@ def make_table(report: dict) -> Table:
         f"{about['processor']}, {about['cores']} cores{gpu}, torch {about['torch']}, "
         f"{'bf16 used' if about['bf16'] else 'no bf16'}, load before the run {about['load']:.1f}; "
         f"{report['clips']} clips.\n"
-        "spread: standard deviation of the turns; ours is: so many times better, or that part of "
-        "the limit; MiB: peak memory."
+        "spread: standard deviation of the turns; ours is: that part of its limit, or so many "
+        "times better than this; MiB: peak memory."
     )
-    if reasons:
-        table.note += f"\nnot run: {'; '.join(reasons)}."
+    for reason, names in reasons.items():
+        table.note += f"\nnot run: {reason} ({'; '.join(names)})"
     return table
 
 
