@@ -41,11 +41,12 @@ class Sizes:
     base: int = 400  # clips that the larger sets are linked to
     epochs: int = 10  # of (d)
     fold_epochs: int = 3  # of (h)
+    threads: bool = True  # whether (c) tries how they wait
     libraries: tuple[str, ...] = tuple(WAVEFORM_LIBRARIES)  # of (b)
 
 
 FASTEST = ("librosa offline", "audiomentations")  # what is published, and the fastest of the rest
-QUICK = Sizes(2, 24, 1, 1, 32, 2, (), 1, ("WAV",), base=50, libraries=FASTEST)
+QUICK = Sizes(2, 24, 1, 1, 32, 2, (), 1, ("WAV",), base=50, libraries=FASTEST, threads=False)
 DEFAULT = Sizes(5, 120, 4, 16, 64, 7, (400,), 3)
 FULL = Sizes(5, 120, 4, 16, 64, 7, (400, 2_000, 20_000), 3)
 
@@ -135,7 +136,7 @@ class Bench:
             make_row("c", "training", "clips/s", done["ours"], **published, **limit),
             make_row("c", "training, online", "clips/s", done["online"], **published, **limit),
             make_row("c", "training, online", "clips/s", done["online"], **plain, **limit),
-            *self.threads(step),
+            *(self.threads(step) if sizes.threads else []),
         ]
 
     def threads(self, step: dict) -> list[dict]:

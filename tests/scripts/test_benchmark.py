@@ -236,3 +236,18 @@ def test_a_step_is_timed_beside_a_busy_neighbour(bench):
     turns = OneTurn()
     bench("bench.step").bare(turns, steps=1, neighbours=1, batch_size=2, size=32)
     assert len(turns.values) == 1 and turns.values[0] > 0
+
+
+def test_a_contestant_has_variables_of_its_own(bench, tmp_path, monkeypatch):
+    told = "float(os.environ.get('OURS', 1)), float(os.environ.get('THEIRS', 2))"
+    code = f"def run(turns):\n    while turns.wait():\n        turns.report(sum([{told}]))\n"
+    (tmp_path / "worker.py").write_text(f"import os\n\n\n{code}")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("THEIRS", "20")
+    contest = bench("bench.contest")
+    who = {
+        "plain": contest.Contestant("worker:run"),
+        "own": contest.Contestant("worker:run", env={"OURS": "10", "THEIRS": None}),
+    }
+    done = contest.compete(who, 2, tmp_path, lambda: None)
+    assert done["plain"].values == [21.0, 21.0] and done["own"].values == [12.0, 12.0]
