@@ -2,14 +2,20 @@
 
 import errno
 import os
+import stat
+import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from esc50.errors import LOCKLESS
+
 if TYPE_CHECKING:
-    from filelock import FileLock
+    from filelock import BaseFileLock
 
 PART = "*.part[0-9]*"  # a file that is being written, and by which process
 
@@ -56,25 +62,69 @@ def check_archive(path: Path) -> None:
     """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it would unpack to more than it is, as torch.save writes none")
             if (damaged := archive.testzip()) is not None:
                 raise ValueError(f"{damaged} is not what was written")
 
 
-def file_lock(path: Path, timeout: float = -1) -> "FileLock":
+def file_lock(path: Path, timeout: float = -1) -> "BaseFileLock":
     """Make the lock of a file that processes of all users who may write there share.
 
+    On a file system without locks, a file that a process makes, names itself in and removes stands
+    for one; where that process has been killed, the next one on the same machine takes it over.
+
     Args:
-        path: the lock's own file, which stays.
+        path: the lock's own file, which stays; in a folder whose files belong to their users alone,
+            as in /tmp, it lies in `.locks` there.
         timeout: seconds to wait for another process; -1: as long as it takes.
 
     Raises:
         OSError: a folder is in its place.
     """
+    from filelock import FileLock, SoftFileLock  # --help, too, comes by here
+
+    path = _shared_place(path)
     if path.is_dir():
         raise OSError(errno.EISDIR, f"{path.name}, the lock, is a folder: remove it", str(path))
-    from filelock import FileLock  # --help, too, comes by here
+    if _has_locks(path.parent):
+        return FileLock(path, timeout=timeout, mode=0o666)
+    return SoftFileLock(path.with_name(f"{path.name}.held"), timeout=timeout)
 
-    return FileLock(path, timeout=timeout, mode=0o666)
+
+def _shared_place(path: Path) -> Path:
+    """Where a lock's file may be another user's: in a sticky folder filelock refuses it."""
+    with suppress(FileNotFoundError):
+        mode = path.parent.stat().st_mode
+        if mode & stat.S_ISVTX:
+            folder = path.parent / ".locks"
+            with suppress(FileExistsError):
+                folder.mkdir()
+                folder.chmod(mode & 0o777)  # whoever may write beside it
+            return folder / path.name
+    return path
+
+
+@cache
+def _has_locks(folder: Path) -> bool:
+    """Try whether a file system has locks; where it has none, say so, once."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where all have
+        return True
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in LOCKLESS:
+            print(
+                f"warning: the file system of {folder} has no locks: a file *.lock.held stands for "
+                "one; if its process was killed on another machine, remove it",
+                file=sys.stderr,
+                flush=True,
+            )
+            return False
+    return True
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -1,20 +1,19 @@
-"""The command `esc50-train`, which `train.py` is in a clone of the repository."""
+"""The command `esc50-train`, which `train.py` is in a clone of the repository.
+
+At the top it imports next to nothing: signals are heeded while Hydra, and then torch, load.
+"""
 
 import re
 import sys
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from esc50.errors import Stopped, exit_on_error
 
-from esc50.config.choices import CONF
-from esc50.config.command import hydra_command
-from esc50.errors import exit_on_error
-from esc50.sweep.plugins import register_plugins
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 HELP = """\
 Train and test a classifier of environmental sounds.
@@ -35,14 +34,30 @@ Choices, GROUP=CHOICE (* is the default; +GROUP=CHOICE where none is marked):
 
 def train() -> None:
     """Run the command line: one experiment, or with -m a sweep of them."""
-    with hydra_command(describe_choices):
-        _refuse_to_show_a_sweep(sys.argv[1:])
-        register_plugins()
-        _train()
+    with exit_on_error():
+        import hydra
+
+        from esc50.config.choices import CONF
+        from esc50.config.command import hydra_command
+        from esc50.sweep.plugins import register_plugins
+
+        with hydra_command(describe_choices):
+            _refuse_to_show_a_sweep(sys.argv[1:])
+            register_plugins()
+            command = hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+            try:
+                command(_train)()
+            except Stopped as stop:  # before the run has begun; in a sweep, in or between its jobs
+                stop.remedy = stop.remedy or "the same command does what is left to do"
+                raise
 
 
 def describe_choices() -> str:
     """Say what can be typed: the kinds of command, and each choice below conf/ in a line."""
+    from omegaconf import OmegaConf
+
+    from esc50.config.choices import CONF
+
     defaults = OmegaConf.load(CONF / "train.yaml").defaults
     chosen = [entry for entry in defaults if entry != "_self_"]
     name = Path(sys.argv[0]).name
@@ -70,20 +85,24 @@ def _refuse_to_show_a_sweep(arguments: Sequence[str]) -> None:
         sys.exit("error: --cfg and --info show the config of one job: leave out -m")
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
-def _train(cfg: DictConfig) -> float | None:
+def _train(cfg: "DictConfig") -> float | None:
     """Train as the config says; bad input is one sentence and exit code 1.
 
     A job of a sweep runs in a process of its own; if it fails, the others go on.
     """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         from esc50.sweep.run_job import run_job
 
         return run_job(cfg)
     with exit_on_error():
+        from esc50.config.loading import quick_imports
         from esc50.config.validation import check
 
         check(cfg)
-        from esc50.training.experiment import run  # torch loads here, when the config is good
+        with quick_imports():  # torch loads here, when the config is good
+            from esc50.training.experiment import run
 
         return run(cfg, Path(HydraConfig.get().runtime.output_dir))

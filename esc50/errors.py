@@ -4,12 +4,12 @@ import errno
 import os
 import signal
 import sys
-import tempfile
 import threading
-import traceback
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 STOPPING = (signal.SIGTERM, signal.SIGINT)  # a scheduler's warning, and Ctrl-C
@@ -63,7 +63,7 @@ def exit_on_error(status: int = 1) -> Iterator[None]:
     survive_any_encoding()
     try:
         try:
-            with _stopped_by_signals():
+            with _stopped_by_signals(), _threads_in_a_sentence():
                 yield
         finally:
             sys.stdout.flush()
@@ -95,20 +95,72 @@ def _stopped_by_signals() -> Iterator[None]:
     heeded = [number for number in STOPPING if signal.getsignal(number) != signal.SIG_IGN]
 
     told: list[int] = []
+    raised: list[weakref.ref[Stopped]] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if number in told:
+        lost = bool(raised) and raised[-1]() is None
+        if number in told and not lost:
             os._exit(128 + number)
         told.append(number)
-        if len(told) == 1:
-            raise Stopped(number)
+        if lost or not raised:
+            raise watched(Stopped(told[0]))  # no name here holds it, or it would never be let go
 
+    def watched(stopped: Stopped) -> Stopped:
+        raised.append(weakref.ref(stopped, swallowed))
+        return stopped
+
+    def swallowed(_: object) -> None:
+        """Tell it once more: whoever caught it has let it go, as code that passes over all does."""
+        if not over:
+            again = threading.Timer(0.1, os.kill, (os.getpid(), told[0]))
+            again.daemon = True
+            again.start()
+
+    over = False
     before = {number: signal.signal(number, stop) for number in heeded}
+    unraisable, sys.unraisablehook = sys.unraisablehook, _pass_over_stops(sys.unraisablehook)
+    try:
+        yield
+    except Exception as error:
+        if told:  # closing what was open has failed, as a file that was half-written does
+            raise stop_behind(error) or Stopped(told[0]) from None
+        raise
+    finally:
+        over, sys.unraisablehook = True, unraisable
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _pass_over_stops(otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make a hook that says nothing of a stop which was raised where nothing can be."""
+    return lambda ignored: isinstance(ignored.exc_value, Stopped) or otherwise(ignored)
+
+
+@contextmanager
+def _threads_in_a_sentence() -> Iterator[None]:
+    """Have an error that ends a thread, as TensorBoard's, be a sentence and not a traceback."""
+
+    def say(ended: threading.ExceptHookArgs) -> None:
+        if isinstance(ended.exc_value, Exception):
+            print(f"warning: {printable(_unforeseen(ended.exc_value))}", file=sys.stderr)
+
+    before, threading.excepthook = threading.excepthook, say
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        threading.excepthook = before
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Walk from an error to what it was raised from, or while closing after which."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def stop_behind(error: BaseException) -> Stopped | None:
+    """Find the stop that an error hides, which closing what was open has raised."""
+    return next((one for one in causes(error) if isinstance(one, Stopped)), None)
 
 
 def survive_any_encoding() -> None:
@@ -151,6 +203,9 @@ def _unforeseen(error: Exception) -> str:
     """Describe an error that no sentence was written for; its traceback goes into a file."""
     if isinstance(error, OSError) and error.errno in FULL:
         return f"{error.filename or 'a file'} cannot be written (the disk is full): free some space"
+    import tempfile  # not at the top: until this module is loaded, no signal is heeded
+    import traceback
+
     what = f"{type(error).__name__}: {error}".splitlines()[0]
     try:
         number, path = tempfile.mkstemp(prefix="esc50-", suffix=".log")

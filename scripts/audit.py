@@ -13,12 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from esc50.config.choices import CONF
 from esc50.config.command import hydra_command
 from esc50.config.files import show_files
+from esc50.config.typed import as_typed
 from esc50.errors import exit_on_error, printable
 
 
 def main() -> None:
     """Audit what the command line asks for."""
-    with hydra_command(lambda: f"{__doc__}\n{show_files('audit')}"):
+    with hydra_command(lambda: f"{as_typed(__doc__)}\n{show_files('audit')}"):
         _main()
 
 
@@ -50,19 +51,19 @@ def _open(cfg: DictConfig) -> tuple:
     if cfg.table is not None:
         table = Path(cfg.table)
         return read_table(table.parent, check_files=False, table=table), None, None
-    from esc50.audio.spec import FeatureSpec
-    from esc50.data.cache import clip_digests
+    from esc50.audio.spec import make_spec
     from esc50.data.datasets import DataSettings, open_clips
-    from esc50.data.features import clip_features
+    from esc50.data.digests import clip_digests
+    from esc50.data.features import clip_features, profiles
 
     data = OmegaConf.to_container(cfg.data, resolve=True)
-    spec = FeatureSpec.parse("features", OmegaConf.to_container(cfg.features, resolve=True))
+    spec = make_spec(OmegaConf.to_container(cfg.features, resolve=True))
     table = open_clips(data, spec.seconds)
     settings = DataSettings.of(data)
     cache_dir = Path(settings.cache_dir)
     digests = table.identify(clip_digests(table.paths, cache_dir))
     features = clip_features(table, spec, digests, cache_dir, settings.workers)
-    return table, digests, features["logmel"]
+    return table, digests, profiles(features)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
 """Measure this package against the published pipeline and against the machine's limits.
 
     python scripts/benchmark.py --quick
-    python scripts/benchmark.py --full --clips path/to/ESC-10 --json benchmark.json
+    python scripts/benchmark.py --full --clips path/to/ESC-10
+    python scripts/benchmark.py --only g                      # the table of a GPU
+    python scripts/benchmark.py --quick --compare old.json    # measure, and say what changed
+    python scripts/benchmark.py --compare old.json new.json   # of two that are there
 
 Parts: a features, b an augmented example, c training, d a whole experiment (--full only),
-e growth with the number of clips (400; with --full 2,000 and 20,000, which take 6 GB), f start-up.
---quick leaves out (d), (e), Ogg files and the slower libraries.
+e growth with the number of clips (400; with --full 2,000 and 20,000, which take 6 GB), f start-up,
+g checks and limits of a GPU (--only g; a machine without one does what it can, tiny), h a
+cross-validation against the sum of its fits.
+--quick leaves out (d), (e), (h), Ogg files and the slower libraries.
 Every contestant runs in a process of its own, in turns; medians are printed, all turns are in the
-JSON. Run it on an idle machine.
+JSON, which is always written. Run it on an idle machine.
 """
 
 import argparse
@@ -17,12 +22,15 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from esc50.atomic import atomic_write_text
+from esc50.config.typed import as_typed
 from esc50.errors import exit_on_error
 
-PARTS = "abcdef"
+PARTS = "abcdefgh"
+REPORTS = Path("outputs", "benchmark")
 ABOUT = """
 import json, torch
 from esc50.config.hardware import resolve_precision
@@ -34,7 +42,7 @@ print(json.dumps({"torch": torch.__version__, "gpu": gpu, "precision": precision
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measure what was asked for, and print the table."""
+    """Measure what was asked for, and print the table; a failed check is exit status 1."""
     with exit_on_error():
         args = _parser().parse_args(argv)
         if args.worker:
@@ -42,20 +50,53 @@ def main(argv: list[str] | None = None) -> None:
 
             serve(args.worker, json.loads(args.settings))
             return
-        report = _measure(args)
-        if args.json:
-            write_json(args.json, report)
-        if args.markdown:
-            print(make_table(report).markdown(), end="")
-            return
-        from esc50.results.layout import show_table
+        from bench.compare import compare, read_report
+        from bench.table import make_table
+        from esc50.errors import UserError
 
-        show_table(make_table(report), args.wide)
+        if len(args.compare) > 2:
+            raise UserError("--compare takes the old report and, where it is there, the new one")
+        reports = [read_report(path) for path in args.compare]
+        if len(reports) == 2:
+            _show(compare(*reports), args.markdown)
+            return
+        path = _report_path(args)
+        report = _measure(args)
+        write_json(path, report)
+        _show(make_table(report), args.markdown)
+        for old in reports:
+            print()
+            _show(compare(old, report), args.markdown)
+        print(f"all turns are in {path}", file=sys.stderr)
+        failed = [r["what"] for r in report["rows"] if r["unit"] == "check" and r["ours"] == 0]
+        if failed:
+            raise UserError(f"failed: {'; '.join(failed)}")
+
+
+def _show(table, markdown: bool) -> None:
+    from bench.table import fitted
+    from esc50.results.layout import show_table
+
+    if markdown:
+        print(table.markdown(), end="")
+    else:
+        show_table(fitted(table))
+
+
+def _report_path(args: argparse.Namespace) -> Path:
+    """Where the numbers go, found out before anything is measured."""
+    from esc50.errors import UserError
+
+    if args.json is None:
+        return REPORTS / time.strftime("%Y-%m-%dT%H-%M-%S.json")
+    if not args.json.resolve().parent.is_dir():
+        raise UserError(f"--json {args.json}: there is no folder {args.json.parent}")
+    return args.json
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     extent = parser.add_mutually_exclusive_group()
     extent.add_argument("--quick", action="store_true", help="some two minutes, rough")
@@ -63,10 +104,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", metavar="a,c", help="these parts (default: all)")
     parser.add_argument("--clips", type=Path, help="folder in ESC-50 layout (default: demo sounds)")
     parser.add_argument("--scratch", type=Path, help="where to work; removed afterwards")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write all numbers there")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--wide", action="store_true", help="all columns, however narrow the screen")
-    form.add_argument("--markdown", action="store_true", help="print the table in Markdown")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="PATH",
+        help=f"write all numbers there (default: {REPORTS}/TIME.json)",
+    )
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="OLD",
+        help="say what changed by more than noise since this report; with a second one, measure "
+        "nothing",
+    )
+    parser.add_argument("--markdown", action="store_true", help="print tables in Markdown")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--settings", default="{}", help=argparse.SUPPRESS)
     return parser
@@ -74,20 +127,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measure(args: argparse.Namespace) -> dict:
     from bench.clips import copy_as
-    from bench.commands import startup, whole_experiment
+    from bench.commands import folds_at_once, startup, whole_experiment
+    from bench.gpu import gpu_table
     from bench.parts import DEFAULT, FULL, QUICK, Bench
     from esc50.data.demo import make_demo
-    from esc50.errors import UserError
 
-    only = args.only.replace(",", "") or (PARTS if args.full else PARTS.replace("d", ""))
-    if set(only) - set(PARTS):
-        raise UserError(f"--only {args.only}: the parts are {', '.join(PARTS)}")
-    if "d" in only and not args.full:
-        raise UserError("--only d takes minutes: add --full")
-    if "e" in args.only and args.quick:
-        raise UserError("--only e grows sets, which --quick has no time for: leave --quick out")
-    if args.json and not args.json.resolve().parent.is_dir():
-        raise UserError(f"--json {args.json}: there is no folder {args.json.parent}")
+    only = _parts(args)
     sizes = QUICK if args.quick else FULL if args.full else DEFAULT
     about = machine()
     if args.scratch:
@@ -106,11 +151,30 @@ def _measure(args: argparse.Namespace) -> dict:
             "d": lambda: whole_experiment(wav, scratch, sizes.epochs),
             "e": bench.growth,
             "f": lambda: startup(wav, scratch, sizes.startups),
+            "g": lambda: gpu_table(wav, scratch, sizes.repeats),
+            "h": lambda: folds_at_once(wav, scratch, sizes.fold_epochs),
         }
         rows = [row for part in PARTS if part in only for row in parts[part]()]
     extent = "quick" if args.quick else "full" if args.full else "default"
     clips = "demo (synthetic)" if args.clips is None else args.clips.name
     return {"machine": about, "extent": extent, "clips": clips, "rows": rows}
+
+
+def _parts(args: argparse.Namespace) -> str:
+    """The parts that are asked for, or all that come without asking."""
+    from esc50.errors import UserError
+
+    only = args.only.replace(",", "")
+    if not only:
+        left_out = "g" if args.full else "degh" if args.quick else "dg"
+        return "".join(part for part in PARTS if part not in left_out)
+    if set(only) - set(PARTS):
+        raise UserError(f"--only {args.only}: the parts are {', '.join(PARTS)}")
+    if "d" in only and not args.full:
+        raise UserError("--only d takes minutes: add --full")
+    if "e" in only and args.quick:
+        raise UserError("--only e grows sets, which --quick has no time for: leave --quick out")
+    return only
 
 
 def machine() -> dict:
@@ -133,62 +197,8 @@ def machine() -> dict:
 
 def write_json(path: Path, report: dict) -> None:
     """Write the report, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_text(path, json.dumps(report, indent=2) + "\n")
-
-
-def make_table(report: dict):
-    """Lay the rows out, one per comparison; the note names the limits and the machine."""
-    from esc50.results.tables import Table
-
-    columns = [
-        "part",
-        "what",
-        "against",
-        "ours",
-        "theirs",
-        "ratio",
-        "limit",
-        "of limit",
-        "n",
-        "MiB",
-    ]
-    dispensable = ["MiB", "n", "limit", "of limit"]
-    table = Table("Benchmark", columns, n_names=3, dispensable=dispensable)
-    limits = {}
-    for row in report["rows"]:
-        if row["limit_name"]:
-            limits.setdefault(row["part"], {})[row["limit_name"]] = None
-        skipped = f" (skipped: {row['other_skipped']})" if row["other_skipped"] else ""
-        peaks = [_number(row[key]) for key in ("ours_peak_mib", "other_peak_mib") if row[key]]
-        table.rows.append(
-            [
-                row["part"],
-                f"{row['what']}, {row['unit']}",
-                row["against"] + skipped,
-                _number(row["ours"]),
-                _number(row["other"]),
-                f"{_number(row['ratio'])}x" if row["ratio"] else "",
-                _number(row["limit"]),
-                f"{row['share']:.0%}" if row["share"] else "",
-                str(row["repeats"]),
-                " / ".join(peaks),
-            ]
-        )
-    about = report["machine"]
-    gpu = f", {about['gpu']}" if about["gpu"] else ""
-    named = [f"({part}) {', '.join(names)}" for part, names in limits.items()]
-    table.note = (
-        f"{about['processor']}, {about['cores']} cores{gpu}, torch {about['torch']}, "
-        f"{'bf16 used' if about['bf16'] else 'no bf16'}, load before the run {about['load']:.1f}; "
-        f"{report['clips']} clips. Medians of n turns; ratio: how many times better ours is; "
-        f"of limit: how much of it ours reaches; MiB: peak memory of the process, ours / theirs. "
-        f"Limits: {'; '.join(named)}."
-    )
-    return table
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 if __name__ == "__main__":

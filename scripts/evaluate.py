@@ -12,18 +12,20 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from esc50.config.typed import as_typed
+from esc50.deploy.arguments import parse
 from esc50.errors import UserError, exit_on_error
 
 
 def main(argv: list[str] | None = None) -> None:
     """Test, and print what was measured."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="see conf/evaluate.yaml")
     with exit_on_error():
-        args = parser.parse_args(argv)
+        args = parse(parser, argv)
         _evaluate(args.checkpoint, args.overrides)
 
 
@@ -49,14 +51,14 @@ def _compose(overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from esc50.config.choices import CONF, refuse_overrides
+    from esc50.config.choices import CONF, describe_refusal, refuse_overrides
 
     refuse_overrides(overrides)
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
             plain: Any = OmegaConf.to_container(compose("evaluate", overrides), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(str(error)) from None
+        raise UserError(describe_refusal(error)) from None
     return plain.pop("data"), plain
 
 

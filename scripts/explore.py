@@ -11,12 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 from esc50.config.choices import CONF
 from esc50.config.command import hydra_command
 from esc50.config.files import show_files
+from esc50.config.typed import as_typed
 from esc50.errors import exit_on_error
 
 
 def main() -> None:
     """Explore what the command line asks for."""
-    with hydra_command(lambda: f"{__doc__}\n{show_files('explore')}"):
+    with hydra_command(lambda: f"{as_typed(__doc__)}\n{show_files('explore')}"):
         _main()
 
 

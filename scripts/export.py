@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from esc50.deploy.arguments import checkpoint_parser
+from esc50.deploy.arguments import checkpoint_parser, parse
 from esc50.errors import UserError, exit_on_error
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def main(argv: list[str] | None = None) -> None:
     """Write what was asked for; bad input is one sentence and exit status 2."""
     with exit_on_error(status=2):
-        args = _parser().parse_args(argv)
+        args = parse(_parser(), argv)
         folder = args.output or _beside(args.checkpoints[0])
         for answer in _export(args, folder):
             print(answer)

@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 
-from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser
+from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser, parse
 from esc50.errors import UserError, exit_on_error
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
@@ -20,7 +20,7 @@ INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 def main(argv: list[str] | None = None) -> None:
     """Print answers until the sound ends, or Ctrl-C."""
     with exit_on_error():
-        args = _parser().parse_args(argv)
+        args = parse(_parser(), argv)
         try:
             _listen(args)
         except KeyboardInterrupt:

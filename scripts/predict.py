@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
-from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser
+from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser, parse
 from esc50.errors import UserError, exit_on_error, printable
 
 SOON = 64  # windows: fewer are done before a progress bar is read
@@ -25,7 +25,7 @@ SOON = 64  # windows: fewer are done before a progress bar is read
 def main(argv: list[str] | None = None) -> None:
     """Print predictions; exit status 1 where a sound could not be read, after all others."""
     with exit_on_error():
-        args = _parser().parse_args(argv)
+        args = parse(_parser(), argv)
         with tempfile.NamedTemporaryFile(prefix="esc50-") as spool:
             failed = _predict(args, Path(spool.name))
         if failed:
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 def _predict(args: argparse.Namespace, spool: Path) -> int:
     """Predict and print; returns how many sounds could not be read."""
     from esc50.data.progress_bar import progress_bar
+    from esc50.deploy.formats import remark_lines
     from esc50.deploy.predictor import load
 
     if args.top < 1:
@@ -78,6 +79,8 @@ def _predict(args: argparse.Namespace, spool: Path) -> int:
         made = list(_readable(answers, failed, spool))
     if made:
         _print(args, model, made)
+        for line in remark_lines(made):
+            print(f"remark: {line}", file=sys.stderr)
     return len(failed)
 
 

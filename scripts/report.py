@@ -11,6 +11,7 @@ side by side in comparison.html here.
 import argparse
 from pathlib import Path
 
+from esc50.config.typed import as_typed
 from esc50.errors import exit_on_error
 
 
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, nargs="+", help="of a finished run, or of several")
     parser.add_argument(

@@ -4,7 +4,8 @@
     python scripts/results.py --compare original augmented@0123456789
     python scripts/results.py --compare original@esc10 augmented@esc10
 
---where takes a column of the ledger and a value, spelled as it stands there.
+--where takes a column of the ledger and a value, spelled as it stands there, or a setting that
+runs override.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from esc50.config.typed import as_typed
 from esc50.errors import exit_on_error
 
 
@@ -33,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--ledger", type=Path, default=Path("outputs/results.csv"), help="default: %(default)s"
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="only runs whose row says so; may be repeated",
+        help="only runs whose row says so, or that set so: optimizer.lr=0.01; may be repeated",
     )
     parser.add_argument(
         "--compare",
@@ -79,7 +81,8 @@ def _tables(args: argparse.Namespace) -> list:
     rows = select(read(args.ledger), args.experiment, args.data, args.since, args.where)
     recipes = rank_recipes(rows, args.sort)
     if not args.compare:
-        return leaderboard_tables(recipes, args.sort, tell_apart(recipes, args.ledger))
+        told, whole = tell_apart(recipes, args.ledger), args.wide or args.markdown or args.latex
+        return leaderboard_tables(recipes, args.sort, told, whole)
     pair = [find_recipe(recipes, name, args.ledger) for name in args.compare]
     names = [recipe.experiment for recipe in pair]
     if pair[0] is pair[1]:

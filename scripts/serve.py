@@ -10,14 +10,14 @@ import argparse
 import socket
 from contextlib import suppress
 
-from esc50.deploy.arguments import add_device, checkpoint_parser
+from esc50.deploy.arguments import add_device, checkpoint_parser, parse
 from esc50.errors import UserError, exit_on_error
 
 
 def main(argv: list[str] | None = None) -> None:
     """Serve until interrupted; bad input is one sentence and exit status 2."""
     with exit_on_error(status=2):
-        args = _parser().parse_args(argv)
+        args = parse(_parser(), argv)
         try:
             import python_multipart  # noqa: F401  # of uploads
             import uvicorn

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from esc50.config.typed import as_typed
 from esc50.errors import UserError, exit_on_error, printable
 
 DEFAULT = (Path("data/cache"), Path("outputs"))
@@ -22,10 +23,12 @@ def main(argv: list[str] | None = None) -> None:
     """Look at all there is, print what is wrong and how much was whole."""
     with exit_on_error(status=2):
         parser = argparse.ArgumentParser(
-            description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+            description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
         )
         parser.add_argument("folder", nargs="*", type=Path, help="default: data/cache, outputs")
         folders = parser.parse_args(argv).folder or [path for path in DEFAULT if path.is_dir()]
+        if not folders:
+            raise UserError("nothing to verify here, no data/cache and no outputs: name a folder")
         for folder in folders:
             if not folder.is_dir():
                 raise UserError(f"{folder} is no folder: name one that holds a cache or runs")
@@ -52,6 +55,8 @@ def _look_at(path: Path) -> Iterator[Finding]:
 
     if path.match(PART):
         yield path, "a killed process was writing it: opening what it belongs to removes it"
+    elif path.name == "part.json":
+        yield path.parent, "its build was cut off: the same command goes on with it"
     elif path.name == "entry.json":
         yield path.parent, entry_fault(path.parent)
     elif path.suffix == ".ckpt":

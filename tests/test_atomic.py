@@ -1,11 +1,26 @@
+import errno
+import fcntl
+import multiprocessing
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import zipfile
+from pathlib import Path
 
 import pytest
+from filelock import SoftFileLock, Timeout
 
-from esc50.atomic import atomic_write, atomic_write_text, check_archive, remove_leftovers
+from esc50.atomic import (
+    _has_locks,
+    atomic_write,
+    atomic_write_text,
+    check_archive,
+    file_lock,
+    remove_leftovers,
+)
 
 
 def test_a_file_is_replaced_by_what_was_written(tmp_path):
@@ -71,3 +86,93 @@ def test_every_flipped_byte_of_a_stored_file_is_found(tmp_path):
             check_archive(path)
     (tmp_path / "other").write_text("no archive")
     check_archive(tmp_path / "other")
+
+
+def in_a_process(work, *arguments):
+    """Do something in another process; its exit code is what it returns, 99 where it failed."""
+
+    def run():
+        try:
+            os._exit(work(*arguments) or 0)
+        except BaseException:
+            os._exit(99)
+
+    job = multiprocessing.get_context("fork").Process(target=run)
+    job.start()
+    job.join(60)
+    return job.exitcode
+
+
+def try_to_hold(path, then=0):
+    """Take a lock and leave it as a kill does; 1 where another process has it."""
+    lock = file_lock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return 1
+    os._exit(then)
+
+
+@pytest.fixture(params=[errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def lockless(request, monkeypatch):
+    """A file system without locks."""
+
+    def refuse(*_):
+        raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    _has_locks.cache_clear()
+    yield
+    _has_locks.cache_clear()
+
+
+def test_a_file_stands_for_a_lock_where_there_are_none(tmp_path, lockless, capsys):
+    path = tmp_path / "k.lock"
+    with file_lock(path):
+        assert in_a_process(try_to_hold, path) == 1
+    assert in_a_process(try_to_hold, path, 7) == 7  # leaves it behind
+    assert (tmp_path / "k.lock.held").exists()
+    with file_lock(path, timeout=10) as lock:  # takes over what a dead process held
+        assert isinstance(lock, SoftFileLock)
+        assert in_a_process(try_to_hold, path) == 1
+    assert not list(tmp_path.iterdir())
+    said = capsys.readouterr().err
+    assert said.count("has no locks: a file *.lock.held stands for one") == 1
+
+
+def test_a_killed_process_holds_no_lock(tmp_path):
+    path = tmp_path / "k.lock"
+    with file_lock(path) as lock:
+        assert not isinstance(lock, SoftFileLock)
+        assert in_a_process(try_to_hold, path) == 1
+    assert in_a_process(try_to_hold, path, 7) == 7
+    with file_lock(path, timeout=0):
+        pass
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes root, to be several users")
+@pytest.mark.parametrize("mode", [0o1777, 0o777])
+def test_users_who_may_write_to_a_folder_share_its_locks(mode):
+    def as_user(user, path, then):
+        os.setuid(user)
+        return try_to_hold(path, then)
+
+    folder = Path(tempfile.mkdtemp())
+    try:
+        folder.chmod(mode)
+        for first, second in ((0, 65534), (65534, 0), (65533, 65534)):
+            path = folder / f"{first}-{second}.lock"
+            assert in_a_process(as_user, first, path, 7) == 7
+            assert in_a_process(as_user, second, path, 8) == 8
+        with file_lock(path):
+            assert in_a_process(as_user, 65534, path, 8) == 1
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_an_archive_that_unpacks_to_more_than_it_is_is_damage(tmp_path):
+    path = tmp_path / "bomb.ckpt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/0", bytes(10_000_000))
+    with pytest.raises(ValueError, match="would unpack to more than it is"):
+        check_archive(path)

@@ -82,3 +82,24 @@ def test_a_sweep_without_m_is_refused(choice, tmp_path):
     assert done.returncode == 1
     assert done.stderr == f"error: {choice} takes many runs: add -m\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_no_command_loads_libraries_that_it_can_do_without(tmp_path):
+    """Module by module, the lightest first: a process keeps what those before it have loaded."""
+    heavy = {"torch", "pytorch_lightning", "torchmetrics", "sklearn", "matplotlib", "plotly"}
+    heavy |= {"scipy.signal", "librosa", "pandas", "soxr", "timm", "numba"}
+    needs = {  # what loads for it: of predict, serve, listen and export; of train
+        "esc50.cli": set(),
+        "esc50.api": set(),
+        "esc50.results.leaderboard": set(),
+        "esc50.data.table": set(),
+        "esc50.deploy.predictor": {"torch"},
+        # What torchmetrics loads where it is there, and Lightning loads torchmetrics.
+        "esc50.training.experiment": heavy - {"sklearn", "plotly", "pandas", "timm"},
+    }
+    code = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
+    code += "    print(*sys.modules)"
+    command = [sys.executable, "-c", code, *needs]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    for (name, needed), loaded in zip(needs.items(), done.stdout.splitlines(), strict=True):
+        assert heavy & set(loaded.split()) <= needed, name

@@ -16,6 +16,8 @@ CHOICES = sorted(
     for path in CONF.rglob("*.yaml")
     if path.parent != CONF and path.relative_to(CONF).parts[0] not in ("hydra", "sweep")
 )
+# What learns nothing by steps goes with settings that say so.
+CLASSICAL = ("model/random_forest", "model/svm", "optimizer/none")
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -25,6 +27,7 @@ def test_every_choice_is_accepted(choice):
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         overrides = [override, "data.root=somewhere"]
         overrides += ["data.table=clips.csv"] if choice == "data/csv" else []
+        overrides += ["+experiment=classical"] if choice in CLASSICAL else []
         cfg = compose("train", overrides, return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)
         with open_dict(cfg):

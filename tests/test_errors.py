@@ -4,11 +4,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from esc50.errors import UserError, exit_on_error, printable, refusal
+from esc50.errors import Stopped, UserError, exit_on_error, printable, refusal
 from tests.conftest import REPOSITORY
 
 TALKATIVE = """
@@ -45,6 +47,18 @@ def test_a_full_disk_is_named_and_needs_no_log(capsys):
         raise OSError(errno.ENOSPC, "No space left on device", "events.out")
     said = capsys.readouterr().err
     assert said == "error: events.out cannot be written (the disk is full): free some space\n"
+
+
+def test_what_ends_a_thread_is_a_sentence_too(capsys):
+    def fill():
+        raise OSError(errno.ENOSPC, "No space left on device", "events.out")
+
+    with exit_on_error():
+        thread = threading.Thread(target=fill)
+        thread.start()
+        thread.join()
+    said = capsys.readouterr().err
+    assert said == "warning: events.out cannot be written (the disk is full): free some space\n"
 
 
 def test_each_refusal_of_the_system_has_its_own_remedy():
@@ -91,6 +105,44 @@ def test_a_command_that_is_told_to_stop_closes_what_is_open_and_says_so(number):
         assert process.stdout.readline() == b"closed\n"
         assert process.stderr.read().decode() == f"stopped by {number.name}\n"
         assert process.wait() == 128 + number
+
+
+@pytest.mark.parametrize("remedy", ["", "the same command goes on"])
+def test_a_stop_is_one_also_where_closing_what_was_open_fails(capsys, remedy):
+    with pytest.raises(SystemExit) as end, exit_on_error():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Stopped as stopped:
+            stopped.remedy = remedy
+            raise RuntimeError("the file's end is not where it should be") from None
+    assert end.value.code == 143
+    said = "stopped by SIGTERM" + (f": {remedy}" if remedy else "")
+    assert capsys.readouterr().err == f"{said}\n"
+
+
+@pytest.mark.parametrize("where", ["except BaseException: pass", "finally: return"])
+def test_a_stop_that_a_library_swallows_is_told_again(capsys, where):
+    code = f"def work():\n  try: os.kill(os.getpid(), signal.SIGTERM)\n  {where}"
+    names = {"os": os, "signal": signal}
+    exec(code, names)
+    with pytest.raises(SystemExit) as end, exit_on_error():
+        names["work"]()
+        time.sleep(20)
+    assert end.value.code == 143
+    assert capsys.readouterr().err == "stopped by SIGTERM\n"
+
+
+def test_a_stop_where_nothing_can_be_raised_is_told_again(capsys):
+    class Closing:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as end, exit_on_error():
+        closing = Closing()
+        del closing
+        time.sleep(20)
+    assert end.value.code == 143
+    assert capsys.readouterr().err == "stopped by SIGTERM\n"
 
 
 def test_a_command_that_is_told_twice_ends_at_once():

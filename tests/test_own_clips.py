@@ -15,7 +15,8 @@ from esc50.config.composition import compose_config
 from esc50.data.datamodule import ESC50DataModule
 from tests.conftest import REPOSITORY
 
-OTHER = ("+experiment=augmented", "split.fold=all", "monitor=val/acc_balanced")
+OTHER = """+experiment=augmented split.fold=all monitor=val/acc_balanced
+    class_weights=balanced""".split()
 PAGE = (REPOSITORY / "docs" / "how-to" / "own-clips.md").read_text(encoding="utf-8")
 COMMANDS = [
     shlex.split(line, comments=True)

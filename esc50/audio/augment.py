@@ -6,9 +6,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from esc50.audio.augment_params import AugmentParams, Recipe
-from esc50.audio.logmel import LogMel
+from esc50.audio.front_end import BandedFrontEnd, make_front_end
 from esc50.audio.noise import NoiseBank
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import BandedSpec, Spec
 
 # Half the width, in frames, of the triangle through which stretched or shifted sound is read.
 # A phase vocoder smears each frame over its neighbours; of 1, 1.25, 1.5, 2 and 3 this width comes
@@ -31,23 +31,29 @@ class Augment(torch.nn.Module):
     pitch_weight: Tensor
     eq_curves: Tensor
 
-    def __init__(self, spec: FeatureSpec, recipe: Recipe) -> None:
-        """Precompute what the recipe's changes need; see `make_recipe`."""
+    def __init__(self, spec: Spec, recipe: Recipe) -> None:
+        """Precompute what the recipe's changes need; see `make_recipe`.
+
+        Raises:
+            UserError: it changes sound, which features of this kind cannot follow.
+        """
         super().__init__()
         self.recipe, self.spec = recipe, spec
         if not (recipe.makes_copies or recipe.online):
             return
+        recipe.check_features(spec)
+        assert isinstance(spec, BandedSpec)
         finished = spec.model_copy(update={"standardise": "minmax"}) if recipe.minmax else spec
-        self.front_end = LogMel(finished)
+        self.front_end = _banded(finished)
         self.same_scale = not recipe.minmax
         self.squeezed = None
         if recipe.squeezes:
-            self.squeezed = LogMel(finished.model_copy(update={"frames": spec.n_frames}))
+            self.squeezed = _banded(finished.model_copy(update={"frames": spec.n_frames}))
         self.noise = NoiseBank(spec, self.front_end)
         index, weight = _pitch_taps(spec, recipe.grid)
         knots = np.linspace(0, 1, AugmentParams.neutral(1).eq_db.shape[1])
         along = np.stack(
-            [np.interp(np.linspace(0, 1, spec.n_mels), knots, e) for e in np.eye(len(knots))]
+            [np.interp(np.linspace(0, 1, spec.n_filters), knots, e) for e in np.eye(len(knots))]
         )
         self.register_buffer("pitch_index", torch.from_numpy(index), persistent=False)
         self.register_buffer("pitch_weight", torch.from_numpy(weight), persistent=False)
@@ -76,10 +82,10 @@ class Augment(torch.nn.Module):
         """Change a batch of clips as their parameters say.
 
         Args:
-            magnitude: (batch, n_bands, T) float16 from `LogMel.forward`.
+            magnitude: (batch, n_bands, T) float16 from `BandedFrontEnd.forward`.
             peak: (batch,) its scale.
-            clean: (batch, 1, height, width) the clips' own pictures, returned bit for bit where
-                nothing is changed.
+            clean: (batch, channels, height, width) the clips' own pictures, returned bit for bit
+                where nothing is changed.
             params: one row per clip.
             partner: int64 (batch,), the row of what each clip is mixed with; None: as sampled.
 
@@ -92,7 +98,7 @@ class Augment(torch.nn.Module):
         columns = {key: torch.from_numpy(column).to(device) for key, column in vars(params).items()}
         size = _AT_ONCE if device.type == "cpu" else max(n, 1)
         parts = [slice(start, start + size) for start in range(0, max(n, 1), size)]
-        mel = torch.empty(n, self.spec.n_frames, self.spec.n_mels, device=device)
+        mel = torch.empty(n, self.spec.n_frames, self.front_end.spec.n_filters, device=device)
         for part in parts:
             own = {key: column[part] for key, column in columns.items()}
             mel[part] = self._changed(magnitude[part], peak[part], own, params[part])
@@ -139,7 +145,7 @@ class Augment(torch.nn.Module):
             mode="sum",
             per_sample_weights=(self.pitch_weight[step] * gain[..., None]).flatten(0, 1),
         )
-        return mel.view(batch, self.spec.n_mels, n_frames).transpose(1, 2).contiguous()
+        return mel.view(batch, self.eq_curves.shape[1], n_frames).transpose(1, 2).contiguous()
 
     def _in_time(self, mel: Tensor, columns: dict[str, Tensor], warped: Tensor) -> Tensor:
         """Mel power (batch, T, n_mels) read at the times t * rate, silent beyond the clip's end."""
@@ -161,19 +167,25 @@ class Augment(torch.nn.Module):
         return read.view_as(mel)
 
     def _pictures(self, mel: Tensor, params: AugmentParams) -> Tensor:
-        """Pictures (batch, 1, height, width) of mel power (batch, n_mels, T)."""
-        decibels = self.front_end.power_to_db(mel)
-        x = self.front_end.normalize_and_resize(decibels)
+        """Pictures (batch, channels, height, width) of mel power (batch, n_mels, T)."""
+        cells = self.front_end.cells(mel)
+        x = self.front_end.normalize_and_resize(cells)
         if self.squeezed is not None:
             stretched = torch.from_numpy(params.rate != 1).to(x.device)
-            x[stretched] = self.squeezed.normalize_and_resize(decibels[stretched])
+            x[stretched] = self.squeezed.normalize_and_resize(cells[stretched])
         return x
 
 
-def _pitch_taps(spec: FeatureSpec, semitones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _banded(spec: BandedSpec) -> BandedFrontEnd:
+    front_end = make_front_end(spec)
+    assert isinstance(front_end, BandedFrontEnd)
+    return front_end
+
+
+def _pitch_taps(spec: BandedSpec, semitones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mel filters of the bands for each pitch shift: bands and weights (steps, n_mels, taps)."""
     by_step = [
-        np.add.reduceat(spec.mel_filters(2 ** (step / 12)), spec.edges[:-1], axis=1)
+        np.add.reduceat(spec.filters(2 ** (step / 12)), spec.edges[:-1], axis=1)
         for step in semitones
     ]
     filters = np.stack(by_step).astype(np.float32)

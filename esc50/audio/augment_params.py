@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from esc50.audio.spec import BandedSpec, Spec
 from esc50.config.settings import Settings
 from esc50.config.targets import locate
 from esc50.errors import UserError
@@ -97,6 +98,14 @@ class Recipe(Settings):
             if least > most:
                 raise ValueError(f"augment.{low}={least} must not exceed augment.{high}={most}")
         return self
+
+    def check_features(self, spec: Spec) -> None:
+        """Refuse features that changes of sound cannot reach. Raises UserError."""
+        if (self.makes_copies or self.online) and not isinstance(spec, BandedSpec):
+            raise UserError(
+                f"features: a {spec.title} is not made of the spectra of short windows that "
+                "augmentation changes: set augment=none, or choose other features"
+            )
 
     @property
     def grid(self) -> np.ndarray:

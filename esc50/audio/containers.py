@@ -123,14 +123,17 @@ def examine(path: Path, file: BinaryIO) -> Container:
     if head[:4] == b"OggS":
         return _examine_ogg(path, file, size)
     claim = _claim(file, size, head)
-    if claim is None:
+    if claim is None or claim.start < 0:
         return Container()
     there = size - claim.start
     placeholder = claim.length >= PLACEHOLDER and claim.length > there
     if claim.length > there + EXCESS and not placeholder:
         raise UserError(f"{path} is truncated: the file ends before its sound does.")
     if claim.length == 0 and there > 0 and not _is_chunk(file, claim.start, size):
-        patches = {at: there.to_bytes(n, order) for at, (n, order) in claim.places.items()}
+        patches = {
+            at: min(there, 256**n - 1).to_bytes(n, order)  # the greatest stands for "to the end"
+            for at, (n, order) in claim.places.items()
+        }
         return Container((Extent(0, size, patches),))
     return Container()
 
@@ -194,7 +197,7 @@ def _chunk(
     """Find the chunk that holds the sound; `wide`: its length is in the chunk ds64."""
     position, length_of_data = 12, None
     for _ in range(MAX_CHUNKS):
-        file.seek(position)
+        file.seek(min(position, size))  # a length may lie beyond what can be sought
         header = file.read(8)
         if len(header) < 8 or not header[:4].isascii() or not header[:4].decode().isprintable():
             return None  # no such chunk: the decoder says what the file is
@@ -221,7 +224,7 @@ def _is_chunk(file: BinaryIO, position: int, size: int) -> bool:
 def _wave64(file: BinaryIO, size: int) -> _Claim | None:
     position = 40
     for _ in range(MAX_CHUNKS):
-        file.seek(position)
+        file.seek(min(position, size))
         header = file.read(24)
         length = int.from_bytes(header[16:], "little")
         if len(header) < 24 or length < 24:
@@ -235,7 +238,7 @@ def _wave64(file: BinaryIO, size: int) -> _Claim | None:
 def _core_audio(file: BinaryIO, size: int) -> _Claim | None:
     position = 8
     for _ in range(MAX_CHUNKS):
-        file.seek(position)
+        file.seek(min(position, size))
         header = file.read(12)
         length = int.from_bytes(header[4:], "big", signed=True)
         if len(header) < 12 or (length < 0 and header[:4] != b"data"):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 import numpy as np
 import soundfile
@@ -47,6 +47,9 @@ class Stream(Protocol):
 
     def blocks(self, first: int) -> Iterator[np.ndarray]:
         """Decode from a frame on: float32 (n, channels) each, until the sound or its codec ends."""
+
+
+_Stream = TypeVar("_Stream", bound=Stream)
 
 
 class _Forward(soundfile.SoundFile):
@@ -103,7 +106,10 @@ class SoundfileStream:
         """Decode from a frame on."""
         size = max(BLOCK // self.channels, 1)
         if first and self.frames is not None:
-            self.sound.seek(first)
+            try:
+                self.sound.seek(first)
+            except RuntimeError:  # it cannot find that place
+                return
             first = 0
         while True:
             block = np.empty((size, self.channels), np.float32)
@@ -165,8 +171,8 @@ def open_streams(path: Path, file: BinaryIO) -> tuple[list[Stream], str | None]:
             if sound.format == "MP3" and not mp3_is_counted(file):
                 sound.close()
                 sound = _Forward(View(file, long_mp3(file).extents[0]))
-                return [SoundfileStream(_sane(path, sound), None)], container.remark
-            return [SoundfileStream(_sane(path, sound), _length(sound))], container.remark
+                return [_sane(path, SoundfileStream(sound, None))], container.remark
+            return [_sane(path, SoundfileStream(sound, _length(sound)))], container.remark
         sounds = [_Forward(View(file, extent)) for extent in container.extents]
     except (RuntimeError, TypeError):  # TypeError: headerless formats, known by their suffix
         file.seek(0)
@@ -175,7 +181,7 @@ def open_streams(path: Path, file: BinaryIO) -> tuple[list[Stream], str | None]:
                 f"{path} is damaged, or holds a codec that libsndfile does not read: convert it."
             ) from None
         return [_open_av(path)], None
-    streams: list[Stream] = [SoundfileStream(_sane(path, s), _length(s)) for s in sounds]
+    streams: list[Stream] = [_sane(path, SoundfileStream(s, _length(s))) for s in sounds]
     return streams, container.remark
 
 
@@ -186,10 +192,10 @@ def _length(sound: soundfile.SoundFile) -> int | None:
     return int(sound.frames) if exact and sound.frames < UNKNOWN else None
 
 
-def _sane(path: Path, sound: soundfile.SoundFile) -> soundfile.SoundFile:
-    if not 0 < sound.samplerate <= MAX_RATE:
-        raise UserError(f"{path} is damaged: it has a sample rate of {sound.samplerate} Hz.")
-    return sound
+def _sane(path: Path, stream: _Stream) -> _Stream:
+    if not 0 < stream.rate <= MAX_RATE:
+        raise UserError(f"{path} is damaged: it has a sample rate of {stream.rate} Hz.")
+    return stream
 
 
 def _open_av(path: Path) -> AvStream:
@@ -209,4 +215,7 @@ def _open_av(path: Path) -> AvStream:
         raise UserError(f"{reason}, nor one that FFmpeg reads.") from None
     if not container.streams.audio:
         raise UserError(f"{path} holds no sound: it has no audio track.")
-    return AvStream(container, container.streams.audio[0])
+    track = container.streams.audio[0]
+    if getattr(track, "codec_context", None) is None or not track.codec_context.channels:
+        raise UserError(f"{path} holds sound of a codec that FFmpeg does not read, or is damaged.")
+    return _sane(path, AvStream(container, track))

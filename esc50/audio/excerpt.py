@@ -22,6 +22,26 @@ Channel = int | Literal["loudest"] | None
 
 
 @dataclass
+class MeanPower:
+    """The power of some channels, and what is left of it in their mean."""
+
+    of_channels: float = 0.0
+    of_mean: float = 0.0
+
+    def add(self, block: np.ndarray) -> np.ndarray:
+        """Measure float32 (frames, channels); returns the mean of the channels (frames,)."""
+        mean: np.ndarray = block.mean(axis=1)
+        self.of_channels += float(np.vdot(block, block)) / block.shape[1]
+        self.of_mean += float(np.vdot(mean, mean))
+        return mean
+
+    @property
+    def cancels(self) -> bool:
+        """Whether the mean is silent though the channels are not."""
+        return self.of_channels > 0 and self.of_mean < CANCELS * self.of_channels
+
+
+@dataclass
 class Excerpt:
     """What is to be read of a file; `remarks` gets what is odd about it.
 
@@ -116,15 +136,11 @@ class Excerpt:
         if self.channel == "loudest":
             whole = np.concatenate([np.zeros((0, stream.channels), np.float32), *blocks])
             return whole[:, int((whole.astype(np.float64) ** 2).sum(0).argmax())].copy()
-        means, power, of_mean = [np.zeros(0, np.float32)], 0.0, 0.0
-        for block in blocks:
-            mean = block.mean(axis=1)
-            power += float(np.vdot(block, block)) / stream.channels
-            of_mean += float(np.vdot(mean, mean))
-            means.append(mean)
-        if power > 0 and of_mean < CANCELS * power:
+        power = MeanPower()
+        mean = np.concatenate([np.zeros(0, np.float32), *map(power.add, blocks)])
+        if power.cancels:
             self.remarks.append(CANCELLED)
-        return np.concatenate(means)
+        return mean
 
     def _check_whole(self, stream: Stream, got: int, wanted: int) -> None:
         mp3 = isinstance(stream, SoundfileStream) and stream.sound.format == "MP3"

@@ -38,6 +38,25 @@ def mel_filters(frequencies_hz: np.ndarray, n_mels: int, fmin: float, fmax: floa
     return np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (points[2:] - points[:-2]))
 
 
+def bin_filters(frequencies_hz: np.ndarray, centres: np.ndarray, ratio: float) -> np.ndarray:
+    """Filters that read evenly spaced bins with all frequencies times `ratio`: (centres, len).
+
+    Each is a triangle as wide as the bins or the moved bins are apart, whichever is more: there is
+    no row between them that hears nothing, and each bin's power is kept.
+
+    Args:
+        frequencies_hz: of the bins, (len,).
+        centres: frequencies in Hz, some of the bins'.
+        ratio: 1 gives the bins as they are.
+    """
+    step, spread = frequencies_hz[1] - frequencies_hz[0], max(1.0, ratio)
+    place = np.round(frequencies_hz * ratio / step, 9)
+    distance = np.abs(place[None] - np.round(centres / step)[:, None])
+    rows_around = np.arange(-np.ceil(spread), np.ceil(spread) + 1)[:, None]
+    total = np.maximum(0, 1 - np.abs(place % 1 - rows_around) / spread).sum(axis=0)
+    return np.asarray(np.maximum(0, 1 - distance / spread) / total, dtype=np.float64)
+
+
 def band_edges(n_bins: int, bin_hz: float, points: np.ndarray, per_mel: int) -> np.ndarray:
     """First bin of each band, and `n_bins` at the end: int64 (n_bands + 1,).
 

@@ -1,128 +1,98 @@
-"""The log-mel front end: librosa's numbers at the price of the Fourier transform."""
-
-import math
+"""Front ends on a mel spectrogram: log-mel, with its deltas, MFCC, PCEN; librosa's numbers."""
 
 import numpy as np
 import torch
+from scipy.fft import dct
 from torch.nn import functional as F
 
-from esc50.audio.filters import area_weights
-from esc50.audio.silence import repeat_sound
+from esc50.audio.front_end import BandedFrontEnd
+from esc50.audio.kinds import DeltaSpec, MfccSpec, PcenSpec
 from esc50.audio.sparse import SparseMatmul
-from esc50.audio.spec import FeatureSpec
-
-# power_to_db's floor under the logarithm
-_AMIN = 1e-10
-# A clip that varies by less than this (dB) is constant; the z-score of a real clip never sees it.
-_FLAT_DB = 1e-3
-# standardise="fixed": mean and standard deviation (dB below the clip's loudest cell) over the cells
-# of ESC-10's log-mels, so that inputs have about zero mean, and padding is an average cell.
-_FIXED_MEAN_DB, _FIXED_STD_DB = -55.0, 21.0
 
 
-class LogMel(torch.nn.Module):
-    """Waveforms to standardised log-mel pictures, on the device it was moved to.
-
-    All that stands between a clip's samples and the network is here: the cache, a prediction and an
-    export use it alike.
-    """
-
-    window: torch.Tensor
-
-    def __init__(self, spec: FeatureSpec) -> None:
-        """Precompute the window and the sparse operators of `spec`."""
-        super().__init__()
-        self.spec = spec
-        # `frames` beyond the clip's own are zero after standardising: their columns fall away.
-        kept = min(spec.frames, spec.n_frames)
-        across = np.zeros((spec.width, spec.n_frames))
-        across[:, :kept] = area_weights(spec.frames, spec.width)[:, :kept]
-        bins = np.arange(len(spec.bin_hz))[None]
-        inside = (spec.edges[:-1, None] <= bins) & (bins < spec.edges[1:, None])
-        self._mel = SparseMatmul(spec.mel_filters())
-        self._bands = SparseMatmul(inside / inside.sum(axis=1, keepdims=True))
-        self._across = SparseMatmul(across)
-        self._down = SparseMatmul(area_weights(spec.n_mels, spec.height))
-        window = torch.hann_window(spec.n_fft, periodic=True, dtype=torch.float64).float()
-        self.register_buffer("window", window, persistent=False)
-
-    def repeat(self, waveform: torch.Tensor) -> torch.Tensor:
-        """Fill silence with the clip's sound where the features say so: (..., n_samples) alike."""
-        if self.spec.repeat_below is None:
-            return waveform
-        return repeat_sound(waveform, self.spec.sample_rate, self.spec.repeat_below)
-
-    def stft(self, waveform: torch.Tensor) -> torch.Tensor:
-        """Short-time Fourier transform of float32 (..., n_samples): complex64 (..., T, bins)."""
-        half = self.spec.n_fft // 2
-        padded = F.pad(waveform, (half, half))
-        frames = padded.unfold(-1, self.spec.n_fft, self.spec.hop_length)
-        return torch.fft.rfft(frames * self.window)
-
-    def power(self, waveform: torch.Tensor) -> torch.Tensor:
-        """Power spectrogram of float32 (..., n_samples): float32 (..., n_fft // 2 + 1, T).
-
-        Frames are centred, the clip's ends padded with zeros (librosa's `pad_mode="constant"`).
-        """
-        # Squared in place and summed straight into the transposed layout: the fewest passes.
-        re, im = torch.view_as_real(self.stft(waveform)).square_().transpose(-3, -2).unbind(-1)
-        return torch.add(re, im, out=torch.empty(re.shape, device=re.device))
+class LogMel(BandedFrontEnd):
+    """The log-mel spectrogram, at the price of the Fourier transform."""
 
     def mel(self, power: torch.Tensor) -> torch.Tensor:
         """Mel power spectrogram (..., n_mels, T) of a power spectrogram."""
-        return self._mel(power)
+        return self.filtered(power)
 
-    def power_to_db(self, mel: torch.Tensor) -> torch.Tensor:
-        """`librosa.power_to_db(mel, ref=np.max, top_db=top_db)` of each clip: 0 dB at the most.
 
-        Silence is 0 dB throughout, as with librosa.
-        """
-        loudest = mel.amax((-2, -1), keepdim=True).clamp_min(_AMIN)
-        # Clipping before the logarithm saves a pass and gives the same floor.
-        floor = (loudest * 10 ** (-self.spec.top_db / 10)).clamp_min(_AMIN)
-        # The base-2 logarithm is the fastest.
-        return mel.clamp(min=floor).div_(loudest).log2_().mul_(10 * math.log10(2))
+class LogMelDeltas(BandedFrontEnd):
+    """The log-mel spectrogram; behind it `librosa.feature.delta` of it, of the first orders."""
 
-    def normalize_and_resize(self, db: torch.Tensor) -> torch.Tensor:
-        """Standardise, pad or cut to `frames`, area-interpolate (..., n_mels, T) decibels.
+    def __init__(self, spec: DeltaSpec) -> None:
+        """Precompute the deltas' filters, Savitzky and Golay's, as one matrix each."""
+        from scipy.signal import savgol_filter  # loads what predicting need not wait for
 
-        Returns float32 (..., 1, height, width). Unless the scale is fixed, a constant clip
-        (silence above all) gives zeros.
-        """
-        if self.spec.standardise == "clip":
-            centred = db - db.mean((-2, -1), keepdim=True)
-            spread = torch.linalg.vector_norm(centred, dim=(-2, -1), keepdim=True)
-            spread = (spread / math.sqrt(db.shape[-2] * db.shape[-1])).clamp_min(_FLAT_DB)
-        elif self.spec.standardise == "minmax":
-            centred = db - db.amin((-2, -1), keepdim=True)
-            spread = centred.amax((-2, -1), keepdim=True).clamp_min(_FLAT_DB)
-        else:
-            centred, spread = db - _FIXED_MEAN_DB, _FIXED_STD_DB
-        # Interpolation is linear: dividing its far smaller result is the same.
-        picture = self._across(centred.transpose(-1, -2)).transpose(-1, -2) / spread
-        if self.spec.height != self.spec.n_mels:
-            picture = self._down(picture)
-        return picture.contiguous().unsqueeze(-3)
+        super().__init__(spec)
+        self._deltas = torch.nn.ModuleList(
+            SparseMatmul(
+                savgol_filter(
+                    np.eye(spec.n_frames),
+                    spec.delta_width,
+                    polyorder=order,
+                    deriv=order,
+                    axis=0,
+                    mode="interp",
+                )
+            )
+            for order in range(1, spec.deltas + 1)
+        )
 
-    def bands(self, power: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Banded magnitude float16 (..., n_bands, T) and its scale float32 (...,).
+    def cells(self, rows: torch.Tensor) -> torch.Tensor:
+        """Decibels and their deltas: (..., 1 + deltas, n_mels, T)."""
+        db = self.power_to_db(rows)
+        along = db.transpose(-1, -2).contiguous()
+        return torch.stack([db, *(delta(along).transpose(-1, -2) for delta in self._deltas)], -3)
 
-        The magnitude is the root of the mean power in each band, divided by the clip's largest so
-        that float16 keeps its range; that largest one is the scale (0 for silence).
-        """
-        banded = self._bands(power)
-        loudest = banded.amax((-2, -1))
-        scale = torch.where(loudest > 0, loudest, 1.0)[..., None, None]
-        return banded.div_(scale).sqrt_().half(), loudest.sqrt()
 
-    @torch.no_grad()
-    def features(self, waveform: torch.Tensor) -> torch.Tensor:
-        """Picture (..., 1, height, width) float32 of float32 (..., n_samples)."""
-        power = self.power(self.repeat(waveform))
-        return self.normalize_and_resize(self.power_to_db(self.mel(power)))
+class Mfcc(BandedFrontEnd):
+    """`librosa.feature.mfcc` of the log-mel spectrogram, 0 dB being its loudest cell."""
 
-    @torch.no_grad()
-    def forward(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Picture, banded magnitude and its scale, from one Fourier transform: for the cache."""
-        power = self.power(self.repeat(waveform))
-        return self.normalize_and_resize(self.power_to_db(self.mel(power))), *self.bands(power)
+    dct: torch.Tensor
+
+    def __init__(self, spec: MfccSpec) -> None:
+        """Precompute the cosine transform, type II and orthonormal, and the lifter."""
+        super().__init__(spec)
+        basis = dct(np.eye(spec.n_mels), axis=0, type=2, norm="ortho")[: spec.n_mfcc]
+        if spec.lifter:
+            order = np.arange(1, spec.n_mfcc + 1)
+            basis *= 1 + spec.lifter / 2 * np.sin(np.pi * order / spec.lifter)[:, None]
+        self.register_buffer("dct", torch.from_numpy(basis).float(), persistent=False)
+
+    def cells(self, rows: torch.Tensor) -> torch.Tensor:
+        """Coefficients: (..., 1, n_mfcc, T)."""
+        return (self.dct @ self.power_to_db(rows)).unsqueeze(-3)
+
+
+class Pcen(BandedFrontEnd):
+    """`librosa.pcen` of the mel power spectrogram times `scale`."""
+
+    fading: torch.Tensor
+
+    def __init__(self, spec: PcenSpec) -> None:
+        """Precompute the smoothing over time, a filter of the first order."""
+        super().__init__(spec)
+        frames = spec.time_constant * spec.sample_rate / spec.hop_length
+        new = (np.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2)
+        self.kept = float(1 - new)  # of what was smoothed before, from frame to frame
+        fading = self.kept ** np.arange(1, spec.n_frames + 1)  # of the 1 that librosa begins with
+        self.register_buffer("fading", torch.from_numpy(fading).float(), persistent=False)
+
+    def cells(self, rows: torch.Tensor) -> torch.Tensor:
+        """Normalised energies: (..., 1, n_mels, T)."""
+        spec, power = self.spec, rows * self.spec.scale
+        loudness = np.log(spec.eps) + torch.log1p(self.smooth(power) / spec.eps)
+        gain = torch.exp(-spec.gain * loudness)
+        compressed = torch.expm1(spec.power * torch.log1p(power * gain / spec.bias))
+        return (spec.bias**spec.power * compressed).unsqueeze(-3)
+
+    def smooth(self, power: torch.Tensor) -> torch.Tensor:
+        """Smooth (..., n_mels, T) over time: s[t] = kept s[t - 1] + (1 - kept) power[t]."""
+        # Sums over 1, 2, 4, ... frames: as many passes as the number of frames has binary digits.
+        n, smoothed, step = power.shape[-1], (1 - self.kept) * power, 1
+        while step < n:
+            smoothed = smoothed + self.kept**step * F.pad(smoothed, (step, 0))[..., :n]
+            step *= 2
+        return smoothed + self.fading

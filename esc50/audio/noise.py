@@ -1,4 +1,4 @@
-"""White noise in the mel domain, with the statistics of noise added to the waveform."""
+"""White noise in the rows of a spectrogram, with the statistics of noise added to the waveform."""
 
 import math
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from esc50.audio.logmel import LogMel
+from esc50.audio.front_end import BandedFrontEnd
 from esc50.audio.sparse import SparseMatmul
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import BandedSpec
 
 _BANK_SECONDS = 20.0
 _SEED = 50
@@ -17,7 +17,7 @@ _SEED = 50
 class NoiseBank(torch.nn.Module):
     """Real white noise, analysed once, from which each example takes a stretch of its own.
 
-    In each cell |S + N|^2 = |S|^2 + |N|^2 + 2 |S| Re(N e^-ip), p the phase of S. Summed over a mel
+    In each cell |S + N|^2 = |S|^2 + |N|^2 + 2 |S| Re(N e^-ip), p the phase of S. Summed over a
     filter m, with |S| even across the filter and its phase that of a steady tone, that is
 
         S' = S + n + 2 a sqrt(S / sum(m)),  n = sum(m |N|^2),  a = sum(m Re(N e^-ip)),
@@ -29,13 +29,13 @@ class NoiseBank(torch.nn.Module):
     power: Tensor
     cross: Tensor
 
-    def __init__(self, spec: FeatureSpec, front_end: LogMel) -> None:
+    def __init__(self, spec: BandedSpec, front_end: BandedFrontEnd) -> None:
         """Analyse the bank's noise, the same at every start."""
         super().__init__()
         generator = torch.Generator().manual_seed(_SEED)
         n_frames = math.ceil(_BANK_SECONDS * spec.sample_rate / spec.hop_length)
         n_samples = spec.n_fft + n_frames * spec.hop_length
-        spectrum = front_end.stft(torch.randn(n_samples, generator=generator))
+        spectrum = front_end.fourier(torch.randn(n_samples, generator=generator))
         skipped = spec.n_fft // spec.hop_length + 1  # frames that reach into the padding
         spectrum = spectrum[skipped:-skipped]
         frames, bins = (torch.arange(size, dtype=torch.float64) for size in spectrum.shape)
@@ -43,7 +43,7 @@ class NoiseBank(torch.nn.Module):
         turns = bins * (frames[:, None] * spec.hop_length / spec.n_fft + 0.5)
         tone = torch.polar(torch.ones_like(turns), 2 * math.pi * (turns % 1)).to(torch.complex64)
         in_phase = (spectrum * tone.conj()).real.T.contiguous()
-        filters = SparseMatmul(spec.mel_filters())
+        filters = SparseMatmul(spec.filters())
         weight = filters(torch.ones(len(bins), 1)).clamp_min(1e-12)
         power = filters(spectrum.abs().square().T.contiguous()).T.contiguous()
         cross = (2 * filters(in_phase) / weight.sqrt()).T.contiguous()

@@ -13,6 +13,7 @@ from esc50.audio.excerpt import CANCELLED, MP3_FRAME, Channel, Excerpt
 from esc50.errors import UserError
 
 SILENT = "are silent"
+LOUDEST = 1e10  # 32-bit integers kept as floats reach 2e9; power of more is beyond float32
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,7 @@ def read_sound(
             clip = reader.read(streams, start)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    if not np.isfinite(clip).all():
-        raise UserError(f"{path} holds samples that are NaN or infinite: export it again.")
+    _check_samples(path, clip)
     if not clip.any() and CANCELLED not in remarks:
         remarks.append(SILENT)
     return Sound(clip, tuple(remarks))
@@ -80,6 +80,7 @@ class OpenSound:
         format: its container, as libsndfile or FFmpeg calls it.
         subtype: its codec.
         streams: what is decoded, one after the other.
+        remark: what is odd about it, as the end of a sentence, or None.
     """
 
     samplerate: int
@@ -87,6 +88,7 @@ class OpenSound:
     format: str
     subtype: str
     streams: list[Stream]
+    remark: str | None = None
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Decode it from beginning to end: float32 (frames, channels), of any length each."""
@@ -104,11 +106,11 @@ def open_sound(path: Path | str) -> Iterator[OpenSound]:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            streams, _ = open_streams(path, file)
+            streams, remark = open_streams(path, file)
             rate, channels = streams[0].rate, streams[0].channels
             if any((stream.rate, stream.channels) != (rate, channels) for stream in streams):
                 raise UserError(f"{path} changes its rate or channels midway: convert it.")
-            yield OpenSound(rate, channels, streams[0].format, streams[0].subtype, streams)
+            yield OpenSound(rate, channels, streams[0].format, streams[0].subtype, streams, remark)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
 
@@ -130,8 +132,7 @@ def read_blocks(path: Path | str, n_frames: int) -> Iterator[np.ndarray]:
         held = np.zeros((0, sound.channels), np.float32)
         total = 0
         for block in sound.blocks():
-            if not np.isfinite(block).all():
-                raise UserError(f"{path} holds samples that are NaN or infinite: export it again.")
+            _check_samples(path, block)
             held, total = np.concatenate([held, block]), total + len(block)
             whole = len(held) - len(held) % n_frames
             yield from np.split(held[:whole], range(n_frames, whole, n_frames)) if whole else ()
@@ -142,6 +143,14 @@ def read_blocks(path: Path | str, n_frames: int) -> Iterator[np.ndarray]:
         slack = MP3_FRAME - 1 if sound.format == "MP3" else 0
         if total == 0 or total + slack < sum(frames or 0 for frames in known):
             raise UserError(f"{path} is truncated or damaged: it does not decode to its end.")
+
+
+def _check_samples(path: Path | str, samples: np.ndarray) -> None:
+    """Refuse samples that no sound has. Written this way round, NaN does not pass."""
+    if not (samples.min(initial=0) >= -LOUDEST and samples.max(initial=0) <= LOUDEST):
+        kind = f"beyond {LOUDEST:g}, where 1 is full scale"
+        kind = kind if np.isfinite(samples).all() else "that are NaN or infinite"
+        raise UserError(f"{path} holds samples {kind}: export it again.")
 
 
 def duration(path: Path | str) -> float:

@@ -7,14 +7,14 @@ they stand for.
 import numpy as np
 
 from esc50.audio.augment_params import AugmentParams
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import BandedSpec
 
 
 def change_waveform(
     samples: np.ndarray,
     params: AugmentParams,
     grid: np.ndarray,
-    spec: FeatureSpec,
+    spec: BandedSpec,
     partner: np.ndarray | None = None,
 ) -> np.ndarray:
     """Change a clip as one row of sampled parameters says; masks, which hide cells, are not heard.
@@ -52,7 +52,7 @@ def change_waveform(
     return np.asarray(samples, dtype=np.float32)
 
 
-def _equalise(samples: np.ndarray, eq_db: np.ndarray, spec: FeatureSpec) -> np.ndarray:
+def _equalise(samples: np.ndarray, eq_db: np.ndarray, spec: BandedSpec) -> np.ndarray:
     """Amplify each frequency by the gain between the corners, which lie evenly on the mel scale."""
     from librosa import hz_to_mel, istft, stft
 

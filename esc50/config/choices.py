@@ -4,6 +4,7 @@ import difflib
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -12,7 +13,11 @@ _PACKAGE = Path(__file__).parents[1]
 # Beside the package in a clone, inside it once installed.
 CONF = next(folder / "conf" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "conf").is_dir())
 
+# Hydra's own; argparse would take the beginning of one for it.
+OPTIONS = """help hydra-help version cfg resolve package run multirun shell-completion config-path
+    config-name config-dir experimental-rerun info""".split()
 PLAIN_KEY = re.compile(r"\+{0,2}[a-z_]+(\.[a-z_]+)*")
+GROUP = re.compile(r"[a-z0-9_/]{1,99}")
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9_/.-]*")
 
 # Keys of earlier versions, and what they are called now.
@@ -37,14 +42,45 @@ RENAMED = {
 
 
 def refuse_overrides(arguments: Sequence[str]) -> None:
-    """Exit with a sentence where an argument chooses null from a group, or uses an earlier key."""
-    for argument in arguments:
+    """Exit with a sentence where an argument is none, chooses no name, or uses an earlier key."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        # `--config-dir best` names a folder.
+        of_option = before.startswith("-") and before not in ("-m", "--multirun")
+        if not of_option and (sentence := _mistyped(argument)):
+            sys.exit(f"error: {sentence}")
         key, _, value = argument.lstrip("+~").partition("=")
-        if value.lower() == "null" and key and (folder := CONF / key).is_dir():
-            names = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        if GROUP.fullmatch(key) and not _chooses_names(value) and (CONF / key).is_dir():
+            names = ", ".join(sorted(path.stem for path in (CONF / key).glob("*.yaml")))
             sys.exit(f"error: {argument} is invalid: choose one of {names}")
         if sentence := renamed(key):
             sys.exit(f"error: {sentence}")
+
+
+def _chooses_names(value: str) -> bool:
+    """Tell names from null, true and numbers, to which Hydra answers by types of its own."""
+    for word in re.split(r"[\s,()\[\]]+", value.lower()):
+        if word in ("null", "true", "false"):
+            return False
+        with suppress(ValueError):
+            float(word)
+            return False
+    return True
+
+
+def _mistyped(argument: str) -> str | None:
+    """Say what was meant by a setting with dashes or by a bare name; None for other arguments."""
+    name, given, value = argument.lstrip("-").partition("=")
+    if argument.startswith("--") and name and name not in OPTIONS:
+        close = difflib.get_close_matches(name, OPTIONS, 1, cutoff=0.75)
+        if close and not (CONF / name).is_dir():
+            return f"there is no option --{name}: did you mean --{close[0]}?"
+        plus = "+" if name == "experiment" else ""
+        return f"--{name} is no option: settings have no dashes, {plus}{name}={value or 'VALUE'}"
+    if not given and (CONF / "experiment" / f"{argument}.yaml").is_file():
+        return f"{argument} is a recipe: +experiment={argument}"
+    if argument.startswith("experiment="):
+        return f"{argument} wants a plus, since no recipe is the default: +{argument}"
+    return None
 
 
 def quote_paths(arguments: Sequence[str]) -> list[str]:
@@ -93,6 +129,10 @@ def describe_refusal(error: Exception) -> str:
         close = difflib.get_close_matches(quoted, _declared(), n=1)
         hint = f"did you mean {close[0]}?" if close else "--cfg job shows all there are"
         return f"{quoted} is not a setting: {hint}"
+    if first.startswith("Ambiguous value for argument"):
+        return f"{quoted} gives several values: add -m for a job of each, or write key=[1,2]"
+    if first.startswith("no viable alternative at input"):
+        return f"{quoted} cannot be read as a value: close its brackets and quotes, or quote it all"
     if first.startswith("LexerNoViableAlt"):  # a letter beyond ASCII, a bracket, a space
         argument = first.partition(": ")[2]
         return f"{argument} cannot be read: put its value in quotes, as in 'key=\"value\"'"

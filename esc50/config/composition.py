@@ -1,6 +1,8 @@
 """Composes and checks a config outside Hydra's command line."""
 
 from collections.abc import Sequence
+from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -28,14 +30,26 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
 
 def compose_plain(overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Compose, without a check, what these overrides stand for, in plain dictionaries."""
-    register_resolvers()
-    if GlobalHydra.instance().is_initialized():
-        cfg = compose("train", list(overrides))
-    else:
-        with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-            cfg = compose("train", list(overrides))
-    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    plain: Any = OmegaConf.to_container(compose_open(overrides), resolve=True)
     return dict(plain)
+
+
+def compose_open(overrides: Sequence[str] = ()) -> DictConfig:
+    """Compose, without a check, what these overrides stand for, with its `${...}` as they are."""
+    register_resolvers()
+    instance = GlobalHydra.instance()
+    places = str(instance.config_loader().get_search_path()) if instance.is_initialized() else ""
+    cfg = deepcopy(_compose(tuple(overrides), places))
+    OmegaConf.set_struct(cfg, False)
+    return cfg
+
+
+@lru_cache(16)  # a third of a second each, and the default is asked for by every run
+def _compose(overrides: tuple[str, ...], places: str) -> DictConfig:
+    if places:  # where Hydra, which is running, looks for configs
+        return compose("train", list(overrides))
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        return compose("train", list(overrides))
 
 
 def _composed(overrides: Sequence[str]) -> DictConfig:

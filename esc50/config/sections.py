@@ -52,6 +52,7 @@ class RunSettings(Settings):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     batch_size: FromOne
     label_smoothing: Fraction
+    class_weights: Literal["balanced"] | None
     input_mean: float
     input_std: Annotated[float, Field(ge=1e-6)]
     monitor: Text
@@ -132,7 +133,17 @@ class DataSettings(Settings):
         return {k: v for k, v in section.items() if k not in cls.model_fields and v != "???"}
 
 
-class ModelSettings(Settings):
+class ModelUse(Settings):
+    """What a run does with a network, whatever it is."""
+
+    train: Literal["head", "all"] | FromOne | None = None
+    layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
+    front_end: Text | None = None
+    pretrained_on: Text | None = None
+    licence: Text | None = None
+
+
+class ModelSettings(ModelUse):
     """What this package's own networks take; a network of one's own is checked by its signature."""
 
     model_config = ConfigDict(extra="allow")
@@ -140,6 +151,7 @@ class ModelSettings(Settings):
     name: Text | None = None
     weights: Text | None = None
     head_width: FromOne | None = None
+    width: FromOne | None = None
     stem_stride: (
         Annotated[list[Annotated[int, Field(ge=1, le=7)]], Field(min_length=2, max_length=2)] | None
     ) = None

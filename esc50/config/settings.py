@@ -2,12 +2,15 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from esc50.config.choices import renamed
 from esc50.errors import UserError
+
+_Kind = TypeVar("_Kind")
 
 
 class Settings(BaseModel):
@@ -59,6 +62,14 @@ def _unknown(section: str, name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {prefix}{close[0]}?" if close else "nothing would read it"
     return f"{prefix}{name} is not a setting: {hint}"
+
+
+def read_json(path: Path, kind: type[_Kind]) -> _Kind | None:
+    """Read a JSON file; None where there is none, or it is of another shape, however odd."""
+    try:
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+    except (OSError, ValueError):  # pydantic's error is a ValueError
+        return None
 
 
 def describe(settings: type[Settings], name: str) -> str:

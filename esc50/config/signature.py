@@ -27,6 +27,7 @@ SECTIONS = (
     "callbacks",
     "batch_size",
     "label_smoothing",
+    "class_weights",
     "input_mean",
     "input_std",
     "monitor",
@@ -41,6 +42,9 @@ WITHOUT_EFFECT = (
     "data.table",
     "data.audio",
     "data.outside",
+    "model.front_end",
+    "model.pretrained_on",
+    "model.licence",
     "split.fold",
     "trainer.log_every_n_steps",
     "trainer.num_sanity_val_steps",
@@ -81,10 +85,13 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
 
     A precision of `auto` is replaced by what it stands for on this machine.
     """
-    chosen = {key: plain[key] for key in SECTIONS}
+    # Null where a setting is newer than the config, which a checkpoint may be.
+    chosen: dict[str, Any] = {key: plain.get(key) for key in SECTIONS}
     chosen = {key: dict(part) if isinstance(part, dict) else part for key, part in chosen.items()}
     trainer = chosen["trainer"]
     trainer["precision"] = resolve_precision(trainer, plain["model"])
+    if chosen["model"].get("train") == "all":
+        chosen["model"]["train"] = None
     for key in WITHOUT_EFFECT:
         section, leaf = key.split(".")
         chosen[section].pop(leaf, None)
@@ -92,7 +99,14 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def content(path: str) -> str:
-    """Identify a file by its bytes, 16 hexadecimal digits; what names no file stays as it is."""
+    """Identify a file, or the files of a folder, by their bytes: 16 hexadecimal digits.
+
+    What names neither stays as it is.
+    """
+    if Path(path).is_dir():
+        files = sorted(file for file in Path(path).iterdir() if file.is_file())
+        lines = "\n".join(f"{file.name} {content(str(file))}" for file in files)
+        return hashlib.blake2b(lines.encode(), digest_size=8).hexdigest()
     if not Path(path).is_file():
         return path
     with Path(path).open("rb") as file:

@@ -76,6 +76,12 @@ def check_target(section: str, values: Mapping[str, Any], given: Mapping[str, An
             raise UserError(f"{section}: {what}: give it as {section}.{name}=...")
 
 
+def takes(section: str, values: Mapping[str, Any], argument: str) -> bool:
+    """Whether the target of a section takes an argument of that name."""
+    parameters = _parameters(locate(section, values.get("_target_"))) or {}
+    return argument in parameters
+
+
 def build(section: str, values: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Any:
     """Build what a section names; with `_partial_: true`, a function that still takes the rest.
 

@@ -12,10 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from esc50.config.choices import CONF, renamed
+from esc50.config.fitted import FITTED, check_fitted
 from esc50.config.sections import (
     VALIDATED,
     DataSettings,
     ModelSettings,
+    ModelUse,
     OptimizerSettings,
     RunSettings,
     TrainerSettings,
@@ -45,16 +47,39 @@ def check(cfg: DictConfig) -> None:
     run = RunSettings.parse("", {key: values[key] for key in values if key not in GROUPS})
     for name, settings in (("trainer", TrainerSettings), ("optimizer", OptimizerSettings)):
         settings.parse(name, values[name])
-    if str(values["model"].get("_target_")).startswith("esc50."):
-        ModelSettings.parse("model", values["model"])
+    _check_model(values)
     TrialSettings.parse("trial", values["trial"])
     DataSettings.of(values["data"])
     _check_settings("data", DataSettings.without(values["data"]))
-    for name in ("split", "features", "augment"):
-        _check_settings(name, values[name])
+    _check_settings("split", values["split"])
+    features, augment = (_check_settings(name, values[name]) for name in ("features", "augment"))
+    if hasattr(features, "title") and hasattr(augment, "check_features"):
+        augment.check_features(features)
+    if run.class_weights and values["data"].get("sampler"):
+        raise UserError(
+            f"class_weights={run.class_weights} and data.sampler={values['data']['sampler']} would "
+            "balance the classes twice: set one of them to null"
+        )
     check_monitor(run.monitor)
     _check_validations(values)
     _check_devices(values["trainer"], run.batch_size)
+
+
+def _check_model(values: dict[str, Any]) -> None:
+    target = str(values["model"].get("_target_"))
+    if target in FITTED:
+        FITTED[target].parse("model", values["model"])
+        check_fitted(values)
+    elif target.startswith("esc50."):
+        ModelSettings.parse("model", values["model"])
+        if not values["optimizer"]:
+            raise UserError(
+                "optimizer=none leaves a network as it is: choose adam, adamw or sgd, or a model "
+                "that is fitted to all clips at once (model=random_forest, model=svm)"
+            )
+    else:
+        use = ModelUse.model_fields.keys() & values["model"].keys()
+        ModelUse.parse("model", {key: values["model"][key] for key in use})
 
 
 def check_monitor(monitor: str) -> None:
@@ -84,8 +109,8 @@ def _check_validations(values: dict[str, Any]) -> None:
         )
 
 
-def _check_settings(name: str, section: dict[str, Any]) -> None:
-    """Check a section by the settings that its `_target_` names; other targets are checked later.
+def _check_settings(name: str, section: dict[str, Any]) -> Any:
+    """Read a section by the settings that its `_target_` names; other targets are checked later.
 
     Only targets of this package are imported here: a user's own may well load torch.
     """
@@ -93,7 +118,8 @@ def _check_settings(name: str, section: dict[str, Any]) -> None:
     if isinstance(target, str) and target.startswith("esc50."):
         settings = locate(name, target)
         if isinstance(settings, type) and issubclass(settings, Settings):
-            settings.parse(name, section)
+            return settings.parse(name, section)
+    return None
 
 
 def _check_devices(trainer: dict[str, Any], batch_size: int) -> None:

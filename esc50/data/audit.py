@@ -1,18 +1,23 @@
 """The leakage audit: what lies on both sides of a split that should not."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from esc50.data.near import NEAR, Profiles, nearest_pairs
 from esc50.data.split import Split
 from esc50.data.table import ClipTable
 
-NEAR = 0.98  # correlation of two clips' log-mels above which they count as near-duplicates
-SHRINK = 4  # cells averaged each way before clips are compared
-BLOCK = 256  # clips compared at a time
 SIDES = (("val", "train"), ("test", "train"), ("test", "val"))
+SIDE_NAMES = ("train", "val", "test")
 WEIGHTS = "starting weights"  # the side of clips that a network had seen before this training
+WHY_NOT = {
+    "source": "they tell nothing, or the wrong class",
+    "near-duplicate": f"log-mels that correlate above {NEAR}, as one sound recorded twice does, "
+    "but steady noises too: esc50-audit lists them, for you to judge",
+}  # why a crossing of this kind is no leak
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Crossing:
         A clip, its copy or its exact duplicate always does. Another take of the same source
         does where it has the same class: ESC-50's own folds hold four sources filed under two
         classes each, which tell nothing, or the wrong thing. Near-duplicates are for people to
-        judge.
+        judge: of one sound recorded twice they do, of two fans they do not.
         """
         return self.kind in ("clip", "copy", "duplicate") or (
             self.kind == "source" and self.same_class
@@ -104,22 +109,30 @@ class Audit:
     @property
     def sentence(self) -> str:
         """The audit in one line."""
-        names: dict[str, set[str]] = {}
-        for crossing in self.crossings:
-            before = f" seen by the {WEIGHTS}" if crossing.sides[1] == WEIGHTS else ""
-            names.setdefault(crossing.label + before, set()).add(crossing.name)
-        found = [f"{label}: {len(which)}" for label, which in names.items()]
+        leaks = [f"{label}: {count}" for label, count, _ in self._counted(leaking=True)]
         verdict = "LEAKY" if self.leaky else "no leak"
-        what = f"on two sides are {', '.join(found)}" if found else "nothing on two sides"
-        detail = ""
-        if self.leaky and self.n_test:
+        what = "nothing on two sides tells the answer"
+        if leaks:
             siblings, anywhere = self.tested_with_sibling, self.tested_with_sibling_or_val
-            detail = (
-                f"; of {self.n_test} tested clips {self.tested_in_training} are in training "
-                f"themselves or as a copy, {siblings} by another take "
-                f"({siblings / self.n_test:.1%}; {anywhere / self.n_test:.1%} with validation)"
-            )
-        return f"{verdict}: {what}{detail} (checked: {', '.join(self.checked)})"
+            what = f"on two sides are {', '.join(leaks)}"
+            if self.n_test:
+                what += (
+                    f"; of {self.n_test} tested clips {self.tested_in_training} are in training "
+                    f"themselves or as a copy, {siblings} by another take "
+                    f"({siblings / self.n_test:.1%}; {anywhere / self.n_test:.1%} with validation)"
+                )
+        for label, count, kind in self._counted(leaking=False):
+            what += f"; not counted are {label}: {count} ({WHY_NOT[kind]})"
+        return f"{verdict}: {what} (checked: {', '.join(self.checked)})"
+
+    def _counted(self, leaking: bool) -> list[tuple[str, int, str]]:
+        """What is on two sides and leaks, or does not: its label, how many there are, its kind."""
+        names: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for crossing in self.crossings:
+            if crossing.leaks == leaking:
+                before = f" seen by the {WEIGHTS}" if crossing.sides[1] == WEIGHTS else ""
+                names[crossing.label + before, crossing.kind].add(crossing.name)
+        return [(label, len(which), kind) for (label, kind), which in names.items()]
 
 
 def audit_split(
@@ -138,20 +151,27 @@ def audit_split(
         table: the clips.
         split: items on each side.
         digests: one per clip, of the audio bytes; equal ones are exact duplicates.
-        logmels: float (clips, 1, height, width); nearly equal ones are near-duplicates.
+        logmels: float (clips, channels, height, width); of each clip that is nearly equal to others
+            on the other side, the one most like it is its near-duplicate.
         seen: by the weights that training starts from; needs `digests`.
     """
     crossings: list[Crossing] = []
+    clips_of = {side: np.unique(split.clip_of[getattr(split, side)]) for side in SIDE_NAMES}
+    profiles = {}
+    if logmels is not None:
+        profiles = {side: Profiles(logmels, clips) for side, clips in clips_of.items()}
+    group = None if digests is None else np.unique(np.asarray(digests), return_inverse=True)[1]
     for one, other in SIDES:
         items = (getattr(split, one), getattr(split, other))
         crossings += _shared_clips(table, split, (one, other), items)
-        clips = (np.unique(split.clip_of[items[0]]), np.unique(split.clip_of[items[1]]))
+        clips = (clips_of[one], clips_of[other])
         crossings += _shared_names("source", table, table.sources, (one, other), clips)
         if digests is not None:
             names = np.asarray(digests)
             crossings += _shared_names("duplicate", table, names, (one, other), clips)
-        if logmels is not None:
-            crossings += _near(table, logmels, (one, other), clips)
+        if profiles:
+            pairs = nearest_pairs(profiles[one], profiles[other], group)
+            crossings += _near(table, (one, other), pairs)
     if seen is not None and digests is not None:
         crossings += _seen_before(table, split, digests, seen)
     checked = ["clips", "copies", "sources"]
@@ -215,63 +235,46 @@ def _shared_names(
 ) -> list[Crossing]:
     """Sources or digests that different clips on the two sides share."""
     found, targets = [], table.targets
-    for name in np.intersect1d(names[clips[0]], names[clips[1]]):
-        ours, theirs = (side[names[side] == name] for side in clips)
-        pairs = [(a, b) for a in ours for b in theirs if a != b]
+    ours, theirs = (_by_name(names, side) for side in clips)
+    for name in sorted(ours.keys() & theirs.keys()):
+        both = (ours[name], theirs[name])
         for same in (True, False):  # none where it is one clip on both sides: reported as such
-            alike = [(a, b) for a, b in pairs if (targets[a] == targets[b]) == same]
-            if alike:
-                here, there = (sorted({table.filenames[pair[i]] for pair in alike}) for i in (0, 1))
-                clips_of = (tuple(here), tuple(there))
-                found.append(Crossing(kind, str(name), sides, clips_of, same))
+            here, there = (
+                tuple(sorted({table.filenames[clip] for clip in alike}))
+                for alike in (_matched(*both, targets, same), _matched(*both[::-1], targets, same))
+            )
+            if here:
+                found.append(Crossing(kind, name, sides, (here, there), same))
     return found
 
 
-def _near(
-    table: ClipTable,
-    logmels: np.ndarray,
-    sides: tuple[str, str],
-    clips: tuple[np.ndarray, np.ndarray],
-) -> list[Crossing]:
-    """Pairs of clips whose log-mels correlate above NEAR, at a quarter of the resolution."""
+def _by_name(names: np.ndarray, clips: np.ndarray) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for clip, name in zip(clips.tolist(), names[clips].tolist(), strict=True):
+        found[name].append(clip)
+    return found
+
+
+def _matched(ours: list[int], theirs: list[int], targets: np.ndarray, same: bool) -> list[int]:
+    """Those of ours that another clip of theirs has the same class as, or another."""
+    of_class, there = Counter(targets[theirs].tolist()), set(theirs)
+    return [
+        clip
+        for clip in ours
+        if (
+            of_class[targets[clip]] > (clip in there)
+            if same
+            else len(theirs) > of_class[targets[clip]]
+        )
+    ]
+
+
+def _near(table: ClipTable, sides: tuple[str, str], pairs: list[tuple[int, int]]) -> list[Crossing]:
+    """Clips with what they sound like on the other side."""
     found = []
-    for a, b in near_pairs(logmels, clips):
+    for a, b in pairs:
         pair = (table.filenames[a], table.filenames[b])
         same = bool(table.targets[a] == table.targets[b])
         name = " ~ ".join(pair)
         found.append(Crossing("near-duplicate", name, sides, ((pair[0],), (pair[1],)), same))
     return found
-
-
-def near_pairs(
-    logmels: np.ndarray, clips: tuple[np.ndarray, np.ndarray]
-) -> Iterator[tuple[int, int]]:
-    """Find pairs of different clips, one of each set, that are near-duplicates.
-
-    Args:
-        logmels: float (clips, 1, height, width).
-        clips: int64, the two sets.
-    """
-    if not all(side.size for side in clips):
-        return
-    ours, theirs = (_profiles(logmels, side) for side in clips)
-    for start in range(0, len(ours), BLOCK):
-        for at, match in np.argwhere(ours[start : start + BLOCK] @ theirs.T > NEAR):
-            a, b = int(clips[0][start + at]), int(clips[1][match])
-            if a != b:
-                yield a, b
-
-
-def _profiles(logmels: np.ndarray, clips: np.ndarray) -> np.ndarray:
-    """Unit vectors whose products are correlations: float32 (clips, cells)."""
-    height, width = logmels.shape[-2:]
-    rows, columns = max(height // SHRINK, 1), max(width // SHRINK, 1)
-    tall, wide = height // rows, width // columns
-    flat = np.empty((len(clips), rows * columns), np.float32)
-    for start in range(0, len(clips), BLOCK):  # a large set's log-mels do not fit in memory
-        block = np.asarray(logmels[clips[start : start + BLOCK], 0])
-        cut = block[:, : rows * tall, : columns * wide].reshape(-1, rows, tall, columns, wide)
-        flat[start : start + BLOCK] = cut.mean((2, 4)).reshape(len(block), -1)
-    flat -= flat.mean(1, keepdims=True)
-    flat /= np.linalg.norm(flat, axis=1, keepdims=True).clip(1e-6)
-    return flat

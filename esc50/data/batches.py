@@ -36,7 +36,7 @@ class DistributedBatchSampler(Sampler[RankBatch]):
     """Deals one process its shares of the batches that all processes make together.
 
     Each batch is dealt out like cards. All processes have the same number of shares; of a batch
-    smaller than `world`, some are empty.
+    smaller than `world`, some are empty: see `least`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class DistributedBatchSampler(Sampler[RankBatch]):
             batch_size: items in a batch of all processes.
             rank: this process's number.
             world: how many processes there are.
-            least: a last batch of fewer items is left out.
+            least: a last batch of fewer items joins the one before it.
             partners: says of a batch's positions in which row of it each one's partner is, its own
                 row where it has none.
         """
@@ -65,13 +65,16 @@ class DistributedBatchSampler(Sampler[RankBatch]):
     def __len__(self) -> int:
         """Count the batches."""
         whole, rest = divmod(len(self.order), self.batch_size)
-        return whole + (rest >= self.least)
+        return whole + (rest >= self.least or (rest > 0 and not whole))
 
     def __iter__(self) -> Iterator[RankBatch]:
         """Yield this process's share of each batch."""
-        order, size = np.array(list(self.order), np.int64), self.batch_size
-        for batch in range(len(self)):
-            yield self._share(order[batch * size : (batch + 1) * size])
+        order = np.array(list(self.order), np.int64)
+        last = (len(self) - 1) * self.batch_size
+        for first in range(0, last, self.batch_size):
+            yield self._share(order[first : first + self.batch_size])
+        if len(order):
+            yield self._share(order[last:])
 
     def _share(self, positions: np.ndarray) -> RankBatch:
         rows = np.arange(self.rank, len(positions), self.world)
@@ -143,7 +146,7 @@ class FeatureDataset(Dataset[Batch]):
         return gathered
 
     def gather(self, positions: Sequence[int] | np.ndarray) -> Batch:
-        """Gather a batch: item (batch,), y (batch,), x (batch, 1, height, width), and spectra."""
+        """Gather a batch: item, y (batch,), x (batch, channels, height, width), and spectra."""
         items = self.items[torch.as_tensor(positions)]
         n_clips = len(self.clips["logmel"])
         of_copy = items >= n_clips

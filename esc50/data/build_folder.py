@@ -17,6 +17,8 @@ def build_folder(root: Path, ready: Callable[[], bool], build: Callable[[Path], 
     Raises:
         UserError: the place cannot be written, is full, or holds something else.
     """
+    if ready():  # also where nothing can be written, not even a lock
+        return
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
         with file_lock(root.parent / f".{root.name}.lock"):

@@ -6,92 +6,69 @@ not at all; `entry.json` holds sizes and checksums, so a damaged one is noticed 
 process compares every byte with its checksum before it first uses it.
 """
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
 import sys
 import zlib
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from io import FileIO
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from filelock import Timeout
-from pydantic import ConfigDict, TypeAdapter
 
-from esc50.atomic import atomic_write_text, file_lock
-from esc50.audio.read import audio_digest
-from esc50.config.settings import Settings
+from esc50.atomic import atomic_write, file_lock
+from esc50.config.settings import Settings, read_json
+from esc50.data.digests import stamp
+from esc50.data.part import HEADER, LOG, RowWriter, Shapes, array_header
+from esc50.data.progress_bar import progress_bar
+from esc50.data.threads import for_each
 from esc50.errors import UserError, refusal
 
 FORMAT = 1  # raise it when the meaning of the stored numbers changes
-BLOCK = 1 << 24  # bytes read at a time when a checksum is taken
+BLOCK = 1 << 20  # bytes read at a time when a checksum is taken
+MIB = 1 << 20
+REMARKS = "remarks.json"
 
-Memo = dict[str, tuple[str, str]]  # path -> its size, time and inode; its digest
-Shapes = dict[str, tuple[tuple[int, ...], str]]  # name -> shape, little-endian dtype such as "<f4"
+Remarks = dict[str, list[int]]  # rows by what is odd about them
 
-_Kind = TypeVar("_Kind")
 _checked: set[tuple[str, str, int]] = set()  # files that this process has compared, as they were
 
 
-class File(Settings):
-    """What is recorded of one file of an entry."""
+class Entry(NamedTuple):
+    """An open entry.
 
-    model_config = ConfigDict(extra="ignore")  # earlier versions recorded its time, too
+    Attributes:
+        arrays: by name, memory-mapped copy-on-write: nothing done to them reaches the disk.
+        remarks: rows by what is odd about them.
+    """
+
+    arrays: dict[str, np.ndarray]
+    remarks: Remarks
+
+
+class FileRecord(Settings):
+    """What is recorded of one file of an entry."""
 
     size: int
     crc32: int
 
 
-class Entry(Settings):
+class EntryRecord(Settings):
     """What entry.json holds."""
 
     format: int
-    files: dict[str, File]
+    files: dict[str, FileRecord]
+    remarks: FileRecord
 
-
-class RowWriter:
-    """Writes rows of the entry under construction; safe from several threads.
-
-    Rows go to the file by `pwrite`, not through a memory map: the pages of a map would count as
-    this process's memory, which is to stay flat however large the set is.
-    """
-
-    def __init__(self, folder: Path, arrays: Shapes):
-        """Create one file per array, at its full size, so that a full disk shows at once."""
-        self._shapes = arrays
-        self._files: dict[str, FileIO] = {}
-        self._starts: dict[str, int] = {}
-        for name, (shape, dtype) in arrays.items():
-            file = (folder / f"{name}.npy").open("wb", buffering=0)
-            header = {"descr": dtype, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            self._files[name], self._starts[name] = file, file.tell()
-            size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-            if size and hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), file.tell(), size)
-
-    def write(self, row: int, **values: np.ndarray) -> None:
-        """Store consecutive rows of the named arrays, the first at index `row`."""
-        for name, value in values.items():
-            shape, dtype = self._shapes[name]
-            stride = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
-            data = np.ascontiguousarray(value, dtype=dtype).data.cast("B")
-            at = self._starts[name] + row * stride
-            while data:  # a nearly full disk may take part of it
-                written = os.pwrite(self._files[name].fileno(), data, at)
-                data, at = data[written:], at + written
-
-    def close(self) -> None:
-        """Flush to disk, so that the rename cannot come before the data."""
-        for file in self._files.values():
-            os.fsync(file.fileno())
-            file.close()
+    def recorded(self, folder: Path) -> Iterator[tuple[Path, FileRecord]]:
+        """Go through the entry's files."""
+        for name, record in self.files.items():
+            yield folder / f"{name}.npy", record
+        yield folder / REMARKS, self.remarks
 
 
 def entry_key(kind: str, **parts: object) -> str:
@@ -102,13 +79,11 @@ def entry_key(kind: str, **parts: object) -> str:
 
 def open_or_build(
     cache_dir: Path, key: str, arrays: Shapes, fill: Callable[[RowWriter], None]
-) -> dict[str, np.ndarray]:
+) -> Entry:
     """Open the entry `key`, building it with `fill` where it is absent or damaged.
 
+    `fill` is to write all rows that are missing: a build that was killed is gone on with.
     Processes that want the same entry wait for the one that builds it.
-
-    Returns:
-        The arrays by name, memory-mapped copy-on-write: nothing done to them reaches the disk.
 
     Raises:
         UserError: the cache folder cannot be written, or the disk is full.
@@ -120,50 +95,20 @@ def open_or_build(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_name(f"{key}.lock")):
-            found = _open(folder, arrays)  # another process may have built it meanwhile
+            found = _open(folder, arrays, tell=True)  # another process may have built it meanwhile
             if found is None:
                 _build(folder, arrays, fill)
                 found = _open(folder, arrays)
     except OSError as error:
-        raise UserError(
-            f"the cache entry {folder} cannot be written "
-            + refusal(error, "set data.cache_dir to another folder")
-        ) from None
+        found = _open(folder, arrays)  # of a machine that this one shares no locks with
+        if found is None:
+            raise UserError(
+                f"the cache entry {folder} cannot be written "
+                + refusal(error, "set data.cache_dir to another folder")
+            ) from None
     if found is None:
         raise UserError(f"the cache entry {folder} does not read back as written: check that disk")
     return found
-
-
-def clip_digests(paths: list[Path], cache_dir: Path) -> list[str]:
-    """Digest each file's bytes; files with unchanged size and time are not read again."""
-    memo_path = Path(cache_dir) / "digests" / f"{_hash(str(paths[0].parent.resolve()))}.json"
-    memo = _read(memo_path, Memo)
-    if memo is None and memo_path.exists():
-        print(f"{memo_path} is damaged: all clips are read again", file=sys.stderr, flush=True)
-    memo = memo or {}
-    stamps = {path: _stamp(path) for path in paths}
-    digests = {
-        path: entry[1]
-        for path, stamp in stamps.items()
-        if (entry := memo.get(str(path))) and entry[0] == stamp
-    }
-    stale = [path for path in stamps if path not in digests]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # reading and hashing release the lock
-        digests.update(zip(stale, pool.map(audio_digest, stale), strict=True))
-    fresh = {str(path): (stamp, digests[path]) for path, stamp in stamps.items()}
-    if fresh != memo:
-        with contextlib.suppress(OSError):  # a memo only: a read-only cache can still be a hit
-            memo_path.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write_text(memo_path, json.dumps(fresh))
-    return [digests[path] for path in paths]
-
-
-def _stamp(path: Path) -> str:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
 
 
 def _locked(path: Path) -> AbstractContextManager[object]:
@@ -171,101 +116,133 @@ def _locked(path: Path) -> AbstractContextManager[object]:
     try:
         return lock.acquire(timeout=0.5)
     except Timeout:
-        print(f"waiting for another process that builds {path.stem}", file=sys.stderr, flush=True)
+        print(
+            f"waiting for another process that builds {path.stem} and holds {lock.lock_file}",
+            file=sys.stderr,
+            flush=True,
+        )
         return lock.acquire()
 
 
 def _build(folder: Path, arrays: Shapes, fill: Callable[[RowWriter], None]) -> None:
-    # Only the holder of the lock is here, so other unfinished folders are dead processes' leavings.
-    for stale in folder.parent.glob(f"{folder.name}.part*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    part = folder.with_name(f"{folder.name}.part{os.getpid()}")
-    part.mkdir()
+    """Make an entry, of what a killed process left of it; only the holder of the lock is here."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)  # now: what belongs to another user cannot be replaced in the end
+    user = os.getuid() if hasattr(os, "getuid") else 0  # who could not go on with another's files
+    part = folder.with_name(f"{folder.name}.part-{user}")
     try:
-        writer = RowWriter(part, arrays)
-        fill(writer)
-        writer.close()
-        files = {name: _describe(part / f"{name}.npy") for name in arrays}
-        (part / "entry.json").write_text(json.dumps({"format": FORMAT, "files": files}))
-        if folder.is_symlink() or folder.is_file():
-            folder.unlink()
-        elif folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
-    finally:
+        if fault_of(part, arrays):  # else it was killed right before it was renamed
+            with RowWriter(part, arrays, FORMAT) as writer:
+                fill(writer)
+                if len(writer.missing):
+                    raise RuntimeError(f"{len(writer.missing)} rows of {folder.name} are missing")
+                writer.sync()
+            _record(part, arrays, writer.remarks)
+        for name in (HEADER, LOG):
+            (part / name).unlink(missing_ok=True)
+    except Exception:  # of a clip, the disk or this program; what stops a process leaves the part
         shutil.rmtree(part, ignore_errors=True)
+        raise
+    part.rename(folder)
+    for other in folder.parent.glob(f"{folder.name}.part*"):
+        shutil.rmtree(other, ignore_errors=True)  # another user's, who was killed
 
 
-def _open(folder: Path, arrays: Shapes) -> dict[str, np.ndarray] | None:
-    """The entry's arrays, or None where it is absent or not what it says."""
+def _record(part: Path, arrays: Shapes, remarks: Remarks) -> None:
+    """Write what makes a part an entry: the remarks, then sizes and checksums."""
+    ordered = {remark: sorted(rows) for remark, rows in sorted(remarks.items())}
+    _write(part / REMARKS, json.dumps(ordered))
+    paths = [*(part / f"{name}.npy" for name in arrays), part / REMARKS]
+    sums = dict(zip(paths, _checksums(paths), strict=True))
+    records = [FileRecord(size=path.stat().st_size, crc32=sums[path]) for path in paths]
+    record = EntryRecord(
+        format=FORMAT, files=dict(zip(arrays, records, strict=False)), remarks=records[-1]
+    )
+    _write(part / "entry.json", record.model_dump_json())
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_write(path) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _open(folder: Path, arrays: Shapes, tell: bool = False) -> Entry | None:
+    """The entry, or None where it is absent or not what it says, which is told if need be."""
     if not (folder.exists() or folder.is_symlink()):
         return None
-    entry = _read(folder / "entry.json", Entry)
-    fault = fault_of(folder, entry, arrays)
-    if fault:
-        print(f"{folder}: {fault}; building it again", file=sys.stderr, flush=True)
+    fault = fault_of(folder, arrays)
+    remarks = None if fault else read_json(folder / REMARKS, Remarks)
+    n_rows = next(iter(arrays.values()))[0][0]
+    if remarks is None or any(not 0 <= row < n_rows for rows in remarks.values() for row in rows):
+        if tell:
+            said = fault or f"{REMARKS} is damaged"
+            print(f"{folder}: {said}; building it again", file=sys.stderr, flush=True)
         return None
-    maps = {}
-    for name in arrays:
-        maps[name] = np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
-    return maps
+    paths = {name: folder / f"{name}.npy" for name in arrays}
+    return Entry({name: np.load(path, mmap_mode="c") for name, path in paths.items()}, remarks)
 
 
 def entry_fault(folder: Path) -> str | None:
     """Say what is wrong with the files of an entry, whatever they are; None where all is whole."""
-    entry = _read(folder / "entry.json", Entry)
-    if entry is None:
-        return "its entry.json is damaged"
-    files = ((folder / f"{name}.npy", recorded) for name, recorded in entry.files.items())
-    return next((fault for file in files if (fault := _file_fault(*file))), None)
-
-
-def fault_of(folder: Path, entry: "Entry | None", arrays: Shapes) -> str | None:
-    """Say what is wrong with an entry; None where every byte is what was written."""
-    if entry is None or entry.format != FORMAT:
-        return "its entry.json is missing or damaged"
-    for name, (shape, dtype) in arrays.items():
-        path, recorded = folder / f"{name}.npy", entry.files.get(name)
-        if recorded is None or (fault := _file_fault(path, recorded)):
-            return fault if recorded else f"{path.name} is not in its entry.json"
-        with path.open("rb") as file:
-            np.lib.format.read_magic(file)
-            header = np.lib.format.read_array_header_1_0(file)
-        if header != (tuple(shape), False, np.dtype(dtype)):
-            return f"{path.name} holds another kind of array"
-    return None
-
-
-def _file_fault(path: Path, recorded: "File") -> str | None:
-    if not path.is_file() or path.is_symlink() or path.stat().st_size != recorded.size:
-        return f"{path.name} is missing or of the wrong size"
-    seen = (str(path.resolve()), _stamp(path), recorded.crc32)
-    if seen not in _checked:  # once per process: folds open the same entry in turn
-        if _checksum(path) != recorded.crc32:
+    record = read_json(folder / "entry.json", EntryRecord)
+    if record is None or record.format != FORMAT:
+        return "its entry.json is missing, damaged or of another version"
+    if any(Path(name).name != name for name in record.files):
+        return "its entry.json names files elsewhere"
+    files = dict(record.recorded(folder))
+    for path, recorded in files.items():
+        if path.is_symlink() or not path.is_file() or path.stat().st_size != recorded.size:
+            return f"{path.name} is missing or of the wrong size"
+    seen = {path: (path.name, stamp(path), recorded.crc32) for path, recorded in files.items()}
+    new = [path for path in files if seen[path] not in _checked]  # folds open an entry in turn
+    for path, checksum in zip(new, _checksums(new), strict=True):
+        if checksum != files[path].crc32:
             return f"{path.name} has changed since it was written"
-        _checked.add(seen)
+        _checked.add(seen[path])
     return None
 
 
-def _describe(path: Path) -> dict[str, int]:
-    return {"size": path.stat().st_size, "crc32": _checksum(path)}
-
-
-def _checksum(path: Path) -> int:
-    crc = 0
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(BLOCK):
-            crc = zlib.crc32(block, crc)
-    return crc
-
-
-def _hash(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _read(path: Path, kind: type[_Kind]) -> _Kind | None:
-    """Read a JSON file; None where there is none, or it is of another shape, however odd."""
+def fault_of(folder: Path, arrays: Shapes) -> str | None:
+    """Say what is wrong with an entry; None where every byte is what was written."""
     try:
-        return TypeAdapter(kind).validate_json(path.read_bytes())
-    except (OSError, ValueError):  # pydantic's error is a ValueError
-        return None
+        if fault := entry_fault(folder):
+            return fault
+        for name, (shape, dtype) in arrays.items():
+            if not _holds(folder / f"{name}.npy", tuple(shape), np.dtype(dtype)):
+                return f"{name}.npy holds another kind of array"
+    except FileNotFoundError as error:  # not in entry.json, or another process replaces the entry
+        return f"{Path(error.filename).name} is missing"
+    return None
+
+
+def _holds(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Tell whether a file is such an array from its beginning to its end."""
+    with path.open("rb") as file:
+        try:
+            header = array_header(file)
+        except ValueError:  # a checksum is no proof of who has written it
+            return False
+        size = file.tell() + int(np.prod(shape)) * dtype.itemsize
+    return header == (shape, False, dtype) and size == path.stat().st_size
+
+
+def _checksums(paths: list[Path]) -> list[int]:
+    """The CRC-32 of each file, side by side."""
+    size = sum(path.stat().st_size for path in paths)
+
+    def checksum(path: Path) -> int:
+        crc = 0
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(BLOCK):
+                crc = zlib.crc32(block, crc)
+                advance(len(block) / MIB)
+        return crc
+
+    found: list[int] = []
+    with progress_bar("checksums, MiB", size // MIB, transient=True, patience=1) as advance:
+        for_each(checksum, paths, lambda _, crc: found.append(crc))
+    return found

@@ -14,13 +14,13 @@ from torch.utils.data import DataLoader, Sampler
 
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams, make_recipe
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import make_spec
 from esc50.config.sections import DataSettings
 from esc50.data.audit import Audit, Seen, audit_split
 from esc50.data.batches import Batch, DistributedBatchSampler, EpochShuffle, FeatureDataset, rows
-from esc50.data.cache import clip_digests
 from esc50.data.datasets import make_dataset, open_clips
-from esc50.data.features import clip_features, copy_features
+from esc50.data.digests import clip_digests
+from esc50.data.features import clip_features, copy_features, profiles
 from esc50.data.folds import warn_of_classes
 from esc50.data.prepared import Prepared
 from esc50.data.split import Split, SplitSettings, draw_split
@@ -31,9 +31,9 @@ DRAW_COPIES, DRAW_EPOCH = 11, 12  # keep the streams of random numbers apart
 
 
 class ESC50DataModule(pl.LightningDataModule):
-    """Clips of any data set in ESC-50 layout as batches of log-mels.
+    """Clips of any data set in ESC-50 layout as batches of log-mels, or whatever the features are.
 
-    Batches are dictionaries: x float32 (batch, 1, height, width), y int64 (batch,), item int64
+    Batches are dictionaries: x float32 (batch, channels, height, width), y and item int64
     (batch,); with mixing also y_mix int64 (batch,) and mix_weight float32 (batch,), that of y.
     Validation and test read clean features only. Of the processes that a trainer runs on, each
     gets its share of every batch, with `weight`, a float, by which its mean loss is to be
@@ -61,7 +61,7 @@ class ESC50DataModule(pl.LightningDataModule):
         self.dataset, self.storage = make_dataset(data), DataSettings.of(data)
         self.section = dict(data)
         self.split_settings = SplitSettings.parse("split", split)
-        self.spec = FeatureSpec.parse("features", features)
+        self.spec = make_spec(features)
         self.recipe = make_recipe(augment)
         self.batch_size, self.seed = batch_size, seed
         self.seen_before: Seen | None = None  # by the weights that training starts from
@@ -100,7 +100,7 @@ class ESC50DataModule(pl.LightningDataModule):
             copies = self._render_copies(arrays, augment, params[used], clip_of_copy[used], used)
         return Prepared(
             split,
-            audit_split(self.table, split, self.digests, arrays["logmel"], self.seen_before),
+            audit_split(self.table, split, self.digests, profiles(arrays), self.seen_before),
             {name: torch.from_numpy(array) for name, array in arrays.items()},
             copies,
             torch.from_numpy(self.table.targets[split.clip_of]),
@@ -139,7 +139,7 @@ class ESC50DataModule(pl.LightningDataModule):
 
     @property
     def clips(self) -> dict[str, Tensor]:
-        """Arrays of the clips: logmel, magnitude, peak."""
+        """Arrays of the clips, see `clip_features`."""
         return self.prepared.clips
 
     @property
@@ -170,8 +170,8 @@ class ESC50DataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Load training items, in a new order every epoch.
 
-        On several processes, a last batch of fewer items than processes is left out: batch norm
-        can do nothing with an empty share.
+        A last batch of one item, or on several processes of fewer than there are, joins the one
+        before it: batch norm can do nothing with one item or an empty share.
         """
         n, world = len(self.split.train), self._world_size
         if n < world:
@@ -185,7 +185,7 @@ class ESC50DataModule(pl.LightningDataModule):
             order = range(n)
         online = self.recipe.online
         partners = self._partners if online and world > 1 else None
-        return self._loader(self.split.train, order, online, world, partners)
+        return self._loader(self.split.train, order, online, max(2, world), partners)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
         """Load validation items; none under `literature`."""
@@ -208,7 +208,7 @@ class ESC50DataModule(pl.LightningDataModule):
         return batch
 
     def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Show log-mels (n, 1, height, width) of training clips, and what training makes of them.
+        """Show pictures (n, channels, height, width) of training clips, and what becomes of them.
 
         The clips are `Prepared.example_clips`; the second is None where nothing is augmented.
         """

@@ -88,9 +88,10 @@ def _write_clips(folder: Path, seed: int, rows: list[dict[str, Any]]) -> None:
         entropy = [seed, row["target"], row["src_file"]]
         take = np.random.default_rng([*entropy, 1 + ord(row["take"])])
         clip = record(row["target"], np.random.default_rng(entropy), take)
-        with wave.open(str(folder / row["filename"]), "wb") as file:
-            file.setparams((1, 2, RATE, clip.size, "NONE", "not compressed"))
-            file.writeframes(clip.astype("<i2").tobytes())
+        # By a file of our own: of one that may not be written, `wave` would print a traceback.
+        with (folder / row["filename"]).open("wb") as file, wave.open(file, "wb") as wav:
+            wav.setparams((1, 2, RATE, clip.size, "NONE", "not compressed"))
+            wav.writeframes(clip.astype("<i2").tobytes())
 
     # NumPy and pocketfft release the interpreter's lock for most of a clip.
     with (

@@ -1,6 +1,7 @@
 """ESC-50 from the official archive, fetched with pooch."""
 
 import errno
+import io
 import re
 import shutil
 import socket
@@ -27,6 +28,7 @@ TABLE_SHA256 = "ca660da60191a97de289983a05821c9382d852a38a2ba8428980816b68cf6246
 # 646 MB packed, 882 MB unpacked; an archive of several times that is a bomb or a mistake.
 ARCHIVE_MAX = 2_000_000_000  # bytes
 UNPACKED_MAX = 3_000_000_000  # bytes
+DIRECTORY_MAX = 10_000_000  # bytes of a zip's list of files, which takes tenfold in memory
 TRIES = 5
 PATIENCE = 60  # seconds; a try that brings less than RATE_MIN over this long is abandoned
 RATE_MIN = 10_000  # bytes per second
@@ -161,15 +163,25 @@ def _look_at_header(report: Callable[..., None], response: requests.Response, **
     report(total=length and int(length))
 
 
+class _Cautious(io.BufferedReader):
+    """A file for zipfile, which reads an archive's list of files at once, however long it is."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read, but not as much as only such a list would be."""
+        if size is not None and size > DIRECTORY_MAX:
+            raise zipfile.BadZipFile(f"its list of files has {size:,} bytes")
+        return super().read(size)
+
+
 def _extract(archive: Path, folder: Path, url: str) -> None:
     """Unpack what is wanted; zipfile checks each file's CRC-32 at its end."""
     try:
-        with zipfile.ZipFile(archive) as packed:
+        with _Cautious(archive.open("rb", buffering=0)) as file, zipfile.ZipFile(file) as packed:
             for name, member in _members(packed, url).items():
                 target = folder / name
                 target.parent.mkdir(exist_ok=True)
-                with packed.open(member) as content, target.open("wb") as file:
-                    shutil.copyfileobj(content, file)
+                with packed.open(member) as content, target.open("wb") as unpacked:
+                    shutil.copyfileobj(content, unpacked)
     except Exception as error:  # zipfile raises many kinds for what is damaged
         # EINVAL: the archive points to before its own beginning
         disk = isinstance(error, OSError) and error.errno != errno.EINVAL

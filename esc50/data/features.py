@@ -1,9 +1,6 @@
-"""Features of a whole table by way of the cache: log-mels, and the spectra behind them."""
+"""Features of a whole table by way of the cache: pictures, and the spectra behind them."""
 
-import os
-from collections import defaultdict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,72 +9,97 @@ import torch
 
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams
-from esc50.audio.logmel import LogMel
+from esc50.audio.excerpt import CUT
+from esc50.audio.front_end import make_front_end
 from esc50.audio.read import read_sound
-from esc50.audio.spec import FeatureSpec
-from esc50.data.cache import RowWriter, entry_key, open_or_build
+from esc50.audio.spec import BandedSpec, Spec
+from esc50.data.cache import entry_key, open_or_build
 from esc50.data.notices import notice, some
+from esc50.data.part import RowWriter, Shapes
 from esc50.data.progress_bar import progress_bar
 from esc50.data.table import ClipTable
+from esc50.data.threads import for_each
 
 RENDERING = 1  # raise it when the rendering of copies changes
 COPIES_AT_ONCE = 64  # rendered together: enough to keep the cores busy, little enough for memory
 
 
 def clip_features(
-    table: ClipTable, spec: FeatureSpec, digests: list[str], cache_dir: Path, workers: int | None
+    table: ClipTable, spec: Spec, digests: list[str], cache_dir: Path, workers: int | None
 ) -> dict[str, np.ndarray]:
     """Features of every clip, from the cache or computed in parallel.
 
     Returns:
-        logmel: float32 (clips, 1, height, width), standardised.
-        magnitude: float16 (clips, bands, frames), each clip divided by its peak.
+        logmel: float32 (clips, channels, height, width), standardised: the log-mels, or whatever
+            else the features are.
+        magnitude: float16 (clips, bands, frames), each clip divided by its peak; with `peak`, where
+            augmentation can follow the features.
         peak: float32 (clips,).
+        profile: float32 (clips, 1, height, width), log-mels that tell near-duplicates; where
+            `logmel` holds none.
 
     Raises:
         UserError: a clip cannot be read (named), or the cache cannot be written.
     """
-    n, paths = len(table), table.paths
-    arrays = {
-        "logmel": ((n, 1, spec.height, spec.width), "<f4"),
-        "magnitude": ((n, spec.n_bands, spec.n_frames), "<f2"),
-        "peak": ((n,), "<f4"),
-    }
+    n = len(table)
+    arrays = _arrays(spec, n)
     key = entry_key("clips", features=spec.key, digests=digests)
     for remark in spec.remarks:
         notice(remark)
-    remarks: dict[str, list[str]] = defaultdict(list)
 
     def fill(writer: RowWriter) -> None:
-        front_end = LogMel(spec)
+        analyse, files = _analyser(spec), table.files
 
         def one(row: int) -> None:
-            place = paths[row], spec.sample_rate, spec.n_samples, table.start(row)
-            sound = read_sound(*place, spec.channel)
-            for remark in sound.remarks:
-                remarks[remark].append(table.filenames[row])
+            place = table.audio_root / files[row], spec.sample_rate, spec.n_samples
+            sound = read_sound(*place, table.start(row), spec.channel)
             with torch.inference_mode():
-                logmel, magnitude, peak = front_end(torch.from_numpy(sound.samples))
-            writer.write(row, logmel=logmel.numpy(), magnitude=magnitude.numpy(), peak=peak.numpy())
+                found = analyse(torch.from_numpy(sound.samples))
+            values = {name: found[name].numpy() for name in arrays}
+            said = list(sound.remarks)
+            if table.offsets is not None:  # a window ends, and its recording goes on
+                said = [remark for remark in said if remark != CUT]
+            writer.write(row, said, **values)
 
         # Decoding, FFTs and products release the lock, so threads do; each keeps to its own core.
-        with (
-            single_threaded(),
-            progress_bar("features", n) as advance,
-            ThreadPoolExecutor(workers or os.cpu_count()) as pool,
-        ):
-            jobs = [pool.submit(one, row) for row in range(n)]
-            try:
-                for job in jobs:
-                    job.result()
-                    advance()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-        for remark, names in sorted(remarks.items()):
-            notice(f"{len(names)} of {n} clips {remark}: {some(sorted(names))}")
+        with single_threaded(), _progress("features", "clips", writer) as advance:
+            for_each(one, writer.missing.tolist(), lambda _, done: advance(), workers)
 
-    return open_or_build(cache_dir, key, arrays, fill)
+    entry = open_or_build(cache_dir, key, arrays, fill)
+    for remark, rows in entry.remarks.items():
+        names = sorted(table.filenames[row] for row in rows)
+        notice(f"{len(rows)} of {n} clips {remark}: {some(names)}")
+    return entry.arrays
+
+
+def _arrays(spec: Spec, n: int) -> Shapes:
+    """What is kept of `n` clips: names, shapes, types."""
+    arrays: Shapes = {"logmel": ((n, *spec.shape), "<f4")}
+    if isinstance(spec, BandedSpec):
+        arrays |= {"magnitude": ((n, spec.n_bands, spec.n_frames), "<f2"), "peak": ((n,), "<f4")}
+    if spec.log_mel is not spec:
+        arrays["profile"] = ((n, *spec.log_mel.shape), "<f4")
+    return arrays
+
+
+def _analyser(spec: Spec) -> Callable[[torch.Tensor], dict[str, torch.Tensor]]:
+    """Make what computes the arrays of one clip, by name."""
+    front_end = make_front_end(spec)
+    profile = None if spec.log_mel is spec else make_front_end(spec.log_mel)
+
+    def analyse(samples: torch.Tensor) -> dict[str, torch.Tensor]:
+        if isinstance(spec, BandedSpec):
+            found = dict(zip(("logmel", "magnitude", "peak"), front_end(samples), strict=True))
+        else:
+            found = {"logmel": front_end.features(samples)}
+        return found if profile is None else found | {"profile": profile.features(samples)}
+
+    return analyse
+
+
+def profiles(features: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Pick the log-mels that tell near-duplicates: float32 (clips, channels, height, width)."""
+    return features.get("profile", features["logmel"])
 
 
 def copy_features(
@@ -88,7 +110,7 @@ def copy_features(
     parts: dict[str, object],
     cache_dir: Path,
 ) -> np.ndarray:
-    """Log-mels of augmented copies, float32 (copies, 1, height, width), from the cache or rendered.
+    """Pictures of augmented copies, float32 (copies, channels, height, width), cached or rendered.
 
     Args:
         features: of the clips, see `clip_features`.
@@ -102,9 +124,11 @@ def copy_features(
     arrays = {"logmel": ((n, *features["logmel"].shape[1:]), "<f4")}
 
     def fill(writer: RowWriter) -> None:
-        with progress_bar("augmented copies", n) as advance, torch.inference_mode():
+        with _progress("augmented copies", "copies", writer) as advance, torch.inference_mode():
             for start in range(0, n, COPIES_AT_ONCE):
                 rows = slice(start, min(start + COPIES_AT_ONCE, n))
+                if writer.written[rows].all():
+                    continue
                 clips = clip_of_copy[rows]
                 batch = {name: torch.from_numpy(array[clips]) for name, array in features.items()}
                 rendered = augment.render(
@@ -113,9 +137,19 @@ def copy_features(
                 writer.write(start, logmel=rendered.numpy())
                 advance(len(clips))
 
-    return open_or_build(
-        cache_dir, entry_key("copies", rendering=RENDERING, **parts), arrays, fill
-    )["logmel"]
+    key = entry_key("copies", rendering=RENDERING, **parts)
+    return open_or_build(cache_dir, key, arrays, fill).arrays["logmel"]
+
+
+@contextmanager
+def _progress(what: str, items: str, writer: RowWriter) -> Iterator[Callable[..., None]]:
+    """Show how much of an entry is there, and say how much there was to begin with."""
+    n, there = len(writer.written), int(writer.written.sum())
+    if there:
+        notice(f"{what}: {there:,} of {n:,} {items} are there already, of a build that was cut off")
+    with progress_bar(what, n) as advance:
+        advance(there)
+        yield advance
 
 
 @contextmanager

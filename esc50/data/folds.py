@@ -123,9 +123,11 @@ def _read(path: Path, table: ClipTable) -> np.ndarray | None:
     """Folds written before; None where there are none, or none for these clips."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            fold_of = {name: int(fold) for name, fold in list(csv.reader(file))[1:]}
+            fold_of = {
+                name.removeprefix("./"): int(fold) for name, fold in list(csv.reader(file))[1:]
+            }
         return np.array([fold_of[name] for name in table.filenames], dtype=np.int64)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, OverflowError, csv.Error):
         return None
 
 
@@ -135,7 +137,9 @@ def _write(path: Path, table: ClipTable, folds: np.ndarray) -> None:
         with atomic_write(path) as file:
             writer = csv.writer(file)
             writer.writerow(("filename", "fold"))
-            writer.writerows(zip(table.filenames, folds.tolist(), strict=True))
+            # None begins so that a spreadsheet would compute it.
+            names = (f"./{name}" for name in table.filenames)
+            writer.writerows(zip(names, folds.tolist(), strict=True))
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror or error}): set data.cache_dir to a folder "

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 
+from esc50.errors import printable
+
 SHOWN = 3  # names given as examples
 
 
@@ -12,7 +14,7 @@ SHOWN = 3  # names given as examples
 def notice(sentence: str) -> None:
     """Print a sentence, unless it has been said or another process of the run says it."""
     if os.environ.get("RANK", "0") == "0":
-        print(f"data: {sentence}", file=sys.stderr, flush=True)
+        print(f"data: {printable(sentence)}", file=sys.stderr, flush=True)
 
 
 def some(names: Sequence[str], shown: int = SHOWN) -> str:

@@ -22,9 +22,11 @@ class Prepared:
         split: items on each side.
         audit: of the split.
         clips: arrays of the clips, see `clip_features`.
-        copies: log-mels of the augmented copies; None where there are none.
+        copies: pictures of the augmented copies; None where there are none.
         targets: int64 (items,).
         augment: changes training clips.
+        embedded: what a frozen network's last layer sees of clips and copies, float32 (n, k), which
+            batches hold in the place of pictures; None: they hold pictures.
     """
 
     split: Split
@@ -33,10 +35,11 @@ class Prepared:
     copies: Tensor | None
     targets: Tensor
     augment: Augment
+    embedded: tuple[Tensor, Tensor | None] | None = None
 
     def example_clips(self, n: int) -> np.ndarray:
         """Choose `n` training clips from all over the table, with copies where there are any."""
-        n_clips = len(self.clips["peak"])
+        n_clips = len(self.clips["logmel"])
         clips = self.split.train[self.split.train < n_clips]
         if self.copies is not None:
             clips = clips[np.isin(clips, self.split.clip_of[n_clips:])]
@@ -47,11 +50,14 @@ class Prepared:
 
         Args:
             items: int64, their numbers.
-            spectra: whether batches hold, beside log-mels, what augmentation works on.
+            spectra: whether batches hold, beside pictures, what augmentation works on.
             device: that the batches are meant for.
         """
-        clips = self.clips if spectra else {"logmel": self.clips["logmel"]}
+        names = ("logmel", "magnitude", "peak") if spectra else ("logmel",)
+        clips = {name: self.clips[name] for name in names}
         copies, targets = self.copies, self.targets
+        if self.embedded is not None:
+            clips["logmel"], copies = self.embedded
         if _fits(device, *clips.values(), copies):
             clips = {name: array.to(device) for name, array in clips.items()}
             copies, targets = copies if copies is None else copies.to(device), targets.to(device)

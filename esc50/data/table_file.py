@@ -153,11 +153,12 @@ def _read_json(path: Path, text: str) -> list[tuple[Any, int]]:
         return [(json.loads(line), number) for number, line in lines if line.strip()]
     except ValueError as error:
         raise UserError(f"{path} is not JSON lines: {error}.") from None
+    except RecursionError:
+        raise UserError(f"{path} is not JSON lines: it holds brackets in brackets.") from None
 
 
 def _read_parquet(path: Path) -> list[tuple[Any, int]]:
     try:
-        from pyarrow import ArrowException
         from pyarrow.parquet import read_table
     except ModuleNotFoundError:
         raise UserError(
@@ -166,8 +167,10 @@ def _read_parquet(path: Path) -> list[tuple[Any, int]]:
     with path.open("rb") as file:
         try:
             records = read_table(file).to_pylist()
-        except ArrowException as error:
-            reason = str(error).splitlines()[0]
+        except UserError:
+            raise
+        except Exception as error:  # Arrow's own, and what its values raise on the way to Python's
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UserError(f"{path} is not a Parquet table: {reason}") from None
     return [(record, number) for number, record in enumerate(records, start=1)]
 

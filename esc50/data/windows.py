@@ -1,14 +1,15 @@
 """Long recordings cut into windows: clips of one source."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from esc50.audio.read import duration
 from esc50.data.notices import notice
+from esc50.data.progress_bar import progress_bar
 from esc50.data.table import ClipTable
+from esc50.data.threads import for_each
 
 
 def cut_windows(table: ClipTable, seconds: float, step: float) -> ClipTable:
@@ -25,8 +26,14 @@ def cut_windows(table: ClipTable, seconds: float, step: float) -> ClipTable:
     Raises:
         UserError: a file cannot be read.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        starts = [_starts(length, seconds, step) for length in pool.map(duration, table.paths)]
+    starts: list[list[float]] = []
+
+    def cut(_: Path, length: float) -> None:
+        starts.append(_starts(length, seconds, step))
+        advance()
+
+    with progress_bar("durations", len(table), transient=True, patience=1) as advance:
+        for_each(duration, table.paths, cut)
     counts = np.array([len(own) for own in starts])
     rows = np.repeat(np.arange(len(table)), counts)
     if len(rows) > len(table):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, Field
 
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import Spec
 from esc50.deploy.prediction import NONE
 from esc50.deploy.predictor import Predictor
 from esc50.deploy.sounds import Sound, Stretch
@@ -30,7 +30,7 @@ class LimitedSound(Sound):
 
     most_seconds: float = 300.0
 
-    def stretches(self, spec: FeatureSpec, hop: float) -> Iterator[Stretch]:
+    def stretches(self, spec: Spec, hop: float) -> Iterator[Stretch]:
         """Cut it into windows as `Sound` does. Raises TooLongError, and what it raises."""
         for stretch in super().stretches(spec, hop):
             if stretch.end > self.most_seconds:
@@ -80,6 +80,7 @@ class Answer(BaseModel):
     probabilities: Annotated[list[float], Field(description="of each class: the windows' mean")]
     windows: Annotated[list[Window], Field(description="start, end and probabilities of each")]
     events: Annotated[list[Event], Field(description="start, end and label, without overlap")]
+    remarks: Annotated[list[str], Field(description="what is odd about the sound: `is silent`")]
     spectrogram: Annotated[Spectrogram | None, Field(description="where it was asked for")] = None
 
 
@@ -103,6 +104,7 @@ def answer(predictor: Predictor, sound: Sound, hop: float | None, with_spectrogr
             for (start, end), row in zip(prediction.spans, prediction.windows, strict=True)
         ],
         events=[Event(**vars(event)) for event in prediction.events()],
+        remarks=list(prediction.remarks),
         spectrogram=draw(predictor, sound, prediction.seconds) if with_spectrogram else None,
     )
 
@@ -110,7 +112,7 @@ def answer(predictor: Predictor, sound: Sound, hop: float | None, with_spectrogr
 @torch.no_grad()
 def draw(predictor: Predictor, sound: Sound, seconds: float) -> Spectrogram:
     """Compute a sound's log-mel spectrogram window by window, averaged to what a screen shows."""
-    front_end, length = predictor.front_end, predictor.seconds
+    front_end, length = predictor.log_mel, predictor.seconds
     per_second = min(COLUMNS_PER_WINDOW / length, COLUMNS / seconds)
     mel = np.zeros((front_end.spec.n_mels, max(1, round(seconds * per_second))), np.float32)
     for stretch in sound.stretches(front_end.spec, length):

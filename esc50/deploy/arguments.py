@@ -1,18 +1,22 @@
 """Arguments that the commands which ask a checkpoint have in common."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+
+from esc50.config.typed import as_typed
+from esc50.errors import UserError
 
 
 def checkpoint_parser(about: str | None, *, several: bool = False) -> argparse.ArgumentParser:
     """Make a parser of a checkpoint, or of `several`, and of --trust.
 
     Args:
-        about: the command's docstring, shown as it stands.
+        about: the command's docstring, with its scripts as they are typed where one is.
         several: `checkpoints` is then a list, otherwise `checkpoint` is one path.
     """
     parser = argparse.ArgumentParser(
-        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=as_typed(about), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "checkpoints" if several else "checkpoint",
@@ -25,6 +29,21 @@ def checkpoint_parser(about: str | None, *, several: bool = False) -> argparse.A
         "--trust", action="store_true", help="import the network's code if it is another package's"
     )
     return parser
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse arguments, and look for their checkpoints before PyTorch loads, which takes seconds.
+
+    Raises:
+        UserError: one of them is not there.
+    """
+    args = parser.parse_args(argv)
+    for path in args.checkpoints if "checkpoints" in args else [args.checkpoint]:
+        if not path.exists():
+            raise UserError(
+                f"{path} is no file or folder: give a run's folder, or its checkpoint, best.ckpt"
+            )
+    return args
 
 
 def add_threshold(parser: argparse.ArgumentParser) -> None:

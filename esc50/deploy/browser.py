@@ -5,9 +5,10 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from esc50.atomic import atomic_write, atomic_write_text
+from esc50.audio.logmel import LogMel
 from esc50.deploy import runtimes
 from esc50.deploy.page import IN_BROWSER, read_part, render_page
-from esc50.deploy.portable import PortableFrontEnd
+from esc50.deploy.portable import make_portable
 from esc50.deploy.predictor import Predictor
 from esc50.errors import UserError
 
@@ -19,14 +20,14 @@ MOST_SECONDS, MOST_MB = 300, 64  # of a sound that the page takes; a browser's m
 class MelPower(nn.Module):
     """Waveforms to mel power spectrograms, for the eye."""
 
-    def __init__(self, front_end: PortableFrontEnd) -> None:
+    def __init__(self, front_end: LogMel) -> None:
         """Take over a front end."""
         super().__init__()
-        self.front_end = front_end
+        self.front_end = make_portable(front_end)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Float32 (batch, n_samples) to (batch, n_mels, T)."""
-        return self.front_end.mel(self.front_end.power(waveform))
+        return self.front_end.rows(waveform)
 
 
 def check_runtime(folder: Path) -> None:
@@ -50,7 +51,7 @@ def write_browser_page(predictor: Predictor, model: Path, folder: Path, runtime:
     """
     check_runtime(runtime)
     spec = predictor.front_end.spec
-    mel = runtimes.to_onnx(MelPower(PortableFrontEnd(spec)), spec.n_samples, "mel")
+    mel = runtimes.to_onnx(MelPower(LogMel(spec.log_mel)), spec.n_samples, "mel")
     limits = {"seconds": MOST_SECONDS, "megabytes": MOST_MB}
     page = render_page("page.html.j2", predictor, limits=limits, static="", in_browser=True)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,9 @@
 """What an exported file says of itself: its metadata, and the model card beside it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from esc50 import __version__
 from esc50.deploy.checkpoints import describe_threshold, threshold_of
@@ -64,6 +65,7 @@ def metadata(models: Sequence[TrainedModel], checked: Checked) -> dict[str, str]
         "data": first.specification["data"],
         "data_licence": LICENCES.get(first.specification["data"], UNKNOWN_LICENCE)[0],
         "pretrained_on": first.specification["pretrained_on"] or "nothing",
+        "weights_licence": weights_licence(first.specification),
         "protocol": first.specification["protocol"],
         "folds": ", ".join(str(each["fold"]) for each in facts),
         "seeds": ", ".join(str(each["seed"]) for each in facts),
@@ -78,6 +80,14 @@ def metadata(models: Sequence[TrainedModel], checked: Checked) -> dict[str, str]
     if checked.accuracy is not None:
         about[tag(is_leaky(models), "test/acc")] = f"{checked.accuracy:.4f}"
     return {key: str(value) for key, value in about.items()}
+
+
+def weights_licence(specification: Mapping[str, Any]) -> str:
+    """Say under which licence the weights are that a training started from; "" without any."""
+    if specification["pretrained_on"] is None:
+        return ""
+    said = specification.get("weights_licence")
+    return str(said or "that of whoever made them")
 
 
 def is_leaky(models: Sequence[TrainedModel]) -> bool:

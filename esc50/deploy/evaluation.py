@@ -21,14 +21,14 @@ from esc50.atomic import atomic_write_text
 from esc50.config.sections import DataSettings, Text
 from esc50.config.settings import Settings
 from esc50.data.audit import WEIGHTS, Audit, Seen, audit_split
-from esc50.data.cache import clip_digests
 from esc50.data.datasets import data_name, open_clips
-from esc50.data.features import clip_features
+from esc50.data.digests import clip_digests
+from esc50.data.features import clip_features, profiles
 from esc50.data.split import Split
 from esc50.data.table import ClipTable
 from esc50.deploy.predictor import Predictor
 from esc50.errors import UserError, printable
-from esc50.model.classifier import make_scores
+from esc50.model.metrics import make_scores
 from esc50.results.labels import label
 from esc50.results.run_folder import (
     keep_aside,
@@ -56,7 +56,7 @@ class TestSet:
     Attributes:
         table: all clips of the data set, their targets the outputs of the network.
         clips: int64, those that are tested.
-        logmels: float32 (clips of the table, 1, height, width).
+        logmels: float32 (clips of the table, channels, height, width).
         audit: whether the network has seen any of them.
     """
 
@@ -128,14 +128,14 @@ def open_test_set(model: Predictor, data: Mapping[str, Any], fold: int | str) ->
     table = with_classes_of(model, open_clips(data))
     digests = clip_digests(table.paths, cache_dir)
     spec = model.front_end.spec
-    logmels = clip_features(table, spec, digests, cache_dir, storage.workers)["logmel"]
+    features = clip_features(table, spec, digests, cache_dir, storage.workers)
     clips = np.flatnonzero((table.folds == fold) | (fold == "all"))
     if not clips.size:
         raise UserError(f"{table.root} has no clips in fold {fold}")
     none = np.zeros(0, np.int64)
     split = Split(train=none, val=none, test=clips, clip_of=np.arange(len(table)))
-    audit = audit_split(table, split, digests, logmels, seen_by(model))
-    return TestSet(table, clips, torch.from_numpy(logmels), audit)
+    audit = audit_split(table, split, digests, profiles(features), seen_by(model))
+    return TestSet(table, clips, torch.from_numpy(features["logmel"]), audit)
 
 
 def with_classes_of(model: Predictor, table: ClipTable) -> ClipTable:

@@ -7,7 +7,10 @@ from typing import IO
 
 from esc50.deploy.prediction import Prediction
 from esc50.errors import printable
+from esc50.results.cells import escape_cell
 from esc50.results.tables import Table
+
+SHOWN_REMARKS = 10
 
 
 def summary_table(predictions: Sequence[Prediction], k: int, title: str, note: str) -> Table:
@@ -57,6 +60,7 @@ def as_json(prediction: Prediction) -> str:
             "answer": prediction.label,
             "threshold": prediction.threshold,
             "probabilities": dict(prediction.top(len(prediction.classes))),
+            "remarks": prediction.remarks,
             "events": [vars(event) for event in prediction.events()],
             "classes": prediction.classes,
             "windows": [
@@ -70,15 +74,28 @@ def as_json(prediction: Prediction) -> str:
 
 
 def write_csv(predictions: Iterable[Prediction], classes: Sequence[str], file: IO[str]) -> None:
-    """Write a row per window: sound, start, end (seconds), answer, probability of each class."""
+    """Write a row per window: sound, start, end (seconds), answer, probability of each class.
+
+    Names that a spreadsheet would compute are escaped: see `cells`.
+    The last column, remarks, says what is odd about the sound.
+    """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["sound", "start", "end", "answer", *classes])
+    header = ["sound", "start", "end", "answer", *map(escape_cell, classes), "remarks"]
+    writer.writerow(header)
     for one in predictions:
         for (start, end), label, row in zip(one.spans, one.labels, one.windows, strict=True):
-            span = (f"{start:g}", f"{end:g}")
-            writer.writerow(
-                [printable(one.name, keep=""), *span, label, *(f"{p:.8g}" for p in row)]
-            )
+            name, span = printable(one.name, keep=""), (f"{start:g}", f"{end:g}")
+            names = escape_cell(name), *span, escape_cell(label)
+            writer.writerow([*names, *(f"{p:.8g}" for p in row), "; ".join(one.remarks)])
+
+
+def remark_lines(predictions: Iterable[Prediction]) -> list[str]:
+    """Say what is odd about sounds, in a line each; of many, the first."""
+    lines = [
+        f"{printable(one.name, keep='')} {remark}" for one in predictions for remark in one.remarks
+    ]
+    more = len(lines) - SHOWN_REMARKS
+    return lines if more <= 0 else [*lines[:SHOWN_REMARKS], f"and {more} more of such sounds"]
 
 
 def as_labels(prediction: Prediction) -> str:

@@ -27,7 +27,7 @@ def render_page(template: str, predictor: Predictor, **values: Any) -> str:
         "data": first["data"],
         "n_members": len(predictor.members),
         "classes": predictor.classes,
-        "spec": predictor.front_end.spec,
+        "spec": predictor.log_mel.spec,
         "threshold": predictor.threshold,
         "about_threshold": describe_threshold(predictor.members),
     }

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from esc50.audio.logmel import LogMel
+from esc50.audio.front_end import FrontEnd, make_front_end
 from esc50.audio.sparse import SparseMatmul
-from esc50.audio.spec import FeatureSpec
-from esc50.model.network import build_plain_network
+from esc50.model.network import build_plain_network, without_weights
 from esc50.model.trained import TrainedModel
 
 
@@ -26,14 +25,14 @@ class PortableModel(nn.Module):
             models: one; or several of the same classes and features, an ensemble.
         """
         super().__init__()
-        self.front_end = PortableFrontEnd(models[0].spec)
+        self.front_end = make_portable(make_front_end(models[0].spec))
         self.networks = nn.ModuleList(plain_network(model) for model in models)
         self.scales = [(each.config["input_mean"], each.config["input_std"]) for each in models]
         self.eval().requires_grad_(False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Float32 (batch, n_samples) at the model's rate to probabilities (batch, classes)."""
-        x = self.front_end(waveform)
+        x = self.front_end.features(waveform)
         answers = [
             network((x - mean) / std).softmax(1)
             for network, (mean, std) in zip(self.networks, self.scales, strict=True)
@@ -43,40 +42,54 @@ class PortableModel(nn.Module):
 
 def plain_network(model: TrainedModel) -> nn.Module:
     """Build the network anew as its class makes it, with the model's weights, on the processor."""
-    section = {**model.config["model"]}
-    if "weights" in section:
-        section["weights"] = None  # the model's own follow
+    section = without_weights(model.config["model"])  # the model's own follow
     size = (model.spec.height, model.spec.width)
-    network = build_plain_network(section, len(model.classes), size)
+    known = model.spec.in_channels, model.specification.get("architecture")
+    network = build_plain_network(section, len(model.classes), size, *known)
     network.load_state_dict(model.network.state_dict())
     return network.float()
 
 
-class PortableFrontEnd(LogMel):
-    """The log-mel front end as `LogMel` has it, in operations that export."""
+def make_portable(front_end: FrontEnd) -> FrontEnd:
+    """Put operations that export in the place of a front end's own; returns it."""
+    front_end.fourier = PortableFourier(front_end.fourier.window, front_end.fourier.hop_length)
+    for parent in list(front_end.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, SparseMatmul):
+                setattr(parent, name, DenseMatmul(child))
+    if hasattr(front_end, "_bands"):
+        del front_end._bands  # for training alone
+    return front_end
 
-    def __init__(self, spec: FeatureSpec) -> None:
-        """Take over the operators of `spec` as dense matrices."""
-        super().__init__(spec)
-        for name in ("_mel", "_across", "_down"):
-            setattr(self, name, DenseMatmul(getattr(self, name)))
-        del self._bands  # for training alone
+
+class PortableFourier(nn.Module):
+    """The short-time Fourier transform as the one operation that other runtimes have for it."""
+
+    window: Tensor
+
+    def __init__(self, window: Tensor, hop_length: int) -> None:
+        """Take the window and the hop of a `Fourier`."""
+        super().__init__()
+        self.hop_length = hop_length
+        self.register_buffer("window", window, persistent=False)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Transform float32 (batch, n_samples): complex64 (batch, T, n_fft // 2 + 1)."""
+        return self._stft(waveform).transpose(-1, -2)
 
     def power(self, waveform: Tensor) -> Tensor:
-        """Power spectrogram of float32 (batch, n_samples): float32 (batch, n_fft // 2 + 1, T)."""
-        stft = torch.stft(
+        """Power of float32 (batch, n_samples): float32 (batch, n_fft // 2 + 1, T)."""
+        return torch.view_as_real(self._stft(waveform)).square().sum(-1)
+
+    def _stft(self, waveform: Tensor) -> Tensor:
+        return torch.stft(
             waveform,
-            self.spec.n_fft,
-            self.spec.hop_length,
+            len(self.window),
+            self.hop_length,
             window=self.window,
             pad_mode="constant",
             return_complex=True,
         )
-        return torch.view_as_real(stft).square().sum(-1)
-
-    def forward(self, waveform: Tensor) -> Tensor:  # type: ignore[override]
-        """Picture (batch, 1, height, width) of float32 (batch, n_samples)."""
-        return self.features(waveform)
 
 
 class DenseMatmul(nn.Module):

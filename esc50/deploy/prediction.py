@@ -1,11 +1,24 @@
 """What a model says of a sound."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
+from esc50.audio.containers import UNMARKED
+from esc50.audio.excerpt import CANCELLED, CUT, SHORT
+from esc50.audio.read import SILENT
+
 NONE = "none of these"
+# What is said of clips by their number, said of one sound.
+OF_ONE = {
+    SILENT: "is silent",
+    CANCELLED: "has channels that cancel each other in their mean, which is what the model hears",
+    UNMARKED: "ends without the mark of an end, and may be cut off",
+    CUT: "is a little longer than the model's clips, and ends there",
+    SHORT: "fills less than half of a clip; silence fills the rest",
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,7 @@ class Prediction:
         spans: float64 (windows, 2), start and end of each window in seconds.
         windows: float32 (windows, classes), probabilities.
         threshold: the probability below which the answer is `NONE`; 0: there always is an answer.
+        remarks: what is odd about the sound, as ends of sentences: `is silent`.
     """
 
     name: str
@@ -42,6 +56,7 @@ class Prediction:
     spans: np.ndarray
     windows: np.ndarray
     threshold: float = 0.0
+    remarks: tuple[str, ...] = ()
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -95,3 +110,15 @@ class Prediction:
         answer = f"{best} {probability:.2f}"
         answer = answer if self.label == best else f"{NONE} ({answer})"
         return f"<{self.name}: {answer}, {self.seconds:.1f} s>"
+
+
+def remarks_of(windows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Say of a sound what is odd about it, by what is odd about each of its windows.
+
+    It is silent where all of them are; anything else counts if it is so of one.
+    """
+    found = dict.fromkeys(remark for window in windows for remark in window)
+    everywhere = [r for r in found if r != SILENT or all(SILENT in window for window in windows)]
+    if CANCELLED in everywhere:  # which is why it is silent
+        everywhere = [remark for remark in everywhere if remark != SILENT]
+    return tuple(OF_ONE[remark] for remark in everywhere)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
@@ -12,17 +13,42 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from esc50.audio.front_end import make_front_end
 from esc50.audio.logmel import LogMel
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import Spec
 from esc50.data.features import single_threaded
 from esc50.deploy.checkpoints import choose_device, find_checkpoints, threshold_of
-from esc50.deploy.prediction import Prediction
+from esc50.deploy.prediction import Prediction, remarks_of
 from esc50.deploy.sounds import Sound, Stretch, samples_of, sounds_in
 from esc50.errors import UserError
 from esc50.model.trained import TrainedModel, load_trained
 
-# A sound, its windows' spans float64 (windows, 2) in seconds, what was computed of each of them.
-Computed = tuple[Sound, np.ndarray, np.ndarray]
+
+@dataclass(frozen=True)
+class Computed:
+    """A sound, and what was computed of it.
+
+    Attributes:
+        sound: which one.
+        spans: float64 (windows, 2), in seconds.
+        values: (windows, n), one row of numbers of each window.
+        remarks: what is odd about the sound, see `Prediction`.
+    """
+
+    sound: Sound
+    spans: np.ndarray
+    values: np.ndarray
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What was computed of one window, or why it could not be read."""
+
+    sound: Sound
+    span: tuple[float, float]
+    values: np.ndarray | UserError
+    remarks: tuple[str, ...] = ()
 
 
 class Predictor:
@@ -31,6 +57,7 @@ class Predictor:
     Attributes:
         members: the networks, which have classes and features in common.
         front_end: from samples to what the networks see.
+        log_mel: from samples to what people look at.
         classes: names of the classes.
         threshold: the probability below which the answer is "none of these"; 0: no threshold.
     """
@@ -46,7 +73,8 @@ class Predictor:
             if other.spec != first.spec:
                 raise UserError("an ensemble's checkpoints must be of the same features")
         self.members = tuple(members)
-        self.front_end = LogMel(first.spec)
+        self.front_end = make_front_end(first.spec)
+        self.log_mel = LogMel(first.spec.log_mel)
         self.classes = tuple(first.classes)
         self.threshold = threshold_of(members)
 
@@ -97,8 +125,14 @@ class Predictor:
             if isinstance(computed, UserError):
                 yield computed
             else:
-                sound, spans, windows = computed
-                yield Prediction(sound.name, self.classes, spans, windows, self.threshold)
+                yield Prediction(
+                    computed.sound.name,
+                    self.classes,
+                    computed.spans,
+                    computed.values,
+                    self.threshold,
+                    computed.remarks,
+                )
 
     def embed(self, sounds: Any, rate: int | None = None, hop: float | None = None) -> np.ndarray:
         """Compute the network's features of a sound (n,), or of several (sounds, n): float32.
@@ -111,7 +145,7 @@ class Predictor:
         for computed in self._by_sound(found, self._embed, hop):
             if isinstance(computed, UserError):
                 raise computed
-            embeddings.append(computed[2].mean(axis=0))
+            embeddings.append(computed.values.mean(axis=0))
         return np.stack(embeddings) if several else embeddings[0]
 
     def check_hop(self, hop: float | None) -> float:
@@ -122,11 +156,11 @@ class Predictor:
         return hop
 
     def probabilities(self, pictures: Tensor) -> Tensor:
-        """Log-mels (batch, 1, height, width) to the mean of the members' probabilities."""
+        """Pictures (batch, channels, height, width) to the mean of the members' probabilities."""
         return torch.stack([member.probabilities(pictures) for member in self.members]).mean(0)
 
     def picture(self, samples: np.ndarray) -> Tensor:
-        """Samples float32 (n_samples,) to their log-mel (1, height, width)."""
+        """Samples float32 (n_samples,) to their picture (channels, height, width)."""
         return self.front_end.features(torch.from_numpy(samples))
 
     def _embed(self, pictures: Tensor) -> Tensor:
@@ -144,12 +178,20 @@ class Predictor:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             pieces = _pieces(sounds, self.front_end.spec, hop)
             answers = self._batched(pieces, compute, pool, advance)
-            for _, group in groupby(answers, lambda one: id(one[0])):
+            for _, group in groupby(answers, lambda one: id(one.sound)):
                 made = list(group)
-                errors = [what for _, _, what in made if isinstance(what, UserError)]
-                values = [what for _, _, what in made if not isinstance(what, UserError)]
-                spans = np.array([span for _, span, _ in made])
-                yield errors[0] if errors else (made[0][0], spans, np.stack(values))
+                errors = [one.values for one in made if isinstance(one.values, UserError)]
+                values = [one.values for one in made if not isinstance(one.values, UserError)]
+                yield (
+                    errors[0]
+                    if errors
+                    else Computed(
+                        made[0].sound,
+                        np.array([one.span for one in made]),
+                        np.stack(values),
+                        remarks_of([one.remarks for one in made]),
+                    )
+                )
 
     def _batched(
         self,
@@ -157,7 +199,7 @@ class Predictor:
         compute: Callable[[Tensor], Tensor],
         pool: ThreadPoolExecutor,
         advance: Callable[[int], None],
-    ) -> Iterator[tuple[Sound, tuple[float, float], np.ndarray | UserError]]:
+    ) -> Iterator[_Answer]:
         """Compute by batches as large as those of the test, so that their numbers are the same.
 
         Of a window that is done its span alone is passed on: samples of an hour would fill memory.
@@ -165,24 +207,23 @@ class Predictor:
         size = self.members[0].config["batch_size"]
         while batch := list(islice(pieces, size)):
             with single_threaded():  # as the features of training were computed, to the bit
-                pictures = list(pool.map(self._picture_or_error, (piece for _, piece in batch)))
-            good = [picture for picture in pictures if isinstance(picture, Tensor)]
+                read = list(pool.map(self._picture_or_error, (piece for _, piece in batch)))
+            good = [picture for picture, _ in read if isinstance(picture, Tensor)]
             computed = iter(compute(torch.stack(good)).cpu().numpy() if good else ())
             advance(len(batch))
-            for (sound, piece), picture in zip(batch, pictures, strict=True):
+            for (sound, piece), (picture, remarks) in zip(batch, read, strict=True):
                 what = picture if isinstance(picture, UserError) else next(computed)
-                yield sound, (piece.start, piece.end), what
+                yield _Answer(sound, (piece.start, piece.end), what, remarks)
 
-    def _picture_or_error(self, piece: Stretch) -> Tensor | UserError:
+    def _picture_or_error(self, piece: Stretch) -> tuple[Tensor | UserError, tuple[str, ...]]:
         try:
-            return self.picture(piece.samples())
+            clip = piece.read()
+            return self.picture(clip.samples), clip.remarks
         except UserError as error:
-            return error
+            return error, ()
 
 
-def _pieces(
-    sounds: Iterable[Sound], spec: FeatureSpec, hop: float
-) -> Iterator[tuple[Sound, Stretch]]:
+def _pieces(sounds: Iterable[Sound], spec: Spec, hop: float) -> Iterator[tuple[Sound, Stretch]]:
     """Cut sounds into windows; one that cannot be read is a window whose samples are the error."""
     for sound in sounds:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from esc50.audio.read import read_clip
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import Spec
 from esc50.data import datasets
 from esc50.data.datasets import open_clips
 from esc50.data.split import SplitSettings, draw_split
@@ -31,7 +31,7 @@ class Clips:
     paths: Sequence[Path]
     targets: np.ndarray | None = None
 
-    def waveforms(self, spec: FeatureSpec) -> Iterator[np.ndarray]:
+    def waveforms(self, spec: Spec) -> Iterator[np.ndarray]:
         """Read the clips as a network of `spec` hears them: float32 (up to 16, n_samples)."""
         for start in range(0, len(self.paths), AT_ONCE):
             paths = self.paths[start : start + AT_ONCE]

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from esc50.audio.read import duration, open_sound, read_blocks, read_sound
-from esc50.audio.spec import FeatureSpec
-from esc50.audio.windows import loudest_channel, one_channel, windows
+from esc50.audio.excerpt import CANCELLED, MeanPower
+from esc50.audio.read import SILENT, duration, open_sound, read_blocks, read_sound
+from esc50.audio.read import Sound as Clip
+from esc50.audio.spec import Spec
+from esc50.audio.windows import Window, loudest_channel, one_channel, windows
 from esc50.data.files import SUFFIXES
 from esc50.errors import UserError
 
@@ -25,11 +27,15 @@ BLOCK = 1 << 16  # frames decoded at a time
 
 @dataclass(frozen=True)
 class Stretch:
-    """A window of a sound: where it lies, in seconds, and how to get its samples."""
+    """A window of a sound: where it lies, in seconds, and how to get its samples and remarks."""
 
     start: float
     end: float
-    samples: Callable[[], np.ndarray]
+    read: Callable[[], Clip]
+
+    def samples(self) -> np.ndarray:
+        """Read it: float32 (n_samples,)."""
+        return self.read().samples
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Sound:
     source: Path | np.ndarray
     rate: int = 0
 
-    def stretches(self, spec: FeatureSpec, hop: float) -> Iterator[Stretch]:
+    def stretches(self, spec: Spec, hop: float) -> Iterator[Stretch]:
         """Cut the sound into windows of `spec.seconds`, one every `hop` seconds.
 
         What is no longer than a window, or by less than `SLACK` of it, is one window, read as in
@@ -63,18 +69,22 @@ class Sound:
                 yield Stretch(0.0, end, partial(_read_whole, self.source, spec))
                 return
             with open_sound(self.source) as sound:
-                rate = sound.samplerate
+                rate, odd = sound.samplerate, [sound.remark] if sound.remark else []
         else:
-            rate = self.rate
+            rate, odd = self.rate, []
         channel = spec.channel
         if channel == "loudest":
             channel = loudest_channel(self.blocks())
-        step = max(1, round(hop * spec.sample_rate))
-        mono = one_channel(self.blocks(), rate, spec.sample_rate, channel)
-        found = windows(mono, spec.n_samples, step)
+        step, power = max(1, round(hop * spec.sample_rate)), MeanPower()
+        blocks = _measured(self.blocks(), power) if channel is None else self.blocks()
+        found = windows(one_channel(blocks, rate, spec.sample_rate, channel), spec.n_samples, step)
+        latest: Window | None = None
         for window in islice(found, 1) if short else found:
-            start, end = window.start / spec.sample_rate, window.end / spec.sample_rate
-            yield Stretch(start, end, partial(np.asarray, window.samples))
+            if latest is not None:
+                yield _stretch(latest, spec, [])
+            latest = window
+        if latest is not None:  # with it all blocks have been measured
+            yield _stretch(latest, spec, [*odd, CANCELLED] if power.cancels else odd)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Read it: float32 (frames, channels), block by block."""
@@ -93,7 +103,7 @@ class Sound:
         except UserError:  # to be raised when it is read
             return 0.0
 
-    def count(self, spec: FeatureSpec, hop: float) -> int:
+    def count(self, spec: Spec, hop: float) -> int:
         """Count its windows, by how long it is."""
         seconds = self.seconds()
         if seconds <= spec.seconds * (1 + SLACK):
@@ -101,9 +111,23 @@ class Sound:
         return 1 + math.ceil((seconds - spec.seconds) / hop)
 
 
-def _read_whole(path: Path, spec: FeatureSpec) -> np.ndarray:
-    """Read a sound no longer than a clip, as training does: float32 (n_samples,)."""
-    return read_sound(path, spec.sample_rate, spec.n_samples, channel=spec.channel).samples
+def _read_whole(path: Path, spec: Spec) -> Clip:
+    """Read a sound no longer than a clip, as training does."""
+    return read_sound(path, spec.sample_rate, spec.n_samples, channel=spec.channel)
+
+
+def _measured(blocks: Iterator[np.ndarray], power: MeanPower) -> Iterator[np.ndarray]:
+    for block in blocks:
+        power.add(block)
+        yield block
+
+
+def _stretch(window: Window, spec: Spec, remarks: list[str]) -> Stretch:
+    samples = window.samples
+    if not samples.any() and CANCELLED not in remarks:
+        remarks = [*remarks, SILENT]
+    start, end = window.start / spec.sample_rate, window.end / spec.sample_rate
+    return Stretch(start, end, partial(Clip, samples, tuple(remarks)))
 
 
 def sounds_in(path: Path) -> list[Sound]:

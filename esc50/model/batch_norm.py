@@ -60,6 +60,7 @@ def share_batch_norm(network: nn.Module, device: torch.device) -> nn.Module:
             if type(norm) is nn.BatchNorm2d:
                 shared = SharedBatchNorm2d(norm.num_features, norm.eps, norm.momentum)
                 shared.load_state_dict(norm.state_dict())
+                shared.requires_grad_(norm.weight.requires_grad)
                 setattr(parent, name, shared)
     return network
 

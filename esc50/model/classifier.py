@@ -10,113 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import Metric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score, MulticlassRecall
-from torchmetrics.utilities import dim_zero_cat
+from torchmetrics import MetricCollection
 
 from esc50.model.batch_norm import share_batch_norm
+from esc50.model.head import head
+from esc50.model.metrics import ItemPredictions, MeanLoss, make_scores
 from esc50.model.threshold import choose_threshold
+from esc50.model.trained import FORMAT
 
 Batch = dict[str, Tensor]
-FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint changes
-
-
-class CategoryAccuracy(MulticlassAccuracy):
-    """Accuracy over groups of classes: right when prediction and target share a group."""
-
-    group_of_class: Tensor
-
-    def __init__(self, group_of_class: Tensor):
-        """Take the group of each class: int64 (classes,)."""
-        super().__init__(num_classes=int(group_of_class.max()) + 1, average="micro")
-        self.register_buffer("group_of_class", group_of_class, persistent=False)
-
-    def update(self, preds: Tensor, target: Tensor) -> None:
-        """Count a batch: preds (batch, classes), target int64 (batch,)."""
-        super().update(self.group_of_class[preds.argmax(1)], self.group_of_class[target])
-
-
-class BalancedAccuracy(MulticlassRecall):
-    """The mean over the classes, among those tested, of the part of each that is right.
-
-    scikit-learn's `balanced_accuracy_score`; torchmetrics' own macro average counts a class that
-    is not among the targets, but is predicted, as one that is all wrong.
-    """
-
-    def compute(self) -> Tensor:
-        """Mean over the classes that were tested."""
-        right, _, _, missed = self._final_state()
-        tested = right + missed
-        return (right / tested.clamp_min(1)).sum() / (tested > 0).sum()
-
-
-class MeanLoss(Metric):
-    """The mean loss of all items, however they are spread over batches and processes.
-
-    torchmetrics' MeanMetric leaves values that are not a number out of the mean, which would hide
-    that a run has diverged.
-    """
-
-    total: Tensor
-    count: Tensor
-
-    def __init__(self) -> None:
-        """Start at nothing."""
-        super().__init__()
-        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
-        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
-
-    def update(self, mean: Tensor, count: int) -> None:
-        """Add `count` items by their mean loss."""
-        self.total = self.total + mean * count
-        self.count = self.count + count
-
-    def compute(self) -> Tensor:
-        """Mean over all items."""
-        return self.total / self.count
-
-
-class ItemPredictions(Metric):
-    """The probabilities of each item, gathered from all processes, ordered by item."""
-
-    items: list[Tensor]
-    probabilities: list[Tensor]
-
-    def __init__(self) -> None:
-        """Start at nothing."""
-        super().__init__()
-        self.add_state("items", [], dist_reduce_fx="cat")
-        self.add_state("probabilities", [], dist_reduce_fx="cat")
-
-    def update(self, items: Tensor, probabilities: Tensor) -> None:
-        """Add a batch: items int64 (batch,), probabilities float32 (batch, classes)."""
-        self.items.append(items)
-        self.probabilities.append(probabilities)
-
-    def compute(self) -> tuple[Tensor, Tensor]:
-        """Return items int64 (n,) in ascending order and probabilities float32 (n, classes)."""
-        items, probabilities = dim_zero_cat(self.items), dim_zero_cat(self.probabilities)
-        order = items.argsort()
-        return items[order].cpu(), probabilities[order].cpu()
-
-
-def make_scores(
-    n_classes: int, categories: Sequence[int] | None
-) -> dict[str, Metric | MetricCollection]:
-    """Make the metrics of validation and test, by their names.
-
-    Args:
-        n_classes: outputs of the network.
-        categories: group of each class, for the accuracy over them; None: there are none.
-    """
-    scores: dict[str, Metric | MetricCollection] = {
-        "acc": MulticlassAccuracy(n_classes, average="micro"),
-        "f1_macro": MulticlassF1Score(n_classes, average="macro"),
-        "acc_balanced": BalancedAccuracy(n_classes),
-    }
-    if categories is not None:
-        scores["acc_category5"] = CategoryAccuracy(torch.tensor(categories))
-    return scores
 
 
 @dataclass(frozen=True)
@@ -141,6 +43,7 @@ class Objective:
     Attributes:
         n_classes: outputs.
         categories: group of each class for the accuracy over super-categories, or None.
+        class_weights: what the loss of training counts each class as; None: all alike.
         label_smoothing: part of each target spread evenly over all classes, 0..1.
         input_mean: the network sees (x - input_mean) / input_std.
         input_std: see there.
@@ -148,28 +51,31 @@ class Objective:
 
     n_classes: int
     categories: Sequence[int] | None = None
+    class_weights: Sequence[float] | None = None
     label_smoothing: float = 0.0
     input_mean: float = 0.5
     input_std: float = 0.5
 
 
 class Classifier(pl.LightningModule):
-    """A network on single-channel pictures, and how it is trained.
+    """A network on pictures of sound, and how it is trained.
 
     Args:
-        network: log-mels (batch, 1, height, width) to logits (batch, classes).
+        network: pictures (batch, channels, height, width) to logits (batch, classes).
         objective: what is learnt.
-        optimizer: makes the optimiser of the parameters it is given.
+        optimizer: makes the optimiser of the parameters it is given; None: there are no steps.
         schedule: of the learning rate; None: it stays as it is.
         specification: what it takes to predict with a checkpoint, in plain dictionaries, lists,
             strings and numbers: classes, features, config.
     """
 
+    class_weights: Tensor | None
+
     def __init__(
         self,
         network: nn.Module,
         objective: Objective,
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None,
         schedule: Schedule | None = None,
         specification: Mapping[str, Any] | None = None,
     ):
@@ -178,6 +84,10 @@ class Classifier(pl.LightningModule):
         self.network, self.objective = network, objective
         self.make_optimizer, self.schedule = optimizer, schedule
         self.specification = {"format": FORMAT, **(specification or {})}
+        weights = objective.class_weights
+        self.register_buffer(  # the split's, which a checkpoint is not: made anew when it goes on
+            "class_weights", None if weights is None else torch.tensor(weights), persistent=False
+        )
         scores = make_scores(objective.n_classes, objective.categories)
         self.train_metrics = MetricCollection({"acc": scores["acc"]}, prefix="train/")
         self.val_metrics = MetricCollection(scores, prefix="val/", compute_groups=False).clone()
@@ -188,8 +98,14 @@ class Classifier(pl.LightningModule):
         self.tested: tuple[Tensor, Tensor] | None = None  # what `ItemPredictions` made of the test
 
     def forward(self, x: Tensor) -> Tensor:
-        """Log-mels (batch, 1, height, width) to logits (batch, classes)."""
-        return self.network((x - self.objective.input_mean) / self.objective.input_std)
+        """Pictures (batch, channels, height, width), or what the last layer sees, to logits."""
+        if x.ndim == 2:
+            return head(self.network)(x)
+        return self.network(self.scale(x))
+
+    def scale(self, x: Tensor) -> Tensor:
+        """Scale pictures as the objective says."""
+        return (x - self.objective.input_mean) / self.objective.input_std
 
     def setup(self, stage: str) -> None:
         """Have batch norm see whole batches where several processes share them."""
@@ -199,20 +115,22 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross-entropy; of a mixture, the mean over both targets by their weights.
 
+        Class weights count for each target by itself, mixed and smoothed ones too. The sum is
+        divided by the number of items and not by their weights, so that a batch of rare classes
+        counts for more than one of frequent ones, and shares of a batch add up to it.
+
         Of a share of a batch it is weighted, so that the mean over all processes is that over the
         batch.
         """
         logits = self(batch["x"])
-        smoothing = self.objective.label_smoothing
         if "mix_weight" in batch:
             weight = batch["mix_weight"]
-            both = [
-                F.cross_entropy(logits, batch[y], reduction="none", label_smoothing=smoothing)
-                for y in ("y", "y_mix")
-            ]
+            both = [self._losses(logits, batch[y], "none") for y in ("y", "y_mix")]
             loss = (weight * both[0] + (1 - weight) * both[1]).mean()
+        elif self.class_weights is None:
+            loss = self._losses(logits, batch["y"], "mean")
         else:
-            loss = F.cross_entropy(logits, batch["y"], label_smoothing=smoothing)
+            loss = self._losses(logits, batch["y"], "none").mean()
         self.train_metrics.update(logits, batch["y"])
         size = len(batch["y"])
         self.train_loss.update(loss.detach(), size)
@@ -222,6 +140,12 @@ class Classifier(pl.LightningModule):
         self.log("train/loss", self.train_loss, prog_bar=True, **by_epoch)
         self.log_dict(self.train_metrics, **by_epoch)
         return loss * batch.get("weight", 1.0)
+
+    def _losses(self, logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
+        smoothing = self.objective.label_smoothing
+        return F.cross_entropy(
+            logits, targets, self.class_weights, reduction=reduction, label_smoothing=smoothing
+        )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and metrics on clean clips."""
@@ -265,9 +189,9 @@ class Classifier(pl.LightningModule):
         return logits
 
     def configure_optimizers(self) -> Any:
-        """Optimiser, and scheduler where there is one."""
-        optimizer = self.make_optimizer(self.parameters())
-        if self.schedule is None:
+        """Optimiser and scheduler, where there is one."""
+        optimizer = self.make_optimizer and self.make_optimizer(self.parameters())
+        if optimizer is None or self.schedule is None:
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
         return {

@@ -5,30 +5,105 @@ from typing import Any
 
 from torch import nn
 
-from esc50.config.targets import build
+from esc50.config.sections import ModelUse
+from esc50.config.targets import build, check_target, takes
+from esc50.errors import UserError
+from esc50.model.head import head_name
 from esc50.model.resnet import optimize_memory_layout
+from esc50.model.weights import Weights, load_weights, own_checkpoint
+
+RUN_KEYS = tuple(ModelUse.model_fields)  # what the run does with a network; it is not told
+GIVEN = ("n_classes", "num_classes", "size", "in_channels", "architecture")  # told beside them
 
 
-def build_network(section: Mapping[str, Any], n_classes: int, size: tuple[int, int]) -> nn.Module:
-    """Build the network of a `model` section.
+def check_network(section: Mapping[str, Any]) -> None:
+    """Refuse a `model` section whose target does not exist or does not take its arguments."""
+    check_target("model", _to_build(section)[0], dict.fromkeys(GIVEN))
 
-    Its class or function is given `n_classes` (or `num_classes`) and `size` where it takes them.
+
+def build_network(
+    section: Mapping[str, Any],
+    n_classes: int,
+    size: tuple[int, int],
+    in_channels: int = 1,
+    architecture: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """Build the network of a `model` section, with the weights it names.
+
+    Its class or function is given `n_classes` (or `num_classes`), `size`, `in_channels` and
+    `architecture` where it takes them. Of a checkpoint of this package all but the last layer is
+    taken, whatever the network.
 
     Args:
         section: `_target_` and its arguments.
         n_classes: outputs.
         size: height and width of the input.
+        in_channels: pictures that lie behind one another in the input.
+        architecture: what a checkpoint says of a network that its section does not say.
 
     Raises:
-        UserError: the target does not exist, does not take these arguments, or refuses them.
+        UserError: the target does not exist, does not take these arguments, or refuses them; or
+            the weights are another network's.
     """
-    return optimize_memory_layout(build_plain_network(section, n_classes, size), size)
+    network = build_plain_network(section, n_classes, size, in_channels, architecture)
+    return optimize_memory_layout(network, size)
 
 
 def build_plain_network(
-    section: Mapping[str, Any], n_classes: int, size: tuple[int, int]
+    section: Mapping[str, Any],
+    n_classes: int,
+    size: tuple[int, int],
+    in_channels: int = 1,
+    architecture: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     """Build the network as its class makes it, see `build_network`: what other runtimes compute."""
-    given = {"n_classes": n_classes, "num_classes": n_classes, "size": size}
-    network: nn.Module = build("model", section, given)
+    arguments, start = _to_build(section)
+    if start is not None:
+        _check_same(section, start)
+        assert start.specification is not None
+        architecture = start.specification.get("architecture")
+    if in_channels != 1 and not takes("model", arguments, "in_channels"):
+        raise UserError(
+            f"features: pictures of {in_channels} channels are nothing for a network without an "
+            f"argument in_channels, which {section.get('_target_')} does not take"
+        )
+    values = (n_classes, n_classes, size, in_channels, architecture)
+    network: nn.Module = build("model", arguments, dict(zip(GIVEN, values, strict=True)))
+    if start is not None:
+        load_weights(network, start, head_name(network), "this network at this size of picture")
     return network
+
+
+def without_weights(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a section whose network is to be built without weights, since a checkpoint's follow."""
+    return {**section, "weights": None} if "weights" in section else dict(section)
+
+
+def _to_build(section: Mapping[str, Any]) -> tuple[dict[str, Any], Weights | None]:
+    """Split a section into what is built and the checkpoint of this package it starts from."""
+    arguments = {key: value for key, value in section.items() if key not in RUN_KEYS}
+    start = own_checkpoint(arguments.get("weights"))
+    if start is None:
+        return arguments, None
+    arguments = without_weights(arguments)
+    if not takes("model", arguments, "weights"):
+        del arguments["weights"]
+    return arguments, start
+
+
+def _check_same(section: Mapping[str, Any], start: Weights) -> None:
+    """Refuse a checkpoint of another network, by the first key that differs."""
+    assert start.specification is not None
+    theirs = start.specification["config"]["model"]
+    apart = (*RUN_KEYS, "weights")
+    for key in dict.fromkeys([*section, *theirs]):
+        if key not in apart and section.get(key) != theirs.get(key):
+            raise UserError(
+                f"model.weights={start.path} is of a network with model.{key}="
+                f"{_show(theirs.get(key))}, not {_show(section.get(key))}: choose the network that "
+                "it is of"
+            )
+
+
+def _show(value: Any) -> str:
+    return "null" if value is None else str(value)

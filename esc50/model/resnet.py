@@ -1,7 +1,6 @@
-"""torchvision's ResNet-18 with one input channel and any number of classes."""
+"""torchvision's ResNet-18 with one input channel, or several, and any number of classes."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 import torch
@@ -9,8 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
-from esc50.atomic import check_archive
 from esc50.errors import UserError
+from esc50.model.weights import Weights, load_weights, read_weights
 
 Pair = tuple[int, int]
 
@@ -20,33 +19,39 @@ def single_channel_resnet18(
     weights: str | None = None,
     head_width: int | None = None,
     stem_stride: Sequence[int] | None = None,
+    in_channels: int = 1,
 ) -> nn.Module:
-    """Build the network: input (batch, 1, height, width), output logits (batch, n_classes).
+    """Build the network: pictures (batch, in_channels, height, width) to logits (batch, n_classes).
 
-    The first convolution keeps ImageNet's filters where weights are given: summed over red, green
-    and blue, which gives what the three-channel network sees of a grey picture.
+    The first convolution keeps ImageNet's filters where weights are given: of other than three
+    channels summed over red, green and blue and shared evenly among the channels, which gives what
+    the three-channel network sees of a grey picture.
 
     Args:
         n_classes: outputs of the last layer, which is always new.
-        weights: None, "imagenet" (torchvision's), or the path of a torchvision state dict or of a
-            checkpoint of this package, of whatever classes.
+        weights: None, "imagenet" (torchvision's), or a file of a ResNet-18's weights, of whatever
+            classes: see `read_weights`.
         head_width: units of a layer between the pooled features and the outputs; None: no layer.
         stem_stride: rows and columns that the first convolution moves by; None: 2 and 2. All that
             follows costs in proportion to what it leaves.
+        in_channels: of the features, one but for log-mels with deltas.
 
     Raises:
         UserError: the weights are absent, cannot be downloaded, or are not a ResNet-18's.
     """
     network = resnet18(num_classes=n_classes)
     rows, columns = stem_stride or (2, 2)
-    network.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=(rows, columns), padding=3, bias=False)
+    network.conv1 = nn.Conv2d(
+        in_channels, 64, kernel_size=7, stride=(rows, columns), padding=3, bias=False
+    )
     nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
     if head_width is not None:
         features = network.fc.in_features
         hidden, outputs = nn.Linear(features, head_width), nn.Linear(head_width, n_classes)
         network.fc = nn.Sequential(hidden, nn.ReLU(inplace=True), outputs)
     if weights is not None:
-        _load(network, _imagenet() if weights == "imagenet" else _from_file(weights), weights)
+        read = _imagenet() if weights == "imagenet" else read_weights(weights)
+        load_weights(network, read, "fc", "a ResNet-18, torchvision's or this package's")
     return network
 
 
@@ -129,25 +134,10 @@ class _Conv2d(nn.Conv2d):
         return F.conv2d(pictures, weight, self.bias, stride, padding)
 
 
-def _load(network: nn.Module, state: dict, origin: str) -> None:
-    first = state.get("conv1.weight")
-    if isinstance(first, torch.Tensor) and first.ndim == 4 and first.shape[1] == 3:
-        state["conv1.weight"] = first.sum(1, keepdim=True)
-    state = {key: value for key, value in state.items() if not key.startswith("fc.")}
-    own = {key: value for key, value in network.state_dict().items() if not key.startswith("fc.")}
-    wrong = [k for k in own if k not in state or getattr(state[k], "shape", None) != own[k].shape]
-    wrong += [key for key in state if key not in own]
-    if wrong:
-        raise UserError(
-            f"model.weights={origin} is not of a ResNet-18, torchvision's or this package's: "
-            f"{wrong[0]} is missing, unknown or of another shape"
-        )
-    network.load_state_dict(state, strict=False)
-
-
-def _imagenet() -> dict:
+def _imagenet() -> Weights:
     try:
-        return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True))
+        state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+        return Weights("imagenet", dict(state))
     except (OSError, RuntimeError) as error:
         url = ResNet18_Weights.IMAGENET1K_V1.url
         raise UserError(
@@ -155,23 +145,3 @@ def _imagenet() -> dict:
             "network and give its path as model.weights=/path/to/file.pth, or train from scratch "
             "with model.weights=null"
         ) from None
-
-
-def _from_file(path: str) -> dict:
-    if not Path(path).is_file():
-        raise UserError(
-            f"model.weights={path} is no file: give imagenet, a state dict's path or null"
-        )
-    try:
-        check_archive(Path(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # torch.load raises many kinds for files that are not its own
-        raise UserError(f"model.weights={path} is not a PyTorch state dict, or damaged") from None
-    if not isinstance(state, dict):
-        raise UserError(f"model.weights={path} holds {type(state).__name__}, not a state dict")
-    if "esc50" in state:  # a checkpoint of this package
-        names = state["state_dict"]
-        return {
-            key.removeprefix("network."): names[key] for key in names if key.startswith("network.")
-        }
-    return dict(state)

@@ -1,25 +1,32 @@
-"""Any timm model with one input channel, for comparison with the ResNet-18."""
+"""Any timm model by name, on pictures of one channel or several."""
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from esc50.errors import UserError
 
 
 def timm_network(
-    name: str, n_classes: int, size: tuple[int, int], weights: str | None = None
+    name: str,
+    n_classes: int,
+    size: tuple[int, int],
+    weights: str | None = None,
+    in_channels: int = 1,
 ) -> nn.Module:
-    """Build a timm model: input (batch, 1, height, width), output logits (batch, n_classes).
+    """Build a timm model: pictures (batch, in_channels, height, width) to logits.
 
-    Of three-channel weights timm sums the first layer over the channels, and interpolates the
-    positions of transformers made for another size.
+    Of three-channel weights timm sums the first layer over the channels for one channel, and
+    interpolates the positions of transformers made for another size.
 
     Args:
         name: timm's.
         n_classes: outputs of the last layer, which is always new.
         size: height and width of the input.
-        weights: None, "imagenet" (those that timm has by default), or a checkpoint's path.
+        weights: None, "imagenet" (those that timm has by default), or the path of a checkpoint of
+            that model, as .pth or .safetensors.
+        in_channels: of the features.
 
     Raises:
         UserError: timm is not installed, has no such model or one that cannot take the size, or the
@@ -35,7 +42,7 @@ def timm_network(
             f"model.name={name} is no timm model" + (f": it has {close}" if close else "")
         )
     known = timm.get_pretrained_cfg(name)
-    settings: dict[str, Any] = {"in_chans": 1, "num_classes": n_classes}
+    settings: dict[str, Any] = {"in_chans": in_channels, "num_classes": n_classes}
     if known is not None and known.fixed_input_size:
         settings["img_size"] = size
     if weights is not None:
@@ -46,13 +53,27 @@ def timm_network(
     try:
         if from_file:
             _check_weights(name, str(weights))
-        return timm.create_model(name, **settings)
+        network = timm.create_model(name, **settings)
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, in_channels, *size))
     except (OSError, RuntimeError, AssertionError, LookupError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"model.name={name} with model.weights={weights or 'null'} cannot be built for pictures"
-            f" of {size[0]} x {size[1]}: {reason}"
+            f" of {size[0]} x {size[1]}: {reason}{_elsewhere(known, weights)}"
         ) from None
+    return network.train()
+
+
+def _elsewhere(known: Any, weights: str | None) -> str:
+    """Say where the default weights are to be had, in case they could not be downloaded."""
+    if weights != "imagenet" or known is None:
+        return ""
+    place = f"https://huggingface.co/{known.hf_hub_id}" if known.hf_hub_id else known.url
+    return (
+        f"; offline, fetch model.safetensors from {place} elsewhere and give its path as "
+        "model.weights=/path/to/model.safetensors, or train from scratch with model.weights=null"
+    )
 
 
 def _check_weights(name: str, path: str) -> None:

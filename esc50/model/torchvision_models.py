@@ -1,46 +1,62 @@
-"""Any torchvision classifier with one input channel, for comparison with the ResNet-18."""
+"""Any torchvision classifier by name, on pictures of one channel or several."""
 
-from typing import cast
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any, cast
 
 import torch
 from torch import nn
 from torchvision import models
 
 from esc50.errors import UserError
+from esc50.model.head import head_name
+from esc50.model.weights import Weights, load_weights, match_channels, read_weights
+
+POSITIONS = "encoder.pos_embedding"  # of a vision transformer's patches
+AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")  # outputs on the way, which are left out
 
 
 def torchvision_network(
-    name: str, n_classes: int, size: tuple[int, int], weights: str | None = None
+    name: str,
+    n_classes: int,
+    size: tuple[int, int],
+    weights: str | None = None,
+    in_channels: int = 1,
 ) -> nn.Module:
-    """Build a torchvision model: input (batch, 1, height, width), output logits (batch, n_classes).
+    """Build a torchvision model: pictures (batch, in_channels, height, width) to logits.
 
-    The filters of its first convolution are summed over red, green and blue, which gives what the
-    three-channel network sees of a grey picture.
+    The filters of its first convolution are kept for three channels; otherwise summed over red,
+    green and blue and shared evenly among the channels, which gives what the three-channel network
+    sees of a grey picture.
 
     Args:
         name: torchvision's.
         n_classes: outputs of the last layer, which is always new.
         size: height and width of the input.
-        weights: None, or "imagenet" (torchvision's default ones).
+        weights: None, "imagenet" (torchvision's default ones), or a file of that model's weights,
+            of whatever classes: see `read_weights`.
+        in_channels: of the features.
 
     Raises:
         UserError: torchvision has no such model, it cannot take pictures of that size, or the
-            weights cannot be downloaded.
+            weights cannot be downloaded or read, or are another model's.
     """
     if name not in models.list_models(module=models):
         raise UserError(
             f"model.name={name} is no torchvision model: it has efficientnet_b0, convnext_tiny, "
             "mobilenet_v3_small and others, see torchvision.models.list_models()"
         )
-    if weights not in (None, "imagenet"):
-        raise UserError(f"model.weights={weights} is invalid: it takes null or imagenet")
-    network = models.get_model(name, num_classes=n_classes)
+    settings: dict[str, Any] = {"num_classes": n_classes, **_of_size(name, size)}
     try:
+        network = models.get_model(name, **settings)
+        _drop_auxiliary(network)
+        if in_channels != 3:
+            _set_channels(network, in_channels)
         if weights is not None:
-            _load_all_but_the_last(network, models.get_model_weights(name).DEFAULT)
-        _make_single_channel(network)
+            read = _imagenet(name) if weights == "imagenet" else read_weights(weights)
+            _load(network, read, name)
         with torch.no_grad():
-            network.eval()(torch.zeros(1, 1, *size))
+            network.eval()(torch.zeros(1, in_channels, *size))
     except (OSError, RuntimeError, ValueError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
@@ -50,28 +66,64 @@ def torchvision_network(
     return network.train()
 
 
-def _load_all_but_the_last(network: nn.Module, weights: models.WeightsEnum) -> None:
-    """Load the weights whose shapes agree: all but those of the last layer."""
-    own = network.state_dict()
-    state = weights.get_state_dict(progress=True, check_hash=True)
-    same = {key: value for key, value in state.items() if own[key].shape == value.shape}
-    network.load_state_dict(same, strict=False)
+def _of_size(name: str, size: tuple[int, int]) -> dict[str, Any]:
+    """Arguments of the networks that are built for one size of picture."""
+    if name.startswith("vit_") and size[0] == size[1]:
+        return {"image_size": size[0]}
+    if name.startswith("maxvit"):
+        return {"input_size": size}
+    return {}
 
 
-def _make_single_channel(network: nn.Module) -> None:
-    """Replace the first convolution by one of a single input channel."""
+def _drop_auxiliary(network: nn.Module) -> None:
+    """Leave out the second and third outputs that GoogLeNet and Inception train with."""
+    if getattr(network, "aux_logits", False):
+        network.aux_logits = False  # type: ignore[assignment]
+        for name in ("AuxLogits", "aux1", "aux2"):
+            if hasattr(network, name):
+                setattr(network, name, None)
+
+
+def _imagenet(name: str) -> Weights:
+    weights = models.get_model_weights(name).DEFAULT
+    try:
+        return Weights("imagenet", dict(weights.get_state_dict(progress=True, check_hash=True)))
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"model.weights=imagenet of model.name={name} cannot be downloaded ({error}): fetch "
+            f"{weights.url} where there is a network and give its path as model.weights="
+            "/path/to/file.pth, or train from scratch with model.weights=null"
+        ) from None
+
+
+def _load(network: nn.Module, weights: Weights, name: str) -> None:
+    """Lay weights into a network, a transformer's positions interpolated to its size."""
+    state = {k: v for k, v in weights.state.items() if not k.startswith(AUXILIARY)}
+    if isinstance(network, models.VisionTransformer) and POSITIONS in state:
+        state = dict(
+            models.vision_transformer.interpolate_embeddings(
+                network.image_size, network.patch_size, OrderedDict(state)
+            )
+        )
+    load_weights(
+        network, replace(weights, state=state), head_name(network), f"torchvision's {name}"
+    )
+
+
+def _set_channels(network: nn.Module, in_channels: int) -> None:
+    """Replace the first convolution by one of so many input channels."""
     for parent in network.modules():
         for name, child in parent.named_children():
             if isinstance(child, nn.Conv2d) and child.in_channels == 3:
                 single = nn.Conv2d(
-                    1,
+                    in_channels,
                     child.out_channels,
                     cast(tuple[int, int], child.kernel_size),
                     cast(tuple[int, int], child.stride),
                     cast(tuple[int, int], child.padding),
                     bias=child.bias is not None,
                 )
-                single.weight.data = child.weight.data.sum(1, keepdim=True)
+                single.weight.data = match_channels(child.weight.data, single.weight)
                 single.bias = child.bias
                 setattr(parent, name, single)
                 return

@@ -11,15 +11,22 @@ import torch
 from torch import Tensor, nn
 
 from esc50.atomic import check_archive
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.kinds import KINDS
+from esc50.audio.spec import Spec, make_spec
 from esc50.errors import UserError
-from esc50.model.classifier import FORMAT
-from esc50.model.network import build_network
+from esc50.model.fitted import FittedNetwork
+from esc50.model.network import build_network, without_weights
+from esc50.model.weights import NETWORK
 
+FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint changes
 # What a checkpoint may have built without being trusted. A rule on the beginning of the name would
 # not do: by way of what a module imports, it leads to any function of any package.
 NETWORKS = (
+    "esc50.model.forest.RandomForest",
+    "esc50.model.huggingface.hub_network",
+    "esc50.model.panns.panns_cnn14",
     "esc50.model.resnet.single_channel_resnet18",
+    "esc50.model.svm.SupportVectorMachine",
     "esc50.model.timm_models.timm_network",
     "esc50.model.torchvision_models.torchvision_network",
 )
@@ -31,7 +38,7 @@ class TrainedModel:
     """A trained network on one device, as the test of its run saw it.
 
     Attributes:
-        network: log-mels, already scaled by `scale`, (batch, 1, height, width) to logits.
+        network: pictures, already scaled by `scale`, (batch, channels, height, width) to logits.
         specification: what the checkpoint says of its run: classes, features, config, seen clips.
         device: that the network lies on.
     """
@@ -51,16 +58,16 @@ class TrainedModel:
         return self.specification["config"]
 
     @cached_property
-    def spec(self) -> FeatureSpec:
+    def spec(self) -> Spec:
         """What the features are that the network was trained on."""
-        return FeatureSpec.parse("features", self.specification["features"])
+        return make_spec(self.specification["features"])
 
     def scale(self, x: Tensor) -> Tensor:
-        """Scale log-mels as the config's input_mean and input_std say."""
+        """Scale pictures as the config's input_mean and input_std say."""
         return (x - self.config["input_mean"]) / self.config["input_std"]
 
     def logits(self, x: Tensor) -> Tensor:
-        """Log-mels (batch, 1, height, width) to float32 logits (batch, classes).
+        """Pictures (batch, channels, height, width) to float32 logits (batch, classes).
 
         Computed in the precision that the run was tested in; gradients are kept if they are on.
         """
@@ -69,18 +76,20 @@ class TrainedModel:
 
     @torch.no_grad()
     def probabilities(self, x: Tensor) -> Tensor:
-        """Log-mels (batch, 1, height, width) to float32 probabilities (batch, classes)."""
+        """Pictures (batch, channels, height, width) to float32 probabilities (batch, classes)."""
         return self.logits(x).softmax(1)
 
     @torch.no_grad()
     def embed(self, x: Tensor) -> Tensor:
-        """Log-mels (batch, 1, height, width) to float32 features (batch, n) of the network.
+        """Pictures (batch, channels, height, width) to float32 features (batch, n) of the network.
 
-        They are what its last linear layer sees.
+        They are what its last linear layer sees; of a fitted one, what it is fitted to.
 
         Raises:
             UserError: the network has no linear layer.
         """
+        if isinstance(self.network, FittedNetwork):
+            return self.network.describe(self.scale(x.to(self.device)))
         layers = [layer for layer in self.network.modules() if isinstance(layer, nn.Linear)]
         if not layers:
             raise UserError("the network has no linear layer whose input could be its features")
@@ -116,37 +125,43 @@ def load_trained(
     path = Path(path)
     checkpoint = _read(path)
     specification = checkpoint["esc50"]
-    section = {**specification["config"]["model"]}
-    target = str(section.get("_target_"))
-    if not trusted and target not in NETWORKS:
-        raise UserError(
-            f"{path}: its network is {target!a}, code of another package, which loading would run: "
-            "allow it (trusted=True, --trust) if you trust who made the checkpoint"
-        )
-    if "weights" in section:
-        section["weights"] = None  # the checkpoint's own follow
+    section = without_weights(specification["config"]["model"])  # the checkpoint's own follow
+    if not trusted:
+        _refuse_strangers(path, section, specification["features"])
     network = _build(path, section, specification)
-    prefix = "network."
-    state = {
-        key.removeprefix(prefix): value
-        for key, value in checkpoint["state_dict"].items()
-        if key.startswith(prefix)
-    }
+    state = checkpoint["state_dict"]
+    state = {k.removeprefix(NETWORK): v for k, v in state.items() if k.startswith(NETWORK)}
     try:
         network.load_state_dict(state)
-    except RuntimeError:
+    except (RuntimeError, TypeError, AttributeError):
         raise UserError(f"{path} is damaged: its weights are not those of its network") from None
-    device = torch.device(device)
+    # What is fitted computes in float64, which some devices lack, and little enough for any.
+    device = torch.device("cpu" if isinstance(network, FittedNetwork) else device)
     network = network.eval().requires_grad_(False).to(device)
     return TrainedModel(network, specification, device)
+
+
+def _refuse_strangers(path: Path, model: Mapping[str, Any], features: Mapping[str, Any]) -> None:
+    """Refuse code of another package. Features of before there were kinds name none."""
+    named = (
+        ("network is", model.get("_target_"), NETWORKS),
+        ("features are", features.get("_target_", KINDS[0]), KINDS),
+    )
+    for what, target, known in named:
+        if target not in known:
+            raise UserError(
+                f"{path}: its {what} {str(target)!a}, code of another package, which loading would "
+                "run: allow it (trusted=True, --trust) if you trust who made the checkpoint"
+            )
 
 
 def _build(path: Path, section: dict[str, Any], specification: Mapping[str, Any]) -> nn.Module:
     """Build the network, its weights yet to come; refuses what this version cannot build."""
     try:
-        spec = FeatureSpec.parse("features", specification["features"])
+        spec = make_spec(specification["features"])
         n_classes = len(specification["classes"])
-        return build_network(section, n_classes, (spec.height, spec.width))
+        known = spec.in_channels, specification.get("architecture")
+        return build_network(section, n_classes, (spec.height, spec.width), *known)
     except UserError as error:
         raise UserError(f"{path} is not for this version: {error}") from None
     except (AttributeError, TypeError, ValueError):
@@ -164,8 +179,11 @@ def _read(path: Path) -> dict[str, Any]:
         check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         specification = checkpoint["esc50"]
-        complete = all(key in specification for key in NEEDED) and "state_dict" in checkpoint
+        complete = all(key in specification for key in NEEDED)
         complete &= all(key in specification["config"] for key in NEEDED_CONFIG)
+        state, section = checkpoint["state_dict"], specification["config"]["model"]
+        complete &= isinstance(state, dict) and all(isinstance(name, str) for name in state)
+        complete &= isinstance(section, dict)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception:  # torch.load raises many kinds for files that are not its own

@@ -1,6 +1,7 @@
 """Names in CSV files that a spreadsheet would take for formulas."""
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what one begins with (OWASP, CSV Injection)
+# What one begins with (OWASP, CSV Injection), also in the wide letters of East Asian keyboards.
+FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def escape_cell(text: str) -> str:

@@ -1,17 +1,18 @@
 """What a finished run says on the console."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from esc50.errors import UserError
-from esc50.results.labels import label
+from esc50.config.typed import as_command
+from esc50.errors import UserError, printable
+from esc50.results.labels import label, started_from
 from esc50.results.layout import show_table
 from esc50.results.predictions import Run, pool_predictions, read_run
-from esc50.results.statistics import clustered_wilson
-from esc50.results.summary import log_to_tensorboard
+from esc50.results.statistics import describe_accuracy
 from esc50.results.summary_text import console_table
 from esc50.results.tables import Table
 
@@ -21,8 +22,7 @@ WORST = 10  # classes that are named
 
 
 def show_summary(summary: Mapping[str, Any], folder: Path) -> None:
-    """Print a summary's table and where it lies, and add it to TensorBoard."""
-    log_to_tensorboard(summary, folder)
+    """Print a summary's table and where it lies."""
     show_table(console_table(summary))
     print(f"the summary is in {folder / 'summary.md'}")
 
@@ -30,21 +30,22 @@ def show_summary(summary: Mapping[str, Any], folder: Path) -> None:
 def print_fold(results: Mapping[str, Any], folder: Path) -> None:
     """Show one run's metrics, how far to trust them, its audit, and where everything lies."""
     show_table(run_table(results, read_run(folder)))
-    print(f"audit: {results['audit']}")
+    print(printable(f"audit: {results['audit']}"))
     print(f"everything is in {folder}")
-    print(f"  tensorboard --logdir {folder}")
+    print(f"  tensorboard --logdir {shlex.quote(str(folder))}")
 
 
 def print_fold_briefly(results: Mapping[str, Any], folder: Path) -> None:
     """Show one run's accuracy in a line, where a table of many runs is to follow."""
     about = f"{results['experiment']}, {results['protocol']} split, fold {results['fold']}"
-    print(f"{about}: test/acc {results['test/acc']:.4f}{label(results)}, in {folder}")
+    about += f": test/acc {results['test/acc']:.4f}{label(results)}, in {folder}"
+    print(printable(about))
 
 
 def print_next_steps(results: Mapping[str, Any]) -> None:
     """Say in three lines what people do after a single run."""
     steps = ["split.fold=all tests every fold: one alone says little"]
-    steps += ["python scripts/results.py ranks and compares all runs so far"]
+    steps += [f"{as_command('results')} ranks and compares all runs so far"]
     if results.get("synthetic"):
         real = "data=esc10 downloads it, data=folder data.root=FOLDER takes your own"
         steps += [f"synthetic sound tells nothing about real sound: {real}"]
@@ -68,7 +69,7 @@ def run_table(results: Mapping[str, Any], run: Run) -> Table:
     table = Table(title, ["metric", "value"], n_names=2)
     table.rows += [[key, f"{results[key]:.4f}"] for key in BEFORE[:1] if _has(results, key)]
     table.rows += _metrics(results, BEFORE[1:] + TESTED[:1])
-    table.rows += [["  95% interval", _interval(run) + label(results)], ["  chance", _chance(run)]]
+    table.rows += _doubt(run, label(results))
     table.rows += _metrics(results, TESTED[1:])
     if classes := _by_class(run):
         table.rows.append(["right by class", classes + label(results)])
@@ -80,9 +81,8 @@ def run_table(results: Mapping[str, Any], run: Run) -> Table:
     table.rows.append(["epochs, seconds", f"{results['epochs']}, {results['seconds_fit']:.0f}"])
     where = "{precision} on {device}, threads: {threads}, {processor}".format(**results)
     table.rows.append(["computed", where])
-    start = results.get("origin") or results.get("pretrained_on")
-    if start:
-        table.rows.append(["started from", str(start)])
+    if start := started_from(results):
+        table.rows.append(["started from", start])
     return table
 
 
@@ -91,21 +91,19 @@ def _metrics(results: Mapping[str, Any], keys: tuple[str, ...]) -> list[list[str
     return [[key, f"{results[key]:.4f}{words}"] for key in keys if _has(results, key)]
 
 
+def _doubt(run: Run, words: str) -> list[list[str]]:
+    """How far the accuracy may be off, and what it is to be compared with."""
+    told = describe_accuracy(run.labels, run.predicted_labels, run.clips, run.sources)
+    interval = (
+        "{test/acc_ci95_low:.4f} to {test/acc_ci95_high:.4f}, {clips} clips of "
+        "{n_test_recordings} recordings".format(**told, clips=len(run.labels))
+    )
+    chance = f"{told['test/acc_chance']:.4f}, by always naming the commonest class"
+    return [["  95% interval", interval + words], ["  chance", chance]]
+
+
 def _has(results: Mapping[str, Any], key: str) -> bool:
     return results.get(key) is not None
-
-
-def _interval(run: Run) -> str:
-    """How far the accuracy may be off because the tested clips are so few."""
-    right = run.labels == run.predicted_labels
-    low, high = clustered_wilson(right, run.clips, run.sources)
-    return f"{low:.4f} to {high:.4f}, {len(right)} clips of {len(set(run.sources))} recordings"
-
-
-def _chance(run: Run) -> str:
-    """What one gets who always names the commonest class."""
-    share = np.unique(run.labels, return_counts=True)[1].max() / len(run.labels)
-    return f"{share:.4f}, by always naming the commonest class"
 
 
 def _by_class(run: Run) -> str:

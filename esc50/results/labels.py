@@ -30,3 +30,15 @@ def mark(leaky: object) -> str:
 def tag(leaky: object, name: str) -> str:
     """Name a number in TensorBoard: "LEAKY/test/acc", or the name as it is."""
     return f"{LEAKY}/{name}" if leaky else name
+
+
+def started_from(results: Mapping[str, Any]) -> str | None:
+    """Say which weights a run started from, and of those of others what they have seen.
+
+    None for a run from scratch.
+    """
+    seen = results.get("pretrained_on")
+    if seen and any(name in seen for name in ("AudioSet", "LAION")):
+        seen = f"{seen} (ESC-50's own sources may be in it)"
+    parts = [part for part in (results.get("origin"), seen) if part]
+    return ", before that ".join(map(str, parts)) or None

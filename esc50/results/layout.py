@@ -37,26 +37,36 @@ def show_table(table: Table, wide: bool = False) -> None:
     console.width = max(width, _total(_least_widths(fitted)))
     if fitted.title:
         console.print(printable(fitted.title), style="bold", markup=False, highlight=False)
-    console.print(rich_table(fitted, console.width))
+    with console.capture() as drawn:
+        console.print(rich_table(fitted, console.width))
+    for line in drawn.get().splitlines():
+        console.out(line.rstrip(), highlight=False)  # a log needs no blanks that fill columns
     if left_out:
         fitted.note = f"{fitted.note}\nnot shown for want of room: {', '.join(left_out)}".strip()
     if fitted.note:
-        console.print(fitted.note, style="italic", markup=False, highlight=False)
+        console.print(printable(fitted.note), style="italic", markup=False, highlight=False)
 
 
 def fit(table: Table, width: int) -> tuple[Table, list[str]]:
     """Leave out dispensable columns until the table fits `width` characters.
 
+    One that is wide does not take those with it that are less needed and do fit.
+
     Returns:
-        The table, and the names of the columns left out.
+        The table, and the names of the columns left out, the least needed first.
     """
-    left_out: list[str] = []
+    kept = table
     for column in table.dispensable:
-        if _total(_least_widths(table)) <= width:
-            break
-        table = table.without(column)
-        left_out.append(column)
-    return table, left_out
+        kept = kept.without(column)
+    left_out = list(table.dispensable)
+    for column in reversed(table.dispensable):  # the most needed first
+        others = [name for name in left_out if name != column]
+        wider = table
+        for name in others:
+            wider = wider.without(name)
+        if _total(_least_widths(wider)) <= width:
+            kept, left_out = wider, others
+    return kept, left_out
 
 
 def rich_table(table: Table, width: int) -> RichTable:
@@ -69,7 +79,7 @@ def rich_table(table: Table, width: int) -> RichTable:
     for index, (column, least) in enumerate(zip(table.columns, _least_widths(table), strict=True)):
         name = index < table.n_names
         shown.add_column(
-            escape("\n".join(wrap(column, least)) if broken else column),
+            escape(printable("\n".join(wrap(column, least)) if broken else column)),
             justify="left" if name else "right",
             overflow="fold",
             no_wrap=not name,

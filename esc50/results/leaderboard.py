@@ -3,6 +3,8 @@
 Numbers on two data sets do not compare, so recipes are ranked within each.
 """
 
+import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +14,18 @@ import numpy as np
 from esc50.config.signature import mode
 from esc50.errors import UserError
 from esc50.results.labels import LEAKY, label, mark
+from esc50.results.ledger import NONE
 from esc50.results.numbers import spread
 from esc50.results.tables import Table
 
 IDENTITY = ("signature", "data_digest")  # of one recipe on one data set
+UNKNOWN = "-"
 SHOWN = ("test/acc", "test/f1_macro", "test/loss", "val/acc")
+COMPUTED = ("precision", "device", "threads")  # in and on what
+NAMES = "recipe signature overrides data protocol folds seeds computed".split()
+LEAST_NEEDED = ("seeds", "signature", "overrides")  # of them, the least first
 DIGEST = 8  # characters of a data digest that stand for it
+TOLD = 3  # overrides that are told of a recipe where room is scarce
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,43 @@ class RecipeResults:
         whole = len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1
         return f"{numbers[0]}-{numbers[-1]}" if whole else ",".join(map(str, numbers))
 
+    def computed(self) -> str:
+        """Say what it was computed in and on: bf16-mixed, cpu, 2 threads."""
+        said = {key: {row.get(key) for row in self.rows} - {None} for key in COMPUTED}
+        words = {key: " or ".join(sorted(map(str, values))) for key, values in said.items()}
+        if words["threads"]:
+            words["threads"] += " thread" if words["threads"] == "1" else " threads"
+        return ", ".join(word for word in words.values() if word) or UNKNOWN
+
+    @property
+    def settings(self) -> dict[str, str] | None:
+        """What it sets otherwise than the recipe of its name, by key; None where no run says so."""
+        said = self.rows[-1].get("overrides")
+        return None if said is None else settings_of(said)
+
+
+def settings_of(overrides: object) -> dict[str, str]:
+    """Read the settings in a cell of the ledger's column `overrides`, by key."""
+    try:
+        words = shlex.split("" if overrides == NONE else str(overrides))
+    except ValueError:  # quotes that do not end: not what a run notes
+        words = str(overrides).split()
+    pairs = (word.partition("=") for word in words)
+    return {key.lstrip("+"): value for key, _, value in pairs}
+
+
+def settings_words(settings: Mapping[str, str] | None, most: int | None = None) -> str:
+    """Write at most so many settings, by the last part of their keys where no two share it."""
+    if settings is None:  # of a run from before they were noted
+        return UNKNOWN
+    leaves = Counter(key.rpartition(".")[2] for key in settings)
+    words = []
+    for key, value in settings.items():
+        leaf = key.rpartition(".")[2]
+        words.append(f"{leaf if leaves[leaf] == 1 else key}={value}")
+    left = len(words[most:]) if most else 0
+    return ", ".join([*words[:most], f"{left} more"] if left else words) or NONE
+
 
 def rank_recipes(rows: Sequence[dict[str, Any]], sort: str = "test/acc") -> list[RecipeResults]:
     """Group the ledger's rows by recipe and data set; on each, best mean of `sort` first.
@@ -120,7 +165,10 @@ def data_names(rows: Sequence[Mapping[str, Any]]) -> dict[Any, str]:
 
 
 def leaderboard_tables(
-    recipes: Sequence[RecipeResults], sort: str = "test/acc", told: Sequence[str] = ()
+    recipes: Sequence[RecipeResults],
+    sort: str = "test/acc",
+    told: Sequence[str] = (),
+    whole: bool = False,
 ) -> list[Table]:
     """Write the leaderboard as tables: the honest recipes, and apart from them the leaky ones.
 
@@ -128,6 +176,7 @@ def leaderboard_tables(
         recipes: ranked: see `rank_recipes`.
         sort: the metric that ranked them.
         told: of each recipe, what tells it from its namesakes; "" where nothing has to.
+        whole: write all overrides, however many.
     """
     metrics = list(dict.fromkeys((sort, *SHOWN)))
     tables = []
@@ -137,25 +186,37 @@ def leaderboard_tables(
     ):
         own = [recipe for recipe in recipes if recipe.leaky == leaky]
         numbers = [f"{metric}{mark(leaky)}" for metric in metrics]
-        columns = ["recipe", "signature", "data", "protocol", "folds", "seeds", *numbers, "fit"]
-        dispensable = ["fit", *reversed(numbers[1:]), "seeds", "signature"]
-        table = Table(title, columns, n_names=6, dispensable=dispensable)
-        table.rows = [_row(recipe, metrics) for recipe in own]
-        pairs = zip(recipes, told, strict=False)
-        notes = [f"{one.handle}: {what}" for one, what in pairs if what and one.leaky == leaky]
+        columns = [*NAMES, *numbers, "fit"]
+        dispensable = ["fit", *reversed(numbers[2:]), "computed", *numbers[1:2], *LEAST_NEEDED]
+        table = Table(title, columns, n_names=len(NAMES), dispensable=dispensable)
+        settings = _rarest_first([recipe.settings for recipe in own])
+        overrides = [settings_words(one, None if whole else TOLD) for one in settings]
+        pairs = zip(own, overrides, strict=True)
+        table.rows = [_row(recipe, words, metrics) for recipe, words in pairs]
+        known = zip(recipes, told, strict=False)
+        notes = [f"{one.handle}: {what}" for one, what in known if what and one.leaky == leaky]
         table.note = "\n".join(["of one name, but:", *notes]) if notes else ""
         if own:
             tables.append(table)
     return tables
 
 
-def _row(recipe: RecipeResults, metrics: Sequence[str]) -> list[str]:
+def _rarest_first(all_settings: Sequence[dict[str, str] | None]) -> list[dict[str, str] | None]:
+    """Order each recipe's settings so that those which tell it from others come first."""
+    shared = Counter(item for settings in all_settings for item in (settings or {}).items())
+    return [
+        settings and dict(sorted(settings.items(), key=lambda item: shared[item]))
+        for settings in all_settings
+    ]
+
+
+def _row(recipe: RecipeResults, overrides: str, metrics: Sequence[str]) -> list[str]:
     name = recipe.experiment + label({"synthetic": recipe.synthetic})
-    about = [name, recipe.signature, recipe.data, str(recipe.rows[-1].get("protocol"))]
-    counts = [recipe.ranges("fold"), str(len(recipe.numbers("seed")))]
+    about = [name, recipe.signature, overrides, recipe.data]
+    about += [str(recipe.rows[-1].get("protocol")), recipe.ranges("fold")]
+    about += [str(len(recipe.numbers("seed"))), recipe.computed()]
     seconds = sum(recipe.values("seconds_fit"))
-    cells = [_metric(recipe, metric) for metric in metrics]
-    return [*about, *counts, *cells, f"{seconds / 60:.1f} min"]
+    return [*about, *(_metric(recipe, metric) for metric in metrics), f"{seconds / 60:.1f} min"]
 
 
 def _metric(recipe: RecipeResults, metric: str) -> str:

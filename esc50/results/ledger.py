@@ -24,6 +24,7 @@ COLUMNS = (
     "time",
     "signature",
     "experiment",
+    "overrides",
     "data",
     "protocol",
     "leaky",
@@ -58,6 +59,7 @@ COLUMNS = (
     "processor",
     "run_dir",
 )
+NONE = "none"  # what stands in `overrides` of a recipe as it is
 LOCK_SECONDS = 60
 PLAIN = {"": None, "true": True, "false": False}
 
@@ -117,6 +119,10 @@ def read(path: Path) -> list[dict[str, Value]]:
     """
     try:
         content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: there is no such ledger: the first run that ends makes one in its output_dir"
+        ) from None
     except OSError as error:
         raise UserError(f"{path}: the ledger cannot be read ({error.strerror})") from None
     *lines, torn = content.split(b"\n")
@@ -211,14 +217,17 @@ def _line(cells: list[str]) -> bytes:
 
 def _cells(line: bytes) -> list[str]:
     text = line.decode("utf-8-sig", "surrogateescape").rstrip("\r").replace("\0", "")
-    return next(csv.reader([text]), [])
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error:  # a carriage return within, or a cell of over 128 kB: no row of ours
+        return [text]
 
 
 def spell(value: object) -> str:
     """Spell a value as it stands in the ledger, so that `read` gives it back, on one line.
 
     A string that would read as something else (a hexadecimal signature of digits only), that
-    breaks the line or that a spreadsheet would compute is written as JSON.
+    breaks the line, or that a terminal or a spreadsheet would obey, is written as JSON.
     """
     if hasattr(value, "item"):
         value = value.item()  # numpy scalars and 0-d tensors
@@ -229,7 +238,7 @@ def spell(value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     text = str(value)
-    faithful = _value(text) == text and not {"\n", "\r", "\0"} & set(text)
+    faithful = _value(text) == text and text.isprintable()
     return text if faithful and not text.startswith(FORMULA) else json.dumps(text)
 
 

@@ -76,7 +76,7 @@ def read_run(folder: Path) -> Run:
             header, *rows = csv.reader(file)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:
+    except (ValueError, csv.Error):
         raise UserError(f"{path}: is empty or no text; run the fold again") from None
     if header[:4] != FIXED_COLUMNS or len(header) == 4:
         raise UserError(f"{path}: columns must be {', '.join(FIXED_COLUMNS)}, then one per class")
@@ -85,7 +85,7 @@ def read_run(folder: Path) -> Run:
     try:
         labels = np.array([(row[2], row[3]) for row in rows], dtype=np.int64)
         probabilities = np.array([row[4:] for row in rows], dtype=np.float64)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, OverflowError):  # the last of a number of twenty digits
         raise UserError(f"{path}: is damaged; run the fold again") from None
     if probabilities.shape[1] != len(header) - 4:
         raise UserError(f"{path}: has rows of another length than its header; run the fold again")
@@ -103,7 +103,7 @@ def _read_sources(path: Path, clips: np.ndarray) -> np.ndarray:
         return np.array([str(given[clip]) for clip in clips])
     except FileNotFoundError:
         return np.array([source_of(clip) for clip in clips])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{path}: is damaged; run the fold again") from None
 
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from filelock import Timeout
 from esc50.atomic import atomic_write, atomic_write_text, file_lock, remove_leftovers
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.columns import source_and_take
-from esc50.errors import UserError, refusal
+from esc50.errors import UserError, printable, refusal
 from esc50.results.cells import escape_cell
 from esc50.results.mistakes import write_mistakes
 
@@ -80,7 +81,7 @@ def find_results(folder: Path) -> dict[str, Any] | None:
     if not isinstance(found, str):
         return found
     if (folder / "results.json").exists():
-        print(f"{folder}: {found}")
+        print(printable(f"{folder}: {found}"))
     return None
 
 
@@ -109,10 +110,13 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     """Read a run's config.yaml; None where there is none, or none in shape."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
+    from yaml import AliasToken, YAMLError, scan
 
     try:
-        config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+        text = (folder / "config.yaml").read_text(encoding="utf-8")
+        if "*" in text and any(isinstance(token, AliasToken) for token in scan(text)):
+            return None  # we write none, and references to references may stand for gigabytes
+        config = OmegaConf.to_container(OmegaConf.load(StringIO(text)))
     except (OSError, ValueError, RecursionError, YAMLError, OmegaConfBaseException):
         return None
     return {str(key): part for key, part in config.items()} if isinstance(config, dict) else None

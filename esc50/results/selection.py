@@ -7,14 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from esc50.errors import UserError
-from esc50.results.leaderboard import RecipeResults, data_names
-from esc50.results.ledger import spell
+from esc50.results.leaderboard import RecipeResults, data_names, settings_of, settings_words
+from esc50.results.ledger import NONE, spell
 from esc50.results.predictions import run_name
 from esc50.results.run_folder import is_finished, read_settings
 
 Row = dict[str, Any]
 # Of a row, by which recipes are told apart.
-ALIKE = ("protocol", "origin", "pretrained_on", "precision", "device", "n_train")
+ALIKE = ("protocol", "origin", "pretrained_on", "precision", "device")
+# Settings, and what of a row says more.
+TOLD_BETTER = {
+    "data._target_": "data",
+    "split.protocol": "protocol",
+    "trainer.precision": "precision",
+    "trainer.accelerator": "device",
+}
 TOLD = 6  # differences that are told of each candidate
 
 
@@ -32,7 +39,8 @@ def select(
         experiments: names, one of which they have.
         data: names or beginnings of digests of data sets.
         since: an ISO date or time (UTC unless it says otherwise) before which they are too old.
-        where: "column=value", the value as it stands in the ledger.
+        where: "column=value", the value as it stands in the ledger; or "setting=value", for runs
+            that set it otherwise than their recipe.
 
     Raises:
         UserError: no row fits, a filter is ill-formed or names what the ledger does not have.
@@ -76,7 +84,8 @@ def find_recipe(recipes: Sequence[RecipeResults], name: str, ledger: Path) -> Re
         for recipe, difference in zip(fitting, differences, strict=True)
     )
     one = len({recipe.handle for recipe in fitting}) == 1
-    advice = "choose a data set by --data" if one else "give name@signature of one of these"
+    several = "give name@signature, or name@data, of one of these"
+    advice = "choose a data set by --data" if one else several
     raise UserError(f"{name!r} fits several recipes; {advice}:\n{listed}")
 
 
@@ -145,14 +154,21 @@ def _where(rows: Sequence[Row], condition: str) -> list[Row]:
     if not given:
         raise UserError(f"--where {condition}: write column=value, such as seed=1")
     columns = sorted({column for row in rows for column in row})
-    if key not in columns:
-        close = difflib.get_close_matches(key, columns, 1)
-        meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(columns)}"
-        raise UserError(f"--where {condition}: the ledger has no column {key!r}; {meant}")
-    kept = [row for row in rows if spell(row.get(key)) == value]
+    if key in columns:
+        have = [spell(row.get(key)) for row in rows]
+    else:  # a setting, which stands among the overrides
+        have = [settings_of(row.get("overrides") or NONE).get(key, "") for row in rows]
+        if not any(have):
+            close = difflib.get_close_matches(key, columns, 1)
+            meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(columns)}"
+            raise UserError(
+                f"--where {condition}: the ledger has no column {key!r}, and no run overrides "
+                f"such a setting; {meant}"
+            )
+    kept = [row for row, own in zip(rows, have, strict=True) if own == value]
     if not kept:
-        have = ", ".join(sorted({spell(row.get(key)) or "nothing" for row in rows})[:10])
-        raise UserError(f"--where {condition}: no such run has it; {key} is {have}")
+        there = ", ".join(sorted({own or "nothing" for own in have})[:10])
+        raise UserError(f"--where {condition}: no such run has it; {key} is {there}")
     return kept
 
 
@@ -177,17 +193,22 @@ def _places(row: Row, ledger: Path) -> list[Path]:
 def _facts(recipe: RecipeResults, ledger: Path) -> dict[str, str]:
     """What may tell a recipe apart: of its rows, and of its config where that is still there."""
     last = recipe.rows[-1]
-    facts = {"experiment": recipe.experiment, "data": recipe.data}
-    facts |= {key: recipe.ranges(key) for key in ("fold", "seed")}
-    facts |= {key: spell(last.get(key)) for key in ALIKE}
+    about = {"experiment": recipe.experiment, "data": recipe.data}
+    about |= {key: spell(last.get(key)) for key in ALIKE}
+    counts = {"n_train": spell(last.get("n_train"))}
+    counts |= {key: recipe.ranges(key) for key in ("fold", "seed")}
     for folder in _places(last, ledger):
         if settings := read_settings(folder):
-            return facts | settings
-    return facts
+            told = [key for key in TOLD_BETTER if about[TOLD_BETTER[key]]]
+            return about | {k: v for k, v in settings.items() if k not in told} | counts
+    return about | {"overrides": settings_words(recipe.settings)} | counts
 
 
 def _differences(facts: Sequence[Mapping[str, str]]) -> list[str]:
     """Write, for each candidate, what it does not share with all others."""
     keys = list(dict.fromkeys(key for own in facts for key in own))
-    telling = [key for key in keys if len({own.get(key) for own in facts}) > 1][:TOLD]
+    telling = [key for key in keys if len({own.get(key) for own in facts}) > 1]
+    if "data" in telling:  # another data set has other settings, which say no more
+        telling = [key for key in telling if not key.startswith("data.")]
+    telling = telling[:TOLD]
     return [", ".join(f"{key}={own.get(key) or 'none'}" for key in telling) for own in facts]

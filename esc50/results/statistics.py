@@ -62,6 +62,31 @@ def clustered_wilson(
     return wilson(accuracy, n * steadiness / max(effect, 1.0), level)
 
 
+def describe_accuracy(
+    labels: np.ndarray, predicted: np.ndarray, clips: Names, sources: Names
+) -> dict[str, float]:
+    """Say how far a tested accuracy may be off, and what one gets without listening.
+
+    Args:
+        labels: int (n,), of each test.
+        predicted: int (n,).
+        clips: (n,), the clip of each test.
+        sources: (n,), the recording that the clip was cut from.
+
+    Returns:
+        As results.json has them: the ends of the 95% interval (see `clustered_wilson`), the
+        accuracy of naming the commonest class always, and the number of recordings.
+    """
+    low, high = clustered_wilson(labels == predicted, clips, sources)
+    commonest = np.unique(labels, return_counts=True)[1].max()
+    return {
+        "test/acc_ci95_low": low,
+        "test/acc_ci95_high": high,
+        "test/acc_chance": float(commonest / len(labels)),
+        "n_test_recordings": len(set(sources)),
+    }
+
+
 def f1_macro(targets: np.ndarray, predictions: np.ndarray) -> float:
     """Average F1 over the classes that occur among targets or predictions; both int (n,)."""
     from sklearn.metrics import f1_score

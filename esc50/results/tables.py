@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from esc50.errors import printable
+
 LATEX_SPECIAL = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -30,8 +32,8 @@ MARKDOWN_SPECIAL = str.maketrans(
 
 
 def escape_markdown(text: object) -> str:
-    """Write text so that Markdown shows it as it is, on one line."""
-    return str(text).translate(MARKDOWN_SPECIAL)
+    """Write text so that Markdown, and a terminal, show it as it is, on one line."""
+    return printable(str(text).translate(MARKDOWN_SPECIAL))
 
 
 @dataclass

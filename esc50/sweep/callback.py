@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from esc50.config.resolvers import register_resolvers
-from esc50.errors import refusal
+from esc50.errors import printable, refusal
 from esc50.sweep.jobs import LOG, Job, JobNote, Sweep
 from esc50.sweep.plugins import register_plugins
 from esc50.sweep.progress import ProgressPrinter
@@ -99,14 +99,14 @@ def _check_launcher(config: DictConfig) -> None:
 def _tell(job: Job) -> None:
     """Say which job failed or diverged, why, and what it said last."""
     how = "diverged" if job.diverged else "failed"
-    print(f"job {job.number} {how}: {job.failed}", file=sys.stderr)
-    print(f"  its overrides: {job.name}", file=sys.stderr)
+    print(printable(f"job {job.number} {how}: {job.failed}"), file=sys.stderr)
+    print(printable(f"  its overrides: {job.name}"), file=sys.stderr)
     log = Path(job.folder) / LOG
     if job.folder and log.exists():
         print(f"  its log: {log}", file=sys.stderr)
         said = last_lines(log)
         for line in said if said[1:] else []:  # a single line is the reason, given above
-            print(f"  | {line}", file=sys.stderr)
+            print(printable(f"  | {line}"), file=sys.stderr)
 
 
 def _make_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from esc50.config.signature import mode
+from esc50.config.typed import as_command
 from esc50.results.labels import label, mark
 from esc50.results.layout import show_table
 from esc50.results.numbers import spread
@@ -118,4 +119,4 @@ def _command(best: GridPoint, varied: Sequence[str], typed: Sequence[str]) -> st
     chosen = [f"{plus if k == 'experiment' else ''}{k}={best.settings[k]}" for k in varied]
     several = any("," in one for one in kept if _settings([one]).keys() & {*REPEATED})
     words = ["-m"] * several + sorted([*kept, *chosen], key=lambda one: not one.startswith("+"))
-    return " ".join(["python train.py", *map(shlex.quote, words)])
+    return " ".join([as_command("train"), *map(shlex.quote, words)])

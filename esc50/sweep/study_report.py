@@ -1,6 +1,7 @@
 """What a search leaves for people: a table, a page of figures, the best trial as a recipe."""
 
 import csv
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from esc50.atomic import atomic_write, atomic_write_text
 from esc50.config.choices import CONF
+from esc50.config.typed import as_command
 from esc50.report.figures import TEMPLATES, Chart
 from esc50.report.page import write_page
+from esc50.results.cells import escape_cell
 from esc50.results.layout import show_table
 from esc50.results.tables import Table
 from esc50.sweep.study import FAILED
 
 SHOWN = 10  # trials in the printed table
+NAME_LENGTH = 95  # characters that are kept of a search's name in the best trial's
 # What a recipe leaves to the command line: which clips, tested how, and where things go.
 OPEN = ("data", "split", "seed", "output_dir", "rerun", "ckpt_path", "logger", "jobs_per_gpu")
 STATES = {
@@ -66,7 +70,7 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
     trials = _ranked(study)
     header, rows = _rows(study, trials, cfg.monitor)
     with atomic_write(folder / "trials.csv") as file:
-        csv.writer(file).writerows([header, *rows])
+        csv.writer(file).writerows([[_guarded(cell) for cell in row] for row in (header, *rows)])
     count = Counter(row[1] for row in rows)
     said = ", ".join(f"{number} {word}" for word, number in count.items())
     title = f"{cfg.name}: {said or 'no trials'}"
@@ -113,6 +117,15 @@ def _rows(
     return header, rows
 
 
+def _guarded(cell: str) -> str:
+    """A cell of trials.csv: what is no number cannot be a formula either."""
+    try:
+        float(cell)
+    except ValueError:
+        return escape_cell(cell)
+    return cell
+
+
 def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
@@ -150,7 +163,7 @@ def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[
     overrides = OverridesParser.create().parse_overrides([*fixed, *chosen])
     defaults: list[Any] = []
     left: list[str] = []
-    values = OmegaConf.create({"name": f"{cfg.name}_best"})
+    values = OmegaConf.create({"name": f"{cfg.name[:NAME_LENGTH]}_best"})
     for override in overrides:
         key = override.key_or_group
         if key.startswith("hydra") or key in ("sweep", "name"):
@@ -163,8 +176,10 @@ def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[
             defaults.insert(0, choice) if base else defaults.append({f"override /{key}": choice})
         else:
             OmegaConf.update(values, key, override.value(), force_add=True)
-    command = f"python train.py --config-dir {folder} +experiment=best_trial"
-    command = " ".join([command, *left])
+    command = (
+        f"{as_command('train')} --config-dir {shlex.quote(str(folder))} +experiment=best_trial"
+    )
+    command = " ".join([command, *map(shlex.quote, left)])
     (folder / "experiment").mkdir(exist_ok=True)
     recipe = OmegaConf.to_yaml({"defaults": [*defaults, "_self_"], **values})
     atomic_write_text(

@@ -1,9 +1,7 @@
 """Summarises a sweep at its end: each recipe over folds and over seeds."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext, redirect_stdout
-from dataclasses import dataclass, field
-from io import StringIO
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +22,7 @@ class _Recipe:
     failed: dict[str, str] = field(default_factory=dict)  # why, by "fold 3, seed 42"
     folds: set[int] = field(default_factory=set)  # with split.fold=all, what all stood for
     report: bool = True  # whether summaries get their page
+    quiet: bool = False  # whether summaries are written only, not printed
 
 
 def summarise_recipes(config: DictConfig, jobs: Iterable[Job]) -> bool:
@@ -40,14 +39,14 @@ def summarise_recipes(config: DictConfig, jobs: Iterable[Job]) -> bool:
     groups: dict[Path, list[Job]] = {}
     for job in jobs:
         if job.folder:
-            recipe = Path(job.folder).relative_to(outputs).parts[0]
-            groups.setdefault(outputs / recipe, []).append(job)
+            group = outputs / Path(job.folder).relative_to(outputs).parts[0]
+            groups.setdefault(group, []).append(job)
     folds, seeds = (_swept(config, key) for key in ("split.fold", "seed"))
     complete = True
     several = len(groups) > 1  # then one table of them all is shown, not one for each
-    with redirect_stdout(StringIO()) if several else nullcontext():
-        for group, own in groups.items():
-            complete &= _summarise_recipe(group, _gather(own, config.report), folds, seeds)
+    for group, own in groups.items():
+        recipe = _Recipe(report=config.report, quiet=several)
+        complete &= _summarise_recipe(group, _gather(recipe, own), folds, seeds)
     if several and not any(job.is_trial for own in groups.values() for job in own):
         from esc50.sweep.grid import show_grid
 
@@ -65,10 +64,9 @@ def _swept(config: DictConfig, key: str) -> list[int]:
     return []
 
 
-def _gather(jobs: Iterable[Job], report: bool) -> _Recipe:
+def _gather(recipe: _Recipe, jobs: Iterable[Job]) -> _Recipe:
     from esc50.results.run_folder import is_finished  # loads what --help need not wait for
 
-    recipe = _Recipe(report=report)
     for job in jobs:
         folder = Path(job.folder)
         if folder.name.startswith("fold"):
@@ -96,7 +94,7 @@ def _summarise_recipe(group: Path, recipe: _Recipe, folds: list[int], seeds: lis
             runs = [run for run in recipe.runs if run.parent == folder]
             seed = f"seed {folder.name[4:]}"
             failed = {name: why for name, why in recipe.failed.items() if name.endswith(seed)}
-            own = _Recipe(runs, failed, report=recipe.report)
+            own = replace(recipe, runs=runs, failed=failed)
             complete &= _summarise(own, folder, folds, [])
     if len(seeds) > 1 and recipe.runs:
         complete &= _summarise(recipe, group, sorted(recipe.folds) or folds, seeds)
@@ -105,14 +103,16 @@ def _summarise_recipe(group: Path, recipe: _Recipe, folds: list[int], seeds: lis
 
 def _summarise(recipe: _Recipe, out: Path, folds: Sequence[int], seeds: list[int]) -> bool:
     from esc50.results.console import show_summary
-    from esc50.results.summary import summarise
+    from esc50.results.summary import log_to_tensorboard, summarise
 
     summary = summarise(recipe.runs, folds, out=out, expected_seeds=seeds, failed=recipe.failed)
-    show_summary(summary, out)
+    log_to_tensorboard(summary, out)
+    if not recipe.quiet:
+        show_summary(summary, out)
     if recipe.report:
         from esc50.report.at_end import report_at_end
 
-        report_at_end(out, anew=True)
+        report_at_end(out, anew=True, quiet=recipe.quiet)
     return bool(summary["complete"])
 
 

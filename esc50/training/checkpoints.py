@@ -1,6 +1,6 @@
 """Checkpoints: written whole or not at all, read without running code; where weights come from."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from esc50.atomic import atomic_write, check_archive
 from esc50.config.signature import content
 from esc50.data.audit import Seen
-from esc50.errors import CheckpointError, UserError, refusal
+from esc50.errors import CheckpointError, UserError, causes, refusal
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -31,7 +31,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 torch.save(checkpoint, file)
                 file.flush()  # a full disk may show here first
         except (OSError, RuntimeError) as error:  # torch hides the system's error behind its own
-            refused = next((e for e in _causes(error) if isinstance(e, OSError)), None)
+            refused = next((e for e in causes(error) if isinstance(e, OSError)), None)
             if refused is None:
                 raise
             elsewhere = refusal(refused, "set output_dir to another disk")
@@ -42,12 +42,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     ) -> dict[str, Any]:
         """Read one checkpoint, every byte of it checked."""
         return read_checkpoint(Path(path))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -69,10 +63,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return dict(checkpoint)
 
 
-def read_specification(path: Path) -> dict[str, Any] | None:
-    """Read what `Classifier.on_save_checkpoint` put there; None in other and in damaged files."""
+def find_checkpoint(path: Path) -> dict[str, Any] | None:
+    """Read a checkpoint of this package; None where there is none, or another or a damaged file."""
     try:
-        return dict(read_checkpoint(path)["esc50"])
+        return read_checkpoint(path)
     except CheckpointError:
         return None
 
@@ -83,28 +77,43 @@ class Origin:
 
     name: str | None = None  # the run of this package that made them, and its file's digest
     pretrained_on: str | None = None  # other data that they have seen
+    licence: str | None = None  # of those that were not made here
     seen: Seen = field(default_factory=Seen)  # clips that they have seen
 
 
-def origin(ckpt_path: str | None, weights: str | None) -> Origin:
+def origin(ckpt_path: str | None, model: Mapping[str, Any]) -> Origin:
     """Find out where a run's starting weights come from.
 
     Args:
         ckpt_path: the config's; "last" is the run's own, and so no origin.
-        weights: the config's model.weights.
+        model: the config's section.
     """
+    weights = model.get("weights")
     if ckpt_path not in (None, "last"):
         weights = ckpt_path
-    if weights in (None, "imagenet"):
-        return Origin(pretrained_on=weights and "ImageNet")
-    specification = read_specification(Path(weights))
-    digest = content(weights)
-    if specification is None:
-        return Origin(pretrained_on=f"unknown: {Path(weights).name} ({digest})")
+    if weights is None:
+        return Origin()
+    checkpoint = find_checkpoint(Path(weights))
+    if checkpoint is None:
+        return Origin(None, _pretrained_on(weights, model), model.get("licence"))
+    specification = checkpoint["esc50"]
     run = [specification.get(key, "?") for key in ("experiment", "signature", "seed", "fold")]
     seen = specification.get("seen") or {}
     return Origin(
-        "{}-{}/seed{}/fold{}".format(*run) + f" ({digest})",
+        "{}-{}/seed{}/fold{}".format(*run) + f" ({content(weights)})",
         specification.get("pretrained_on"),
+        specification.get("weights_licence"),
         Seen(frozenset(seen.get("trained", ())), frozenset(seen.get("chosen", ()))),
+    )
+
+
+def _pretrained_on(weights: str, model: Mapping[str, Any]) -> str:
+    """Say what weights of others have seen: by name where they have one, else what is said."""
+    if weights == "imagenet":
+        return "ImageNet"
+    if said := model.get("pretrained_on"):
+        return str(said)
+    digest = content(weights)
+    return (
+        f"unknown: {weights}" if digest == weights else f"unknown: {Path(weights).name} ({digest})"
     )

@@ -1,5 +1,6 @@
 """Which checkpoints a run can go on from: those of the same run, made longer; what that takes."""
 
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +23,9 @@ FOR_TRAINING = """optimizer_states lr_schedulers callbacks current_model_state
     averaging_state""".split()
 
 
-def holds_training(path: Path) -> bool:
+def holds_training(checkpoint: Mapping[str, Any]) -> bool:
     """Tell whether a checkpoint holds more than weights, so that training can go on from it."""
-    return "optimizer_states" in read_checkpoint(path)
+    return "optimizer_states" in checkpoint
 
 
 def drop_optimizers(folder: Path, callbacks: Mapping[str, Any]) -> None:
@@ -80,8 +81,8 @@ def fit(
             raise UserError(f"training cannot begin with these settings: {error}") from None
         if "more than 1 value per channel" in str(error):
             raise UserError(
-                "the last training batch holds one clip, of which batch norm can learn nothing at "
-                "this size of picture: set another batch_size"
+                "a training batch holds one clip, of which batch norm can learn nothing at this "
+                "size of picture: train on at least two, with batch_size=2 or more"
             ) from None
         restored = clock.start_time("train") is not None
         if start is None or restored or isinstance(error, UserError):
@@ -170,11 +171,11 @@ def _check_settings(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, An
 
 
 def _check_unfinished(path: Path, checkpoint: Mapping[str, Any], epochs: int) -> None:
-    if "optimizer_states" not in checkpoint:
+    if not holds_training(checkpoint):
         raise UserError(
             f"{path} holds weights alone, which cannot be trained on: a finished run can be made "
             "longer if its last.ckpt was kept whole by callbacks.last.keep_optimizer=true; "
-            f"or train anew from its weights with model.weights={path}"
+            f"or train anew from its weights with {shlex.quote(f'model.weights={path}')}"
         )
     done = checkpoint["epoch"] + 1
     if done >= epochs:

@@ -11,7 +11,7 @@ from esc50.data.split import choosable_folds
 from esc50.errors import UserError
 from esc50.report.at_end import report_at_end
 from esc50.results.console import print_fold, show_summary
-from esc50.results.summary import summarise
+from esc50.results.summary import log_to_tensorboard, summarise
 from esc50.training.fold import FoldRun, run_fold
 from esc50.training.pruning import report
 
@@ -58,7 +58,9 @@ def cross_validate(
             report(cfg.trial, mean, fold)
     if runs:
         reasons = {name: str(error) for name, error in failed.items()}
-        show_summary(summarise(runs, folds, out=folder, failed=reasons), folder)
+        summary = summarise(runs, folds, out=folder, failed=reasons)
+        log_to_tensorboard(summary, folder)
+        show_summary(summary, folder)
         if cfg.report:
             report_at_end(folder, anew=True)
     if failed:

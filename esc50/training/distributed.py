@@ -23,6 +23,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from esc50.errors import STOPPING, CheckpointError, DivergenceError, Stopped, UserError
+from esc50.training import rank_start
 from esc50.training.processes import signal_of, why_ended
 from esc50.training.pruning import TrialPruned
 
@@ -78,7 +79,7 @@ def run_on_processes(world: int, folder: Path, work: Callable[..., Any], *args: 
         logging.getLogger(name).addHandler(logging.NullHandler())
         logging.getLogger(name).propagate = False
     # One process imports everything and forks the ranks: torch and Lightning take seconds to load.
-    multiprocessing.set_forkserver_preload([work.__module__])
+    multiprocessing.set_forkserver_preload([rank_start.__name__, work.__module__])
     threads = max(1, torch.get_num_threads() // world)
     with TemporaryDirectory() as reports, _handlers_kept():
         config = LaunchConfig(

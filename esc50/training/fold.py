@@ -15,7 +15,7 @@ from esc50.atomic import atomic_write_text
 from esc50.config.hardware import resolve_precision
 from esc50.config.signature import signature
 from esc50.data.datamodule import ESC50DataModule
-from esc50.errors import CheckpointError, DivergenceError, Stopped
+from esc50.errors import CheckpointError, DivergenceError, stop_behind
 from esc50.model.classifier import Classifier
 from esc50.report.at_end import report_at_end
 from esc50.results.ledger import append_once
@@ -28,8 +28,9 @@ from esc50.results.run_folder import (
     write_predictions,
     write_results,
 )
+from esc50.results.statistics import describe_accuracy
 from esc50.training.account import close, count, describe
-from esc50.training.checkpoints import Origin, origin, read_checkpoint, read_specification
+from esc50.training.checkpoints import Origin, find_checkpoint, origin, read_checkpoint
 from esc50.training.continuation import (
     bring_best,
     check_checkpoint,
@@ -43,6 +44,7 @@ from esc50.training.distributed import resolve_world_size, run_on_processes
 from esc50.training.energy import EnergyMeter
 from esc50.training.environment import setup_environment
 from esc50.training.module import build_module, check_module
+from esc50.training.probe import embed_once
 from esc50.training.tensorboard import log_hyperparameters
 from esc50.training.trainer import build_trainer, check_trainer
 
@@ -103,9 +105,11 @@ class FoldRun:
                     write_results(self.folder, results)
                     drop_optimizers(self.folder / "checkpoints", self.plain["callbacks"])
                 append_once(Path(self.cfg.output_dir) / "results.csv", results)
-        except Stopped as stopped:
-            stopped.remedy = how_it_goes_on(self.folder, self.cfg.rerun)
-            raise
+        except BaseException as error:
+            if (stop := stop_behind(error)) is None:
+                raise
+            stop.remedy = how_it_goes_on(self.folder, self.cfg.rerun)
+            raise stop from None
         return results
 
     @cached_property  # the signature reads whatever file training starts from
@@ -120,7 +124,7 @@ class FoldRun:
         try:
             return self._make_on_all_devices(start)
         except CheckpointError as error:
-            if start != own or self.cfg.ckpt_path == "last":
+            if start != own or self.cfg.ckpt_path == "last" or stop_behind(error):
                 raise
             print(f"{error}: starting anew, what was there is kept aside")
             keep_aside(self.folder)
@@ -131,12 +135,12 @@ class FoldRun:
         last = last_checkpoint(self.folder)
         cut_off = last.is_file() and not is_finished(self.folder)
         if cut_off and not self.cfg.rerun:
-            specification = read_specification(last)
-            if self._is_same(specification or {}) and holds_training(last):
+            checkpoint = find_checkpoint(last)
+            if checkpoint is None:
+                print(f"{last} is damaged: it is kept aside, and the run starts anew")
+            elif self._is_same(checkpoint["esc50"]) and holds_training(checkpoint):
                 print(f"going on from {last}")
                 return last
-            if specification is None:
-                print(f"{last} is damaged: it is kept aside, and the run starts anew")
         start = None
         if self.cfg.ckpt_path is not None:
             start = last if self.cfg.ckpt_path == "last" else Path(self.cfg.ckpt_path)
@@ -172,7 +176,7 @@ class FoldRun:
 
     def _set_up(self) -> Origin:
         """Prepare process and data; returns where the starting weights come from."""
-        before = origin(self.cfg.ckpt_path, self.plain["model"].get("weights"))
+        before = origin(self.cfg.ckpt_path, self.plain["model"])
         if before != Origin():
             self.data.seen_before = before.seen
         setup_environment(self.cfg.seed)
@@ -197,7 +201,8 @@ class FoldRun:
             self.plain, self.folder, self.world, validates=validates, meters=meters
         )
         known = {**about, "seen": {name: sorted(clips) for name, clips in vars(data.seen).items()}}
-        module = build_module(self.plain, data.table, (data.spec.height, data.spec.width), known)
+        module = build_module(self.plain, data, known)
+        embed_once(self.plain, data, module, trainer.strategy.root_device)
         fit(trainer, module, data, start, clock)
         seconds = round(clock.time_elapsed("train"), 3)
         used = {"seconds_fit": seconds}
@@ -232,27 +237,31 @@ class FoldRun:
         """Write predictions and hyper-parameters; returns what results.json is to hold."""
         counts, closing = count(self.data), close(self.data, self.folder, trained.trainer)
         results = {**about, **counts, **dict.fromkeys(PERHAPS), **measured, **closing}
-        self._write_predictions(trained.module)
+        results |= self._write_predictions(trained.module)
         log_hyperparameters(trained.trainer, self.plain, results)
         return results
 
     def _is_same(self, theirs: Mapping[str, Any]) -> bool:
         return all(theirs.get(key) == value for key, value in self.identity.items())
 
-    def _write_predictions(self, module: Classifier) -> None:
+    def _write_predictions(self, module: Classifier) -> dict[str, float]:
+        """Write predictions.csv; returns how far the accuracy of those may be off."""
         assert module.tested is not None  # by `test`
         items, probabilities = (column.numpy() for column in module.tested)
         table = self.data.table
+        clips, sources = [table.filenames[item] for item in items], table.sources[items]
         write_predictions(
             self.folder / "predictions.csv",
-            [table.filenames[item] for item in items],
+            clips,
             table.folds[items],
             table.labels[items],
             probabilities,
             table.classes,
             table.class_labels,
-            table.sources[items],
+            sources,
         )
+        predicted = table.class_labels[probabilities.argmax(1)]
+        return describe_accuracy(table.labels[items], predicted, clips, sources)
 
 
 def run_fold(cfg: DictConfig, folder: Path) -> dict[str, Any]:

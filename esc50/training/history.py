@@ -21,11 +21,12 @@ class History(pl.Callback):
     def __init__(self, folder: Path):
         """Write into the run's folder."""
         self.path, self.rows = folder / "history.csv", list[dict[str, float]]()
-        self.rate = 0.0
+        self.rate: dict[str, float] = {}
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Note the learning rate, which the scheduler will have changed by the epoch's end."""
-        self.rate = trainer.optimizers[0].param_groups[0]["lr"]
+        groups = trainer.optimizers[0].param_groups  # none, where nothing is learnt by steps
+        self.rate = {"learning_rate": groups[0]["lr"]} if groups else {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Write, from the process that leads a run; what checkpoints keep comes after this."""
@@ -34,7 +35,7 @@ class History(pl.Callback):
             for key, value in sorted(trainer.callback_metrics.items())
             if key.startswith(("train/", "val/")) or key == "clips_per_second"
         }
-        row = {"epoch": trainer.current_epoch + 1, **measured, "learning_rate": self.rate}
+        row = {"epoch": trainer.current_epoch + 1, **measured, **self.rate}
         self.rows.append(row)
         if trainer.is_global_zero:
             write_history(self.path, self.rows)

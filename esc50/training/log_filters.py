@@ -12,6 +12,7 @@ EXPECTED = (
     "Trying to infer the `batch_size`",
     "Total length of `list` across ranks is zero",  # literature: no validation
     "No positive class found",
+    "this fit will run with no optimizer",  # scikit-learn's
     "The `srun` command is available",  # a run starts its own processes
 )
 

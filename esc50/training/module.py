@@ -1,47 +1,61 @@
 """Builds the LightningModule that a config describes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from esc50.config.targets import build, check_target
-from esc50.data.table import ClipTable
+from esc50.config.fitted import check_fitted
+from esc50.config.targets import build, check_target, locate
+from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import UserError
+from esc50.model.class_weights import balanced_weights
 from esc50.model.classifier import Classifier, Objective, Schedule
-from esc50.model.network import build_network
+from esc50.model.fitted import FittedNetwork
+from esc50.model.fitted_classifier import FittedClassifier
+from esc50.model.front_end import check_features
+from esc50.model.head import freeze, parameter_groups
+from esc50.model.network import build_network, check_network
 
 OBJECTIVE = ("label_smoothing", "input_mean", "input_std")
 
 
 def check_module(plain: Mapping[str, Any]) -> None:
     """Refuse a network, optimiser or scheduler whose arguments do not fit, before data is read."""
-    check_target("model", plain["model"], dict.fromkeys(("n_classes", "num_classes", "size")))
+    check_network(plain["model"])
+    if _is_fitted(plain):
+        check_fitted(plain)
+        return
+    check_features(plain)
     check_target("optimizer", plain["optimizer"], {"params": None})
     if plain["scheduler"]:
         check_target("scheduler", _of_scheduler(plain["scheduler"]), {"optimizer": None})
 
 
 def build_module(
-    plain: Mapping[str, Any], table: ClipTable, size: tuple[int, int], about: Mapping[str, Any]
+    plain: Mapping[str, Any], data: ESC50DataModule, about: Mapping[str, Any]
 ) -> Classifier:
     """Build the network, and what trains it, that a config describes.
 
     Args:
         plain: the config in plain dictionaries.
-        table: the clips whose classes are learnt.
-        size: height and width of the input.
+        data: the clips whose classes are learnt, and what their features are.
         about: what a checkpoint says of the run beside classes, features and config.
     """
+    table, spec = data.table, data.spec
     n_classes = len(table.classes)
     if n_classes < 2:
         raise UserError(f"{table.root} has one class, {table.classes[0]}: two are needed")
     if plain["monitor"] == "val/acc_category5" and table.categories5 is None:
         raise UserError("monitor=val/acc_category5 takes the classes of ESC-50: use val/acc")
-    network = build_network(plain["model"], n_classes, size)
+    size = spec.height, spec.width
+    network = build_network(plain["model"], n_classes, size, spec.in_channels)
+    freeze(network, plain["model"].get("train"))
     categories = None if table.categories5 is None else table.categories5.tolist()
-    objective = Objective(n_classes, categories, **{key: plain[key] for key in OBJECTIVE})
+    scales = {key: plain[key] for key in OBJECTIVE}
+    objective = Objective(n_classes, categories, _class_weights(plain, data), **scales)
     specification = {
         **about,
         "classes": list(table.classes),
@@ -49,8 +63,35 @@ def build_module(
         "features": plain["features"],
         "config": plain,
     }
-    optimizer = build("optimizer", {**plain["optimizer"], "_partial_": True})
+    if isinstance(network, FittedNetwork):
+        return FittedClassifier(network, objective, plain["seed"], specification)
+    if isinstance(architecture := getattr(network, "architecture", None), dict):
+        specification["architecture"] = architecture
+    optimizer = _optimizer(plain, network)
     return Classifier(network, objective, optimizer, _schedule(plain), specification)
+
+
+def _is_fitted(plain: Mapping[str, Any]) -> bool:
+    target = locate("model", plain["model"].get("_target_"))
+    return isinstance(target, type) and issubclass(target, FittedNetwork)
+
+
+def _optimizer(
+    plain: Mapping[str, Any], network: nn.Module
+) -> Callable[[Iterable[nn.Parameter]], Optimizer]:
+    """What makes the optimiser; with `model.layer_decay`, of groups with rates of their own."""
+    make: Callable[..., Optimizer] = build("optimizer", {**plain["optimizer"], "_partial_": True})
+    if (decay := plain["model"].get("layer_decay")) is None:
+        return make
+    return lambda _: make(parameter_groups(network, decay, plain["optimizer"]["lr"]))
+
+
+def _class_weights(plain: Mapping[str, Any], data: ESC50DataModule) -> list[float] | None:
+    """What the loss counts each class as, by the training side's items alone; None: all alike."""
+    if plain["class_weights"] is None:
+        return None
+    targets = data.prepared.targets.numpy()[data.split.train]
+    return balanced_weights(targets, len(data.table.classes)).tolist()
 
 
 def _schedule(plain: Mapping[str, Any]) -> Schedule | None:
@@ -64,6 +105,9 @@ def _schedule(plain: Mapping[str, Any]) -> Schedule | None:
             values["total_steps"] = steps
         if abs(values.get("pct_start", 0) * values.get("total_steps", 0) - 1) < 1e-9:
             values["pct_start"] += 1e-9  # OneCycleLR divides by nothing where it warms up one step
+        scales = [group.get("lr_scale", 1.0) for group in optimizer.param_groups]
+        if "max_lr" in values and len(scales) > 1:
+            values["max_lr"] = [section["max_lr"] * scale for scale in scales]
         scheduler: LRScheduler = build("scheduler", values)(optimizer=optimizer)
         return scheduler
 

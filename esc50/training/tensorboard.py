@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
-from sklearn.metrics import confusion_matrix
 from torch.utils.tensorboard import SummaryWriter
 
 from esc50.audio.read import read_sound
@@ -139,6 +138,8 @@ class ImageLogger(pl.Callback):
         writers = tensorboards(trainer)
         if not writers:
             return
+        from sklearn.metrics import confusion_matrix  # which would hold up the first step
+
         data = _data(trainer)
         items, probabilities = (part.numpy() for part in pl_module.tested)
         targets = data.table.targets[items]

@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from esc50.config.loading import quick_imports
 from esc50.errors import DivergenceError, UserError, exit_on_error
 from esc50.training.processes import CONFIG_END
 
@@ -41,8 +42,9 @@ def main(folder: Path) -> None:
 
 def _run(cfg: Any, folder: Path) -> dict[str, Any]:
     """Run the experiment; returns what is to be answered."""
-    from esc50.training.experiment import run
-    from esc50.training.pruning import TrialPruned
+    with quick_imports():
+        from esc50.training.experiment import run
+        from esc50.training.pruning import TrialPruned
 
     try:
         return {"metric": run(cfg, folder)}

@@ -17,6 +17,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from esc50.errors import Stopped, UserError
+from esc50.sweep.disk import announce
 from esc50.sweep.jobs import Plan, Sweep, quoted
 
 if TYPE_CHECKING:
@@ -81,11 +82,16 @@ class Grid(BasicSweeper):
         self.launcher = FaultTolerantLauncher(self.launcher, Sweep.find(self.config.hydra))
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Compose all configs of a batch before the first of its jobs begins."""
+        """Compose all configs of a batch before the first of its jobs begins.
+
+        Then say how much disk they will take.
+        """
         assert self.config is not None and self.overrides is not None  # for mypy
+        assert self.hydra_context is not None
         total = sum(len(batch) for batch in self.overrides)
         Sweep.find(self.config.hydra).set_plan(Plan(total))
-        super().validate_batch_is_legal(batch)
+        compose = self.hydra_context.config_loader.load_sweep_config
+        announce([compose(self.config, list(overrides)) for overrides in batch])
 
 
 class Search(Sweeper):
@@ -138,6 +144,7 @@ class Search(Sweeper):
         study = Study(cfg, space, self.seed, _plain(self.sampler), _plain(self.pruner))
         with study.sole_driver():
             self.sweep_notes.set_plan(Plan(self.n_trials, earlier=study.ended_jobs()))
+            announce([cfg] * (self.n_trials - study.count()), self.n_jobs)
             while trials := study.ask(min(self.n_jobs, self.n_trials - study.count())):
                 self._run(study, trials, fixed)
             write_report(study.study, cfg, study.folder, fixed)

@@ -86,6 +86,55 @@ def startup(clips: Path, scratch: Path, repeats: int) -> list[dict]:
     ]
 
 
+def folds_at_once(clips: Path, scratch: Path, epochs: int, part: str = "h") -> list[dict]:
+    """A cross-validation in one command, against the sum of its fits, with a warm cache."""
+    whole, folder, log = Outcome(), scratch / "folds", scratch / "folds.log"
+    opened = {"clips": clips, "cache_dir": scratch / "cache_folds"}
+    compete({"cache": Contestant("bench.features:reopen", opened)}, 1, scratch, lambda: None)
+    overrides = [
+        *_data(clips, scratch / "cache_folds"),
+        f"output_dir='{folder}'",
+        "split.fold=all",
+        "augment=online",
+        f"trainer.max_epochs={epochs}",
+        "callbacks.early_stopping=null",
+    ]
+    with progress_bar(f"five folds, {epochs} epochs", 1) as advance:
+        timed(whole, TRAIN, *overrides, log=log)
+        advance()
+    results = [json.loads(path.read_text()) for path in folder.glob("*/*/fold*/results.json")]
+    fits = Outcome([sum(one["seconds_fit"] for one in results)])
+    beside = Outcome([(whole.values[0] - fits.values[0]) / len(results)])
+    shutil.rmtree(folder)
+    what = f"split.fold=all, {len(results)} folds x {epochs} epochs"
+    return [
+        make_row(part, what, "s", whole, limit_name="the fits alone", limit=fits),
+        make_row(part, "beside the fits, a fold", "s", beside),
+    ]
+
+
+def seeds_side_by_side(clips: Path, scratch: Path, jobs: int, seeds: int, epochs: int) -> dict:
+    """A sweep over seeds of which so many share a GPU."""
+    whole, folder, log = Outcome(), scratch / "seeds", scratch / "seeds.log"
+    overrides = [
+        "-m",
+        *_data(clips, scratch / "cache_folds"),
+        f"output_dir='{folder}'",
+        f"seed={','.join(map(str, range(seeds)))}",
+        "hydra/launcher=joblib",
+        f"hydra.launcher.n_jobs={jobs}",
+        f"jobs_per_gpu={jobs}",
+        "augment=online",
+        f"trainer.max_epochs={epochs}",
+        "callbacks.early_stopping=null",
+    ]
+    with progress_bar(f"{jobs} jobs on a GPU", 1) as advance:
+        timed(whole, TRAIN, *overrides, log=log)
+        advance()
+    shutil.rmtree(folder)
+    return make_row("g", f"{seeds} seeds x {epochs} epochs, jobs_per_gpu={jobs}", "s", whole)
+
+
 def whole_experiment(clips: Path, scratch: Path, epochs: int) -> list[dict]:
     """Our commands with nothing cached against the published pipeline as a script.
 

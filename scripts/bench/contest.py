@@ -49,6 +49,7 @@ class Contestant:
     worker: str
     settings: dict = field(default_factory=dict)
     optional: bool = False  # when it cannot run, it is skipped and the rest goes on
+    env: dict[str, str | None] = field(default_factory=dict)  # variables; None: unset
 
 
 @dataclass
@@ -108,7 +109,8 @@ def _start(contestant: Contestant, log: Path) -> subprocess.Popen:
     command = [sys.executable, BENCHMARK, "--worker", contestant.worker, "--settings", settings]
     pipe = subprocess.PIPE
     with log.open("w") as file:
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=file, text=True)
+        env = {k: v for k, v in {**os.environ, **contestant.env}.items() if v is not None}
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=file, text=True, env=env)
 
 
 def _listen(
@@ -184,6 +186,7 @@ def make_row(
         "what": what,
         "unit": unit,
         "ours": ours.median,
+        "ours_skipped": ours.skipped,
         "against": against,
         "other": other.median,
         "other_skipped": other.skipped,

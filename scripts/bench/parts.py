@@ -17,6 +17,14 @@ WAVEFORM_LIBRARIES = {
 }
 
 
+THREADS = {  # environment variables that say how OpenMP's threads wait; the first is train.py's
+    "as OpenMP has it": {"OMP_WAIT_POLICY": None, "GOMP_SPINCOUNT": None},
+    "passive": {"OMP_WAIT_POLICY": "passive"},
+    "short spin": {"GOMP_SPINCOUNT": "10000"},  # some 50 us
+    "one thread": {"OMP_NUM_THREADS": "1"},
+}
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How much is measured."""
@@ -32,11 +40,13 @@ class Sizes:
     formats: tuple[str, ...] = ("WAV", "Ogg")  # of (a)
     base: int = 400  # clips that the larger sets are linked to
     epochs: int = 10  # of (d)
+    fold_epochs: int = 3  # of (h)
+    threads: bool = True  # whether (c) tries how they wait
     libraries: tuple[str, ...] = tuple(WAVEFORM_LIBRARIES)  # of (b)
 
 
 FASTEST = ("librosa offline", "audiomentations")  # what is published, and the fastest of the rest
-QUICK = Sizes(2, 24, 1, 1, 32, 2, (), 1, ("WAV",), base=50, libraries=FASTEST)
+QUICK = Sizes(2, 24, 1, 1, 32, 2, (), 1, ("WAV",), base=50, libraries=FASTEST, threads=False)
 DEFAULT = Sizes(5, 120, 4, 16, 64, 7, (400,), 3)
 FULL = Sizes(5, 120, 4, 16, 64, 7, (400, 2_000, 20_000), 3)
 
@@ -116,7 +126,7 @@ class Bench:
                 "ours": _training("ours", clips=clips, augment="none", **ours),
                 "published": _training("published", folder=self.scratch / "npy", **step),
                 "online": _training("ours", clips=clips, augment="online", **ours),
-                "limit": _training("limit", **step),
+                "limit": Contestant("bench.step:bare", step),
             },
         )
         limit = {"limit_name": "network step alone", "limit": done["limit"]}
@@ -126,7 +136,35 @@ class Bench:
             make_row("c", "training", "clips/s", done["ours"], **published, **limit),
             make_row("c", "training, online", "clips/s", done["online"], **published, **limit),
             make_row("c", "training, online", "clips/s", done["online"], **plain, **limit),
+            *(self.threads(step) if sizes.threads else []),
         ]
+
+    def threads(self, step: dict) -> list[dict]:
+        """(c) How threads that wait for one another fare, alone and beside busy neighbours.
+
+        Ours is what train.py does: they spin for a while, then sleep.
+        """
+        rows = []
+        for name, neighbours in (("alone", 0), ("busy neighbour", 1)):
+            settings = {**step, "steps": 2, "neighbours": neighbours}
+            who = {
+                f"{name}, {how}": Contestant("bench.step:bare", settings, env=env)
+                for how, env in THREADS.items()
+            }
+            done = self.contest(f"threads, {name}", who)
+            ours, *others = done
+            rows += [
+                make_row(
+                    "c",
+                    f"threads, {name}",
+                    "clips/s",
+                    done[ours],
+                    against=other.removeprefix(f"{name}, "),
+                    other=done[other],
+                )
+                for other in others
+            ]
+        return rows
 
     def growth(self) -> list[dict]:
         """(e) Features and training on ever larger sets, against the smallest."""

@@ -8,15 +8,15 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
 from bench.contest import Turns
-from esc50.config.composition import compose_config
+from esc50.config.composition import compose_config, compose_plain
 from esc50.config.hardware import resolve_precision
 from esc50.config.targets import build
 from esc50.data.datamodule import ESC50DataModule
 from esc50.model.resnet import optimize_memory_layout, single_channel_resnet18
 from esc50.training.environment import setup_environment
-from esc50.training.memory import keep_freed_memory
 from esc50.training.module import build_module
 
 N_CLASSES = 50
@@ -44,10 +44,16 @@ class Clock(pl.Callback):
 
 
 def ours(
-    turns: Turns, clips: str, cache_dir: str, augment: str, batch_size: int, steps: int
+    turns: Turns,
+    clips: str,
+    cache_dir: str,
+    augment: str,
+    batch_size: int,
+    steps: int,
+    size: int = 128,
 ) -> None:
     """Train as train.py does: its config, data module, Classifier, precision and malloc."""
-    plain = _config(clips, cache_dir, augment, batch_size)
+    plain = _config(clips, cache_dir, augment, batch_size, size)
     setup_environment(plain["seed"])
     data = ESC50DataModule.from_config(plain)
     data.setup()
@@ -60,14 +66,12 @@ def ours(
     }
     given = {"callbacks": [Clock(turns)], "logger": False, "enable_checkpointing": False}
     trainer = build("trainer", settings, given)
-    module = build_module(plain, data.table, (data.spec.height, data.spec.width), {})
+    module = build_module(plain, data, {})
     trainer.fit(module, datamodule=data)
 
 
 def published(turns: Turns, folder: str, batch_size: int, steps: int) -> None:
     """Train by the published loop from .npy files, one per clip; what is in them costs nothing."""
-    from torch.utils.data import DataLoader
-
     from bench.published import SIZE, Files, Training
 
     n, rng = batch_size * steps, np.random.default_rng(0)
@@ -85,35 +89,46 @@ def published(turns: Turns, folder: str, batch_size: int, steps: int) -> None:
         turns.report(n / (time.perf_counter() - start))
 
 
-def limit(turns: Turns, batch_size: int, steps: int) -> None:
-    """Our network's step alone, on a batch that is there: no loader, no Lightning, no metrics."""
-    keep_freed_memory()
-    plain = _config(".", ".", "none", batch_size)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = single_channel_resnet18(N_CLASSES)
-    network = optimize_memory_layout(network, (128, 128)).to(device)
-    optimizer = build("optimizer", plain["optimizer"])(network.parameters())
-    fast = resolve_precision(plain["trainer"]) == "bf16-mixed"
-    x = torch.randn(batch_size, 1, 128, 128, device=device)
-    y = torch.randint(N_CLASSES, (batch_size,), device=device)
-
-    def train() -> None:
-        for _ in range(steps):
-            with torch.autocast(device.type, torch.bfloat16, enabled=fast):
-                loss = F.cross_entropy(network((x - 0.5) / 0.5), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        loss.item()  # waits for a GPU
-
-    train()
-    while turns.wait():
-        start = time.perf_counter()
-        train()
-        turns.report(batch_size * steps / (time.perf_counter() - start))
+def lightning(turns: Turns, batch_size: int, steps: int, size: int = 128) -> None:
+    """The bare step with Lightning's loop around it, on one batch: no data, metrics or logs."""
+    plain = compose_plain()
+    setup_environment(plain["seed"])
+    x = torch.randn(batch_size, 1, size, size)
+    batch = {"x": x, "y": torch.randint(N_CLASSES, (batch_size,))}
+    network = optimize_memory_layout(single_channel_resnet18(N_CLASSES), (size, size))
+    settings = plain["trainer"] | {
+        "precision": resolve_precision(plain["trainer"]),
+        "max_epochs": -1,
+        "enable_progress_bar": False,
+    }
+    given = {"callbacks": [Clock(turns)], "logger": False, "enable_checkpointing": False}
+    module = BareModule(network, build("optimizer", plain["optimizer"]))
+    trainer = build("trainer", settings, given)
+    if trainer.strategy.root_device.type == "cuda":
+        batch = {name: value.cuda() for name, value in batch.items()}
+    loader = DataLoader([batch] * steps, batch_size=None)
+    trainer.fit(module, train_dataloaders=loader)
 
 
-def _config(clips: str, cache_dir: str, augment: str, batch_size: int) -> dict:
-    cfg = compose_config([f"augment={augment}", f"batch_size={batch_size}"])
+class BareModule(pl.LightningModule):
+    """A network and its loss, and nothing else."""
+
+    def __init__(self, network: torch.nn.Module, make_optimizer):
+        """Take the network and what makes its optimiser."""
+        super().__init__()
+        self.network, self.make_optimizer = network, make_optimizer
+
+    def training_step(self, batch: dict, batch_idx: int) -> torch.Tensor:
+        """Cross-entropy of one batch."""
+        return F.cross_entropy(self.network((batch["x"] - 0.5) / 0.5), batch["y"])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The config's."""
+        return self.make_optimizer(self.parameters())
+
+
+def _config(clips: str, cache_dir: str, augment: str, batch_size: int, size: int) -> dict:
+    pictures = [f"features.height={size}", f"features.width={size}"]
+    cfg = compose_config([f"augment={augment}", f"batch_size={batch_size}", *pictures])
     cfg.data.root, cfg.data.cache_dir = clips, cache_dir
     return OmegaConf.to_container(cfg, resolve=True)

@@ -109,3 +109,33 @@ def test_a_view_shows_a_stretch_with_its_patches():
     assert view.read(10) == b"56z" and view.read(10) == b""
     assert view.seek(-2, io.SEEK_END) == 8 and view.read(2) == b"\0\0"
     assert view.seek(1) == 1 and view.seek(1, io.SEEK_CUR) == 2 and view.read(1) == b"y"
+
+
+def test_a_length_beyond_what_can_be_sought_is_no_sound(tmp_path):
+    path = tmp_path / "a.w64"
+    whole = bytearray(write(path, "W64"))
+    whole[56:64] = b"\xff" * 8  # of the chunk fmt
+    path.write_bytes(whole)
+    with path.open("rb") as file:
+        assert examine(path, file).extents == ()
+    with pytest.raises(UserError):
+        read_sound(path, RATE, N)
+
+
+def test_a_sphere_that_begins_before_the_file_is_left_to_the_decoder(tmp_path):
+    path = tmp_path / "a.sph"
+    whole = write(path, "NIST")
+    whole = whole.replace(b"   1024", b"  -1024", 1).replace(b"count -i", b"count -i 0 ", 1)
+    path.write_bytes(whole)
+    with path.open("rb") as file:
+        assert examine(path, file).extents == ()
+
+
+def test_of_more_than_a_length_can_say_all_is_read(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(with_length(write(path, "WAV")[:44], 0) + b"\xff" * 99)
+    with path.open("rb+") as file:
+        file.truncate(5 << 30)  # takes no room on the disk
+    with path.open("rb") as file:
+        ((extent,),) = [examine(path, file).extents]
+    assert extent.patches == {40: b"\xff" * 4}

@@ -1,3 +1,4 @@
+import io
 import struct
 
 import numpy as np
@@ -5,11 +6,12 @@ import pytest
 import soundfile
 
 from esc50.audio.containers import UNMARKED
-from esc50.audio.decoders import AvStream, SoundfileStream, open_streams
+from esc50.audio.decoders import AvStream, SoundfileStream, _sane, open_streams
 from esc50.audio.excerpt import CANCELLED
 from esc50.audio.read import duration, read_sound
 from esc50.errors import UserError
 from tests.conftest import TEST_DATA
+from tests.faults.made_sounds import film
 
 RATE = 44_100
 # Samples by another decoder (ffmpeg), and what is said of the file.
@@ -71,6 +73,23 @@ def test_a_chain_reads_on_from_any_place_whatever_rate_its_links_have(tmp_path):
     np.testing.assert_allclose(whole, np.concatenate([part for _, part in parts]), atol=1e-6)
     late = read_sound(chain, RATE, RATE, start=1.0).samples
     np.testing.assert_allclose(late, parts[1][1], atol=1e-6)
+
+
+def test_a_chain_is_the_sum_of_its_links_by_ffmpeg_too():
+    """FFmpeg makes 128 samples more of the whole, not of the links: it lets the second stream's
+    first block overlap with the first one's last, where the Vorbis specification starts anew."""
+    av = pytest.importorskip("av")
+    whole = odd("chained.ogg").read_bytes()
+    links = [whole[:29_417], whole[29_417:]]
+
+    def decoded(content):
+        with av.open(io.BytesIO(content)) as container:
+            return np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
+
+    apart = np.concatenate([decoded(link) for link in links])
+    ours = read_sound(odd("chained.ogg"), RATE, len(apart)).samples
+    assert len(apart) == 264_600 and len(decoded(whole)) == 264_728
+    np.testing.assert_allclose(ours, apart, atol=1e-6)
 
 
 def test_a_flac_of_unknown_length_is_read_from_any_place(tmp_path):
@@ -150,3 +169,32 @@ def test_the_remark_of_a_container_is_passed_on(tmp_path):
     path.write_bytes(whole[: whole.rfind(b"OggS")])
     with path.open("rb") as file:
         assert open_streams(path, file)[1] == UNMARKED
+
+
+def test_a_flac_in_which_no_place_is_found_is_refused(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, 0.1 * np.sin(np.arange(4000)), RATE)
+    whole = bytearray(path.read_bytes())
+    whole[200:1200] = bytes(1000)
+    path.write_bytes(whole)
+    with pytest.raises(UserError, match="truncated or damaged"):
+        read_sound(path, RATE, 1000, start=3000 / RATE)
+
+
+def test_a_film_of_a_codec_that_nobody_knows_is_refused(tmp_path):
+    pytest.importorskip("av")
+    path = tmp_path / "a.m4a"
+    path.write_bytes(film().replace(b"mp4a", b"zzzz").replace(b"\x40\x15", b"\xfe\x15"))
+    with pytest.raises(UserError, match="a codec that FFmpeg does not read"):
+        read_sound(path, RATE, RATE)
+
+
+def test_the_rate_of_a_film_is_looked_at_too(tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "a.m4a"
+    path.write_bytes(film())
+    with av.open(str(path)) as container:
+        stream = AvStream(container, container.streams.audio[0])
+        stream.rate = 2**31 - 1
+        with pytest.raises(UserError, match="damaged: it has a sample rate of 2147483647 Hz"):
+            _sane(path, stream)

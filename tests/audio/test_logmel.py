@@ -3,9 +3,12 @@ import numpy as np
 import pytest
 import torch
 
+from esc50.audio.front_end import make_front_end
+from esc50.audio.kinds import DeltaSpec, MfccSpec, PcenSpec
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
+from tests.audio.made_sound import made_sound
 
 
 def librosa_db(clip):
@@ -83,3 +86,46 @@ def test_bands_hold_the_power_of_their_bins():
     mean = sums / np.diff(spec.edges)[:, None]
     restored = (magnitude.double().numpy() * peak.item()) ** 2
     np.testing.assert_allclose(restored, mean, rtol=3e-3, atol=mean.max() * 1e-9)
+
+
+def clips(esc10):
+    path = sorted((esc10 / "audio").glob("*.ogg"))[31]
+    return [made_sound(), read_clip(path, 44100, 220500)]
+
+
+def cells(spec, clip):
+    front_end = make_front_end(spec)
+    return front_end.cells(front_end.rows(torch.from_numpy(clip))).numpy()
+
+
+@pytest.mark.parametrize("lifter", [0.0, 22.0])
+def test_cepstral_coefficients_are_librosas(esc10, lifter):
+    for clip in clips(esc10):
+        theirs = librosa.feature.mfcc(S=librosa_db(clip), n_mfcc=40, lifter=lifter)
+        ours = cells(MfccSpec(lifter=lifter), clip)
+        assert ours.shape == (1, 40, 431)
+        np.testing.assert_allclose(ours[0], theirs, atol=0.1)  # of values in the hundreds
+
+
+def test_deltas_are_librosas(esc10):
+    for clip in clips(esc10):
+        db = librosa_db(clip)
+        ours = cells(DeltaSpec(delta_width=7), clip)
+        assert ours.shape == (3, 128, 431)
+        for order in (1, 2):
+            theirs = librosa.feature.delta(db, width=7, order=order)
+            np.testing.assert_allclose(ours[order], theirs, atol=0.02)  # dB a frame
+    assert cells(DeltaSpec(deltas=1), clip).shape == (2, 128, 431)
+
+
+@pytest.mark.parametrize("changes", [{}, {"time_constant": 0.06, "power": 0.25, "bias": 10.0}])
+def test_energies_are_normalised_as_librosa_does(esc10, changes):
+    for clip in clips(esc10):
+        mel = librosa.feature.melspectrogram(y=clip, sr=44100, n_fft=2048, hop_length=512)
+        theirs = librosa.pcen(mel * 2.0**31, sr=44100, hop_length=512, **changes)
+        front_end = make_front_end(PcenSpec(**changes))
+        of_the_same = front_end.cells(torch.from_numpy(mel))[0].numpy()
+        np.testing.assert_allclose(of_the_same, theirs, atol=1e-4 * theirs.max())
+        # From the sound on: gain control lifts even the rounding of the Fourier transform.
+        difference = np.abs(cells(PcenSpec(**changes), clip)[0] - theirs)
+        assert np.quantile(difference, 0.95) < 2e-3 * theirs.max()

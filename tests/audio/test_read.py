@@ -196,3 +196,13 @@ def test_blocks_are_all_of_a_file_as_it_is(tmp_path):
     with open_sound(tmp_path / "a.wav") as opened:
         assert (opened.samplerate, opened.channels) == (RATE, 2)
         assert (opened.format, opened.subtype) == ("WAV", "FLOAT")
+
+
+@pytest.mark.parametrize("large", [3e38, -1e11])
+def test_samples_that_no_sound_has_are_refused(tmp_path, large):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.array([0.1, large]), 8000, subtype="FLOAT")
+    with pytest.raises(UserError, match=r"holds samples beyond 1e\+10, where 1 is full scale"):
+        read_clip(path, 8000, 100)
+    with pytest.raises(UserError, match="holds samples beyond"):
+        list(read_blocks(path, 100))

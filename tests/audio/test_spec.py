@@ -32,7 +32,7 @@ def test_numbers_that_do_not_go_together_are_refused(wrong):
         ("top_db", None, "a number of at least 0.001"),
         ("fmin", -1.0, "a number of at least 0"),
         ("fmax", "high", "a number of at least 0, or null"),
-        ("standardise", "mean", "one of clip, fixed, minmax"),
+        ("standardise", "mean", "one of clip, fixed, minmax, row"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_what_may(key, wrong, words):

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -5,6 +7,7 @@ from hydra.errors import HydraException
 
 from esc50.config.choices import (
     CONF,
+    OPTIONS,
     RENAMED,
     describe_refusal,
     quote_paths,
@@ -38,6 +41,9 @@ def test_no_new_name_is_an_earlier_one():
 @pytest.mark.parametrize(
     ("argument", "sentence"),
     [
+        ("model=true", "error: model=true is invalid: choose one of "),
+        ("+experiment=[1]", "error: +experiment=[1] is invalid: choose one of "),
+        ("~augment=1e999", "error: ~augment=1e999 is invalid: choose one of none, online,"),
         ("split=null", "error: split=null is invalid: choose one of given, literature, official,"),
         ("+split=NULL", "error: +split=NULL is invalid: choose one of"),
         ("+model.timm=vit", "error: model.timm is now called model.name"),
@@ -80,6 +86,8 @@ def test_what_is_no_path_is_left_to_hydra():
         ("+experiment=bset", "there is no experiment/bset: did you mean best? choose one of aug"),
         ("optimizer=adamm", "there is no optimizer/adamm: did you mean adam? choose one of adam, "),
         ("experiment=best", "Could not override 'experiment'. No match in the defaults list: To"),
+        ("seed=1,2", "seed=1,2 gives several values: add -m for a job of each, or write key"),
+        ("batch_size=[1", "[1 cannot be read as a value: close its brackets and quotes"),
         ("foo", "Error parsing override 'foo': missing EQUAL"),
         ("output_dir=/a/é", "output_dir=/a/é cannot be read: put its value in quotes, as in"),
     ],
@@ -90,3 +98,24 @@ def test_what_hydra_says_in_many_lines_is_one_sentence(override, sentence):
         compose("train", [override])
     said = describe_refusal(refused.value)
     assert said.startswith(sentence) and "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ("--experiment", "--experiment is no option: settings have no dashes, +experiment=VALUE"),
+        ("--batch_size=16", "settings have no dashes, batch_size=16"),
+        ("--hlep", "there is no option --hlep: did you mean --help?"),
+        ("first_run", "first_run is a recipe: +experiment=first_run"),
+        ("experiment=first_run", "wants a plus, since no recipe is the default: +experiment=first"),
+    ],
+)
+def test_what_newcomers_type_is_told_from_options_and_settings(argument, sentence):
+    with pytest.raises(SystemExit, match=re.escape(sentence)):
+        refuse_overrides([argument])
+
+
+def test_options_that_hydra_has_are_left_to_it():
+    for option in OPTIONS:
+        refuse_overrides([f"--{option}"])
+    refuse_overrides(["--cfg=job", "-m", "--config-dir", "best"])

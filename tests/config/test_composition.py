@@ -3,7 +3,7 @@ from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
 from esc50.config.choices import CONF
-from esc50.config.composition import compose_config
+from esc50.config.composition import compose_config, compose_plain
 from esc50.errors import UserError
 
 
@@ -24,3 +24,14 @@ def test_it_is_the_same_where_hydra_is_at_work_already():
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         within = compose_config(["seed=7"])
     assert OmegaConf.to_container(within) == OmegaConf.to_container(alone)
+
+
+def test_what_is_composed_again_is_the_callers_own_and_of_the_places_searched(tmp_path):
+    first = compose_plain(["seed=7"])
+    first["optimizer"]["lr"] = first["seed"] = "changed"
+    assert compose_plain(["seed=7"])["seed"] == 7
+    assert compose_plain(["seed=7"])["optimizer"]["lr"] != "changed"
+    (tmp_path / "train.yaml").write_text("seed: 8\n")
+    with initialize_config_dir(version_base="1.3", config_dir=str(tmp_path)):
+        assert compose_plain() == {"seed": 8}
+    assert compose_plain()["batch_size"] > 0

@@ -11,6 +11,8 @@ from esc50.config.signature import signature
         ("augment=published", False),
         ("features.n_mels=40", False),
         ("batch_size=8", False),
+        ("class_weights=balanced", False),
+        ("class_weights=null", True),
         ("trainer.max_epochs=3", False),
         ("split=literature", False),
         ("ckpt_path=elsewhere/last.ckpt", False),

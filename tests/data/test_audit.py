@@ -1,6 +1,9 @@
+from itertools import product
+from types import SimpleNamespace
+
 import numpy as np
 
-from esc50.data.audit import audit_split
+from esc50.data.audit import _shared_names, audit_split
 from esc50.data.split import Split, SplitSettings, draw_split
 from esc50.data.table import read_table
 from tests.data.test_split import make_table
@@ -85,3 +88,41 @@ def test_near_duplicates_are_shown_but_do_not_condemn(tmp_path):
     audit = audit_split(table, split, logmels=logmels)
     assert [c.kind for c in audit.crossings] == ["near-duplicate"]
     assert not audit.leaky
+    assert audit.sentence.startswith(
+        "no leak: nothing on two sides tells the answer; not counted are near-duplicates: 1 "
+        "(log-mels that correlate above 0.98, "
+    )
+    same_bytes = ["x" if clip in (0, 2) else str(clip) for clip in range(len(table))]
+    exact = audit_split(table, split, same_bytes, logmels)
+    assert [c.kind for c in exact.crossings] == ["duplicate"]  # and not once more
+
+
+def test_many_clips_alike_are_as_many_lines_and_no_more(tmp_path):
+    table = make_table(tmp_path, takes=1)
+    n, half = len(table), len(table) // 2
+    one = np.random.default_rng(0).standard_normal((1, 1, 32, 32)).astype(np.float32)
+    clips = np.arange(n)
+    split = Split(clips[half:], clips[:0], clips[:half], clips)
+    audit = audit_split(table, split, [str(clip) for clip in clips], np.repeat(one, n, 0))
+    assert len(audit.crossings) == half
+    same = audit_split(table, split, ["same"] * n)
+    here = {tuple(sorted(crossing.clips[0])) for crossing in same.crossings}
+    assert here == {tuple(sorted(table.filenames[:half]))} and len(same.crossings) == 2
+
+
+def test_names_on_two_sides_are_those_of_all_pairs():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        n = 12
+        names, targets = rng.integers(0, 4, n).astype(str), rng.integers(0, 3, n)
+        labelled = SimpleNamespace(targets=targets, filenames=tuple(map(str, range(n))))
+        sides = (rng.choice(n, 5, replace=False), rng.choice(n, 7, replace=False))
+        expected = {}
+        for a, b in product(*(side.tolist() for side in sides)):
+            if a != b and names[a] == names[b]:
+                key = (names[a], bool(targets[a] == targets[b]))
+                here, there = expected.setdefault(key, (set(), set()))
+                here.add(str(a))
+                there.add(str(b))
+        found = _shared_names("source", labelled, names, ("test", "train"), sides)
+        assert {(c.name, c.same_class): tuple(map(set, c.clips)) for c in found} == expected

@@ -11,10 +11,24 @@ def test_order_depends_on_seed_and_epoch_alone():
     assert list(EpochShuffle(50, 1, lambda: 3)) != list(EpochShuffle(50, 1, lambda: 4))
 
 
-@pytest.mark.parametrize(("least", "sizes"), [(1, [4, 4, 2]), (2, [4, 4, 2]), (3, [4, 4])])
-def test_a_last_batch_that_is_too_small_is_left_out(least, sizes):
-    sampler = DistributedBatchSampler(range(10), 4, least=least)
-    assert [len(batch.positions) for batch in sampler] == sizes
+@pytest.mark.parametrize(
+    ("n", "least", "sizes"),
+    [
+        (10, 1, [4, 4, 2]),
+        (10, 2, [4, 4, 2]),
+        (10, 3, [4, 6]),
+        (9, 1, [4, 4, 1]),
+        (9, 2, [4, 5]),
+        (8, 2, [4, 4]),
+        (1, 2, [1]),  # there is none before it
+        (0, 2, []),
+    ],
+)
+def test_a_last_batch_that_is_too_small_joins_the_one_before(n, least, sizes):
+    sampler = DistributedBatchSampler(range(n), 4, least=least)
+    batches = [batch.positions.tolist() for batch in sampler]
+    assert [len(batch) for batch in batches] == sizes
+    assert [item for batch in batches for item in batch] == list(range(n))
     assert len(sampler) == len(sizes)
 
 

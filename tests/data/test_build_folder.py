@@ -63,6 +63,13 @@ def test_an_empty_folder_is_taken(tmp_path):
     assert (tmp_path / "done").exists()
 
 
+def test_what_is_there_takes_no_lock(tmp_path):
+    (tmp_path / ".set.lock").mkdir()  # which would end it
+    build(tmp_path)
+    build_folder(tmp_path / "set", (tmp_path / "done").exists, build)
+    assert not (tmp_path / "set").exists()
+
+
 def test_a_disk_that_is_full_is_named(tmp_path):
     def fill(folder):
         raise OSError(28, "No space left on device")

@@ -1,3 +1,5 @@
+import gc
+import sys
 from hashlib import sha256
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 import soundfile
 
 from esc50.data.datasets import open_clips
-from esc50.data.demo import make_demo
+from esc50.data.demo import _plan, _write_clips, make_demo
 from esc50.data.table import read_table
 from esc50.errors import UserError
 
@@ -116,6 +118,16 @@ def test_unwritable_place(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
         make_demo(tmp_path / "file" / "x", 0, 1)
+
+
+def test_a_clip_that_may_not_be_written_is_one_error(tmp_path, monkeypatch):
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    (row, *_) = _plan(0, 1)
+    with pytest.raises(FileNotFoundError):
+        _write_clips(tmp_path / "gone", 0, [row])
+    gc.collect()
+    assert not ignored
 
 
 def section(root, **keys):

@@ -271,3 +271,9 @@ def test_full_disk_while_downloading(server, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "open", full)
     refuses(server, tmp_path / "x", "disk is full")
     assert len(server.seen) == 1
+
+
+def test_a_list_of_files_without_end_is_not_read(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "DIRECTORY_MAX", 70_000)
+    server.body = archive(extra=[(f"{number:099}", b"") for number in range(500)])
+    refuses(server, tmp_path / "x", "is damaged .its list of files has [0-9,]+ bytes")

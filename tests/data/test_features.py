@@ -12,13 +12,15 @@ from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
-from esc50.data.cache import clip_digests
 from esc50.data.columns import ColumnNames
-from esc50.data.features import clip_features, copy_features, single_threaded
+from esc50.data.digests import clip_digests
+from esc50.data.features import clip_features, copy_features, profiles, single_threaded
+from esc50.data.near import Profiles, nearest_pairs
 from esc50.data.notices import notice
 from esc50.data.table import read_clips, read_table
 from esc50.data.windows import cut_windows
 from esc50.errors import UserError
+from tests.audio.test_front_end import SMALL
 
 SPEC = FeatureSpec(
     sample_rate=8000, seconds=0.5, n_fft=256, hop_length=64, n_mels=32, frames=64, height=32,
@@ -44,6 +46,41 @@ def test_another_spec_is_another_entry(tiny, tmp_path):
     features_of(table, tmp_path)
     wider = features_of(table, tmp_path, SPEC.model_copy(update={"width": 64}))
     assert wider["logmel"].shape == (50, 1, 32, 64)
+
+
+def alike(tmp_path):
+    """A sound, its near-duplicate and two others, in a table."""
+    rng, time = np.random.default_rng(0), np.arange(4000) / 8000
+    first = np.sin(2 * np.pi * (300 + 2000 * time) * time) * (time > 0.1)
+    sounds = {
+        "a": first,
+        "b": first + 1e-3 * rng.standard_normal(4000),
+        "c": rng.standard_normal(4000) * time,
+        "d": np.sin(2 * np.pi * 1500 * time) * (time < 0.3),
+    }
+    rows = ["file,label"]
+    for name, sound in sounds.items():
+        noise = 1e-3 * rng.standard_normal(4000)
+        soundfile.write(tmp_path / f"{name}.wav", 0.3 * sound + noise, 8000)
+        rows.append(f"{name}.wav,x")
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    return read_clips(tmp_path / "t.csv", tmp_path, ColumnNames(file="file", label="label"))
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_near_duplicates_are_the_same_whatever_the_features(tmp_path, kind):
+    table, spec = alike(tmp_path), SMALL[kind]
+    features = features_of(table, tmp_path / "cache", spec)
+    assert features["logmel"].shape == (4, *spec.shape)
+    assert ("profile" in features) == (kind not in ("logmel", "deltas"))
+    assert ("magnitude" in features) == (kind != "cqt")
+    if kind not in ("logmel", "deltas"):
+        clip = torch.from_numpy(read_clip(table.paths[2], 8000, 4000))
+        own = LogMel(spec.log_mel).features(clip).numpy()
+        np.testing.assert_allclose(features["profile"][2], own, atol=1e-4)
+    everything = Profiles(profiles(features), np.arange(4))
+    pairs = {tuple(sorted(pair)) for pair in nearest_pairs(everything, everything)}
+    assert pairs == {(0, 1)}
 
 
 def test_a_clip_that_is_no_sound_is_named(tiny, tmp_path):
@@ -73,6 +110,34 @@ def test_copies_are_rendered_once_and_rows_do_not_depend_on_their_batch(tiny, tm
     assert np.array_equal(again, made)
 
 
+class Stopping(Augment):
+    """An augmentation that is stopped at its second batch."""
+
+    batches = 0
+
+    def render(self, *arguments):
+        self.batches += 1
+        if self.batches > 1:
+            raise KeyboardInterrupt
+        return super().render(*arguments)
+
+
+def test_copies_that_were_cut_off_are_gone_on_with_to_the_same_bytes(tiny, tmp_path, capsys):
+    notice.cache_clear()
+    table = read_table(tiny)
+    features = features_of(table, tmp_path)
+    recipe = make_recipe(OmegaConf.to_container(OmegaConf.load(CONF / "augment/published.yaml")))
+    clip_of_copy, params = recipe.sample_copies(len(table), np.random.default_rng(0))
+    rest = (params, clip_of_copy, {"a": 1})
+    whole = copy_features(features, Augment(SPEC, recipe), *rest, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        copy_features(features, Stopping(SPEC, recipe), *rest, tmp_path)
+    gone_on = copy_features(features, Augment(SPEC, recipe), *rest, tmp_path)
+    assert gone_on.tobytes() == whole.tobytes()
+    n = len(clip_of_copy)
+    assert f"augmented copies: 64 of {n} copies are there already" in capsys.readouterr().err
+
+
 def test_threads_are_given_back():
     before = torch.get_num_threads()
     with single_threaded():
@@ -100,6 +165,11 @@ def test_windows_are_the_parts_of_their_file_and_what_is_odd_is_said_once(tmp_pa
     assert "1 of 7 clips are silent: 'null.wav'" in said
     assert "1 of 7 clips have channels that cancel each other in their mean" in said
     assert "1 of 7 clips fill less than half of features.seconds" in said
+    notice.cache_clear()
+    assert "longer than features.seconds" not in said  # windows go on where one ends
+    clip_features(cut, SPEC, digests, tmp_path / "cache", 2)  # from the cache
+    hit = capsys.readouterr().err
+    assert {*hit.splitlines()} == {line for line in said.splitlines() if " of 7 clips " in line}
     one = clip_features(cut, SPEC.model_copy(update={"channel": 2}), digests, tmp_path / "c", 2)
     own = LogMel(SPEC)(torch.from_numpy(sound[:4000, 1].astype(np.float32)))
     np.testing.assert_allclose(one["logmel"][0], own[0].numpy(), atol=1e-4)

@@ -93,3 +93,21 @@ def test_an_unwritable_place_is_refused(tmp_path):
     table = make_table(tmp_path, {"dog": 5, "cat": 5})
     with pytest.raises(UserError, match=r"cannot be written .*: set data.cache_dir"):
         give_folds(table, 5, 0, tmp_path / "cache")
+
+
+def test_kept_folds_hold_no_formula_and_are_read_back(tmp_path):
+    names = [f"=cmd{number}.wav" for number in range(6)]
+    rows = "".join(f"{name},{'ab'[at % 2]}\n" for at, name in enumerate(names))
+    (tmp_path / "t.csv").write_text("filename,category\n" + rows)
+    columns = ColumnNames(file="filename", label="category")
+    table = read_clips(tmp_path / "t.csv", tmp_path, columns, check_files=False)
+    folds = give_folds(table, 2, 1, tmp_path / "cache").folds
+    (path,) = (tmp_path / "cache" / "folds").iterdir()
+    text = path.read_text()
+    assert "\n=" not in text and "\n./=cmd0.wav," in text
+    path.write_text(text.replace(",1", ",7"))  # so it is the file that is read
+    assert give_folds(table, 2, 1, tmp_path / "cache").folds.tolist() == [
+        7 if fold == 1 else fold for fold in folds
+    ]
+    path.write_text(text.replace(",1", "," + "9" * 20))
+    assert give_folds(table, 2, 1, tmp_path / "cache").folds.tolist() == folds.tolist()

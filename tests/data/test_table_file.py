@@ -80,6 +80,8 @@ def test_tables_that_went_wrong_elsewhere(name):
         (b"a,b\n\0\0\0", "t.csv", "is not text"),
         ("{]", "t.jsonl", "is not JSON lines"),
         ("[1, 2]", "t.json", "line 1: it is no object"),
+        ("[" * 100_000, "t.json", "it holds brackets in brackets"),
+        ('{"a":' * 100_000, "t.jsonl", "it holds brackets in brackets"),
         ("no", "t.parquet", "is not a Parquet table"),
     ],
 )
@@ -103,3 +105,15 @@ def test_a_column_that_is_not_there_is_answered_with_those_that_are(tmp_path):
         read(tmp_path, "file;label,x\na.wav;y,1\n").find("file")
     assert read(tmp_path, TEXT).find(["path", "label", "file"]) == "label"
     assert read(tmp_path, TEXT).find(["path"]) is None
+
+
+def test_a_time_that_python_does_not_know_is_refused(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    times = pa.array([2**62], pa.timestamp("us"))
+    pq.write_table(
+        pa.table({"file": ["a.wav"], "label": ["x"], "at": times}), tmp_path / "t.parquet"
+    )
+    with pytest.raises(UserError, match=r"is not a Parquet table: .*out of range"):
+        read_table_file(tmp_path / "t.parquet")

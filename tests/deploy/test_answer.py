@@ -39,13 +39,22 @@ def test_it_is_the_prediction(predictor, sound):
     assert made.spectrogram is None
 
 
+def test_it_says_what_is_odd_about_the_sound(predictor, sound, tmp_path):
+    assert answer(predictor, sound(), hop=None, with_spectrogram=False).remarks == []
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, RATE // 2)
+    soundfile.write(tmp_path / "anti.wav", np.stack([wave, -wave], 1), RATE, subtype="FLOAT")
+    anti = LimitedSound("anti.wav", tmp_path / "anti.wav")
+    (remark,) = answer(predictor, anti, hop=None, with_spectrogram=False).remarks
+    assert remark.startswith("has channels that cancel each other in their mean")
+
+
 def test_the_picture_shows_when_and_how_high(predictor, sound):
     made = draw(predictor, sound(), seconds=2.0)
     cells = np.frombuffer(base64.b64decode(made.cells), np.uint8).reshape(made.rows, made.columns)
     assert cells[:, : made.columns // 2 - 10].max() == 0 and cells.max() == 255
     loud = cells[:, made.columns // 2 + 20 : -20]
     row = int(loud.mean(axis=1).argmax())
-    peaks = predictor.front_end.spec.mel_filters().argmax(axis=1) * RATE / 256
+    peaks = predictor.log_mel.spec.filters().argmax(axis=1) * RATE / 256
     assert abs(peaks[row] - 1000) < 100
 
 

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser
+from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser, parse
+from esc50.errors import UserError
 
 
 def test_one_checkpoint_or_several():
@@ -20,3 +21,11 @@ def test_the_threshold_is_the_checkpoints_own_unless_given():
     add_device(parser)
     plain, given = (parser.parse_args(["a", *more]) for more in ([], ["--threshold", "0.5"]))
     assert (plain.threshold, given.threshold) == (None, 0.5) and plain.device == "auto"
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_checkpoint_that_is_not_there_is_refused_at_once(tmp_path, several):
+    parser = checkpoint_parser(None, several=several)
+    assert parse(parser, [str(tmp_path)])
+    with pytest.raises(UserError, match=r"none\.ckpt is no file or folder: give a run's folder"):
+        parse(parser, [str(tmp_path / "none.ckpt")])

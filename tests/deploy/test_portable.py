@@ -1,11 +1,13 @@
 import pytest
 import torch
 
+from esc50.audio.front_end import make_front_end
 from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
-from esc50.deploy.portable import PortableFrontEnd, PortableModel
+from esc50.deploy.portable import PortableModel, make_portable
 from esc50.model.trained import load_trained
+from tests.audio.test_front_end import SMALL
 from tests.deploy.small import FEATURES, small_model
 
 
@@ -30,15 +32,24 @@ def sounds(spec):
 def test_its_pictures_are_those_of_the_front_end(changes):
     spec = FeatureSpec(**{**FEATURES, **changes})
     waveforms = sounds(spec)
-    picture = PortableFrontEnd(spec)(waveforms)
+    picture = make_portable(LogMel(spec)).features(waveforms)
     assert (picture - LogMel(spec).features(waveforms)).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_its_pictures_are_those_of_a_front_end_of_any_kind(kind):
+    spec = SMALL[kind]
+    waveforms = sounds(spec)
+    picture = make_portable(make_front_end(spec)).features(waveforms)
+    assert picture.shape == (4, *spec.shape)
+    assert (picture - make_front_end(spec).features(waveforms)).abs().max() < 2e-3
 
 
 def test_of_real_sound_too(esc10):
     spec = FeatureSpec(standardise="fixed", repeat_below=60.0)
     paths = sorted((esc10 / "audio").iterdir())[::100]
     waveforms = torch.stack([torch.from_numpy(read_clip(p, 44100, 220500)) for p in paths])
-    difference = PortableFrontEnd(spec)(waveforms) - LogMel(spec).features(waveforms)
+    difference = make_portable(LogMel(spec)).features(waveforms) - LogMel(spec).features(waveforms)
     assert difference.abs().max() < 1e-5
 
 

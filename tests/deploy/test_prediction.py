@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from esc50.deploy.prediction import NONE, Event, Prediction
+from esc50.audio.containers import UNMARKED
+from esc50.audio.excerpt import CANCELLED
+from esc50.audio.read import SILENT
+from esc50.deploy.prediction import NONE, Event, Prediction, remarks_of
 
 SPANS = np.array([[0, 5], [2.5, 7.5], [5, 10], [6, 11]])
 WINDOWS = np.array([[0.9, 0.1], [0.7, 0.3], [0.45, 0.55], [0.2, 0.8]], np.float32)
@@ -28,3 +31,11 @@ def test_events_meet_half_way_between_the_middles_of_windows():
         Event(6.25, 8.0, NONE, pytest.approx(0.55)),
         Event(8.0, 11.0, "rain", pytest.approx(0.8)),
     ]
+
+
+def test_a_sound_is_silent_where_all_its_windows_are_and_odd_where_one_is():
+    assert remarks_of([(SILENT,), (SILENT,)]) == ("is silent",)
+    assert remarks_of([(SILENT,), ()]) == remarks_of([(), ()]) == ()
+    assert remarks_of([(), (UNMARKED,)]) == ("ends without the mark of an end, and may be cut off",)
+    (one,) = remarks_of([(SILENT,), (SILENT, CANCELLED)])
+    assert one.startswith("has channels that cancel each other")

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from esc50.audio.excerpt import CANCELLED
+from esc50.audio.read import SILENT
 from esc50.audio.spec import FeatureSpec
 from esc50.deploy.sounds import Sound, samples_of, sounds_in
 from esc50.errors import UserError
@@ -70,3 +72,25 @@ def test_what_is_hardly_longer_than_a_window_is_one(tmp_path):
         np.testing.assert_array_equal(one.samples(), wave[:8000])
     longer = samples_of(np.append(wave, 0), 8000, "a")
     assert len(list(longer.stretches(SPEC, 0.5))) == longer.count(SPEC, 0.5) == 2
+
+
+@pytest.mark.parametrize("seconds", [0.8, 3.0])
+@pytest.mark.parametrize("as_array", [False, True])
+def test_silence_and_channels_that_cancel_are_noted_in_files_long_and_short(
+    tmp_path, seconds, as_array
+):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, round(seconds * 8000)).astype(np.float32)
+    sounds = {
+        CANCELLED: np.stack([wave, -wave], 1),
+        SILENT: np.zeros((len(wave), 2), np.float32),
+        None: np.stack([wave, wave], 1),
+    }
+    for remark, samples in sounds.items():
+        soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+        sound = samples_of(samples, 8000, "a") if as_array else Sound("a", tmp_path / "a.wav")
+        found = [one.read().remarks for one in sound.stretches(SPEC, 0.5)]
+        said = {each for remarks in found for each in remarks}
+        assert remark in said if remark else not said
+        if remark == CANCELLED:  # of one of the channels nothing cancels
+            one_of_them = SPEC.model_copy(update={"channel": 2})
+            assert not any(one.read().remarks for one in sound.stretches(one_of_them, 0.5))

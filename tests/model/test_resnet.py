@@ -29,6 +29,22 @@ def test_weights_from_disk_see_a_grey_picture_as_the_original_does(three_channel
     assert ours.conv1.weight.shape == (64, 1, 7, 7)
 
 
+@pytest.mark.parametrize("channels", [2, 3])
+def test_channels_that_are_all_one_picture_are_seen_as_that_picture(
+    three_channel, tmp_path, channels
+):
+    torch.save(three_channel.state_dict(), tmp_path / "weights.pth")
+    path = str(tmp_path / "weights.pth")
+    ours = single_channel_resnet18(10, path, in_channels=channels).eval()
+    grey = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        expected = three_channel.conv1(grey.expand(-1, 3, -1, -1))
+        seen = ours.conv1(grey.expand(-1, channels, -1, -1))
+    torch.testing.assert_close(seen, expected, atol=1e-5, rtol=1e-4)
+    if channels == 3:  # colours stay as they are
+        assert torch.equal(ours.conv1.weight, three_channel.conv1.weight)
+
+
 def test_a_head_has_its_width_and_leaves_the_rest_alone():
     torch.manual_seed(3)
     plain = single_channel_resnet18(7)

@@ -14,6 +14,12 @@ def test_a_backbone_takes_single_channel_pictures_of_any_size(name):
         assert network(torch.randn(2, 1, 64, 96)).shape == (2, 7)
 
 
+def test_a_backbone_takes_pictures_of_several_channels():
+    network = timm_network("resnet18", 7, (64, 64), in_channels=3).eval()
+    with torch.no_grad():
+        assert network(torch.randn(2, 3, 64, 64)).shape == (2, 7)
+
+
 def test_weights_from_disk_see_a_grey_picture_as_the_original_does(tmp_path):
     import timm
 

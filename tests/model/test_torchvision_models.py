@@ -26,6 +26,18 @@ def test_a_grey_picture_is_seen_as_the_three_channel_network_sees_it(name):
         torch.testing.assert_close(ours(grey), original(grey.expand(-1, 3, -1, -1)))
 
 
+@pytest.mark.parametrize("channels", [2, 3])
+def test_a_network_takes_pictures_of_several_channels(channels):
+    torch.manual_seed(0)
+    original = get_model("mobilenet_v3_small", num_classes=7).eval()
+    torch.manual_seed(0)
+    ours = torchvision_network("mobilenet_v3_small", 7, (64, 64), in_channels=channels).eval()
+    grey = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        seen = ours(grey.expand(-1, channels, -1, -1))
+        torch.testing.assert_close(seen, original(grey.expand(-1, 3, -1, -1)))
+
+
 def test_weights_of_other_classes_are_loaded_but_for_the_last_layer(monkeypatch):
     torch.manual_seed(0)
     original = get_model("mobilenet_v3_small").state_dict()
@@ -47,7 +59,7 @@ def get_weights():
 def test_what_cannot_be_made_is_refused_in_a_sentence(monkeypatch, tmp_path):
     with pytest.raises(UserError, match=r"model\.name=mobilnet is no torchvision model: it has"):
         torchvision_network("mobilnet", 7, (64, 64))
-    with pytest.raises(UserError, match=r"model\.weights=a\.pth is invalid"):
+    with pytest.raises(UserError, match=r"model\.weights=a\.pth is no file"):
         torchvision_network("mobilenet_v3_small", 7, (64, 64), "a.pth")
     with pytest.raises(UserError, match="for pictures of 64 x 32"):
         torchvision_network("vit_b_16", 7, (64, 32))

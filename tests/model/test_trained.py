@@ -6,6 +6,7 @@ import torch
 from omegaconf import OmegaConf
 
 from esc50.api import build_datamodule, load_recipe
+from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
 from esc50.errors import UserError
 from esc50.model.trained import NETWORKS, load_trained
@@ -68,6 +69,25 @@ def test_a_network_of_another_package_is_not_imported(changed, tmp_path, monkeyp
     with pytest.raises(UserError, match=r"os\.system', code of another package"):
         load_trained(changed(point_elsewhere))
     assert not (tmp_path / "pwned").exists()
+
+
+def test_features_of_another_package_are_not_imported_but_by_those_who_trust_them(changed):
+    def point_elsewhere(checkpoint):
+        checkpoint["esc50"]["features"]["_target_"] = "tests.model.test_trained.Own"
+
+    path = changed(point_elsewhere)
+    with pytest.raises(UserError, match=r"its features are 'tests\.model.*another package"):
+        load_trained(path)
+    assert type(load_trained(path, trusted=True).spec).__name__ == "Own"
+
+
+class Own(FeatureSpec):
+    """Features of a user's own."""
+
+
+def test_a_checkpoint_from_before_there_were_kinds_is_of_log_mels(changed):
+    path = changed(lambda checkpoint: checkpoint["esc50"]["features"].pop("_target_"))
+    assert type(load_trained(path).spec) is FeatureSpec
 
 
 def test_networks_of_this_package_are_known():

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import esc50
-from esc50.results.labels import LEAKY, label, labels, mark, tag
+from esc50.results.labels import LEAKY, label, labels, mark, started_from, tag
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,12 @@ def test_the_word_is_spelled_in_one_place():
     code = Path(esc50.__file__).parent
     spelled = {path.name for path in code.rglob("*.py") if f'"{LEAKY}' in path.read_text()}
     assert spelled <= {"labels.py", "audit.py"}
+
+
+def test_what_weights_of_others_may_have_heard_is_said():
+    assert started_from({"origin": None, "pretrained_on": None}) is None
+    assert started_from({"pretrained_on": "ImageNet"}) == "ImageNet"
+    both = started_from({"origin": "first-01/seed1/fold1 (ab)", "pretrained_on": "AudioSet"})
+    assert both == (
+        "first-01/seed1/fold1 (ab), before that AudioSet (ESC-50's own sources may be in it)"
+    )

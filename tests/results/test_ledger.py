@@ -181,7 +181,7 @@ def test_no_room_left_refuses_and_keeps_the_file(tmp_path):
 
 
 def test_a_missing_ledger_is_refused_in_one_sentence(tmp_path):
-    with pytest.raises(UserError, match=r"results.csv: the ledger cannot be read"):
+    with pytest.raises(UserError, match=r"results.csv: there is no such ledger"):
         ledger.read(tmp_path / "results.csv")
 
 
@@ -190,3 +190,26 @@ def test_no_cell_is_a_formula_and_each_reads_as_it_was(tmp_path, text):
     ledger.append(tmp_path / "results.csv", {"experiment": text})
     assert not ledger.spell(text).startswith(ledger.FORMULA)
     assert ledger.read(tmp_path / "results.csv")[0]["experiment"] == text
+
+
+def test_a_ledger_of_long_ago_gets_the_new_columns_and_keeps_its_rows(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_bytes((REPO / "docs" / "results.csv").read_bytes())
+    old = ledger.read(path)
+    assert len(old) > 50 and not {"overrides", "threads"} & old[0].keys()
+    ledger.append(path, {"experiment": "new", "overrides": "batch_size=16", "threads": 2})
+    *before, last = ledger.read(path)
+    assert [{key: row[key] for key in old[0]} for row in before] == old
+    assert {row["overrides"] for row in before} == {None}
+    assert (last["overrides"], last["threads"]) == ("batch_size=16", 2)
+
+
+@pytest.mark.parametrize("line", ["1\r,2", '"' + "x" * 200_000])
+def test_a_line_that_is_no_csv_is_left_out_with_a_warning(tmp_path, line):
+    path = tmp_path / "results.csv"
+    ledger.append(path, {"seed": 1})
+    with path.open("a", newline="") as file:
+        file.write(line + "\n")
+    ledger.append(path, {"seed": 2})
+    with pytest.warns(UserWarning, match="line 3 has 1 cells"):
+        assert [row["seed"] for row in ledger.read(path)] == [1, 2]

@@ -89,3 +89,24 @@ def test_recordings_that_names_do_not_tell_are_those_the_run_wrote(tmp_path, mak
     (folder / "sources.json").write_text("{}")
     with pytest.raises(UserError, match=r"sources\.json: is damaged"):
         read_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [("9" * 20, "is damaged"), ("x" * 200_000, "is empty or no text")],
+)
+def test_a_cell_that_no_run_writes_is_refused(tmp_path, make_run, cell, words):
+    run = make_run(tmp_path / "run")
+    path = run / "predictions.csv"
+    header, first, *rest = path.read_text().splitlines()
+    clip, fold, _, *others = first.split(",")
+    path.write_bytes("\n".join([header, ",".join([clip, fold, cell, *others]), *rest]).encode())
+    with pytest.raises(UserError, match=words):
+        read_run(run)
+
+
+def test_recordings_in_brackets_without_end_are_refused(tmp_path, make_run):
+    run = make_run(tmp_path / "run")
+    (run / "sources.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"sources\.json: is damaged"):
+        read_run(run)

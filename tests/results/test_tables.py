@@ -41,3 +41,7 @@ def test_a_column_is_left_out_with_its_cells(table, column, n_names):
 
 def test_text_stays_on_its_line_and_is_no_markup():
     assert escape_markdown("a\n*b* [c]") == r"a \*b\* \[c\]"
+
+
+def test_what_a_terminal_would_obey_is_escaped_in_markdown():
+    assert escape_markdown("a\x1b[31m\nb\u202e") == r"a\x1b\[31m b\u202e"

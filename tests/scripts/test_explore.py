@@ -27,3 +27,23 @@ def test_a_wrong_folder_is_a_sentence(tmp_path):
     assert done.returncode == 1
     assert "none" in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("features", ["mfcc", "cqt"])
+def test_features_of_other_kinds_have_a_page_with_log_mels(tiny_overrides, tmp_path, features):
+    sizes = ["seconds=0.5", "sample_rate=8000", "hop_length=64", "frames=63", "width=16"]
+    sizes += ["fmin=100.0", "height=20"] + (["n_bins=40"] if features == "cqt" else ["n_fft=256"])
+    data = [override for override in tiny_overrides if override.startswith("data")]
+    chosen = [f"features={features}", *(f"features.{size}" for size in sizes)]
+    if features == "cqt":
+        done = explore(*data, *chosen, cwd=tmp_path)
+        assert done.returncode == 1 and "set augment=none" in done.stderr
+        assert "Traceback" not in done.stderr
+        chosen += ["augment=none"]
+    else:
+        chosen += ["features.n_mels=32", "features.n_mfcc=20"]
+    done = explore(*data, *chosen, "reduction=pca", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "outputs" / "explore" / "esc50" / "index.html").read_text()
+    assert "Log-mel: " in page
+    assert ("(MFCC) are what training sees" if features == "mfcc" else "changes nothing") in page

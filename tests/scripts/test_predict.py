@@ -6,7 +6,9 @@ import os
 import sys
 from itertools import pairwise
 
+import numpy as np
 import pytest
+import soundfile
 
 from scripts.predict import main
 from tests.deploy.odd_sounds import BAD, GOOD, make_odd_sounds
@@ -54,6 +56,15 @@ def test_what_is_no_sound_is_named_in_a_sentence(odd, predict):
     for name, why in BAD.items():
         assert any(line.startswith(f"skipped: {odd / name} {why}") for line in skipped)
     assert last == f"error: {len(BAD)} of the sounds could not be read, see above"
+
+
+def test_silence_is_said_on_the_side_and_in_the_answer(odd, predict, tmp_path):
+    soundfile.write(tmp_path / "null.wav", np.zeros(4000), 8000)
+    status, out, err = predict(tmp_path / "null.wav", "--json")
+    assert status == 0 and json.loads(out)["remarks"] == ["is silent"]
+    assert "remark: " in err and "null.wav is silent" in err
+    status, _, err = predict(odd / "44k.wav")
+    assert status == 0 and "remark" not in err
 
 
 def test_what_nobody_may_read_is_named(odd, predict):

@@ -91,7 +91,7 @@ def test_several_seeds_are_one_group(results, tmp_path):
     _, out, _ = results("--ledger", path, "--markdown")
     values = list(accuracy.values())
     assert f"{np.mean(values):.2%} ± {np.std(values, ddof=1):.2%}" in out
-    assert "| e | aaaa | d1 | official | 1,2 | 3 |" in out
+    assert "| e | aaaa | - | d1 | official | 1,2 | 3 | - |" in out
 
 
 def test_the_latest_of_repeated_runs_counts(results, ledger):
@@ -180,7 +180,7 @@ def mixed(tmp_path):
 def test_recipes_are_ranked_on_each_data_set(results, mixed):
     _, out, _ = results("--ledger", mixed, "--markdown")
     rows = [line.split(" | ") for line in out.splitlines() if "%" in line]
-    assert [(row[2], row[6]) for row in rows] == [
+    assert [(row[3], row[8]) for row in rows] == [
         ("demo", "95.00%"),
         ("esc10", "75.00%"),
         ("esc10", "70.00%"),
@@ -202,7 +202,7 @@ def test_recipes_are_ranked_on_each_data_set(results, mixed):
 def test_filters(results, mixed, filters, shown):
     status, out, _ = results("--ledger", mixed, "--markdown", *filters)
     assert status == 0
-    accuracies = [line.split(" | ")[6] for line in out.splitlines() if "%" in line]
+    accuracies = [line.split(" | ")[8] for line in out.splitlines() if "%" in line]
     assert accuracies == [f"{acc}.00%" for acc in shown]
 
 
@@ -213,6 +213,42 @@ def test_recipes_of_one_name_are_told_apart_below_the_table(results, mixed):
     assert "e@bbbb222222: optimizer.lr=0.01\n" in out
     _, out, _ = results("--ledger", mixed, "--data", "demo")
     assert "of one name" not in out
+
+
+@pytest.fixture
+def noted(tmp_path):
+    """A ledger of runs that note their overrides, and one made before they did."""
+    path = tmp_path / "noted" / "results.csv"
+    about = {"precision": "32-true", "device": "cpu", "threads": 2}
+    said = "optimizer.lr=0.01 features.n_mels=32 model.name='a b' callbacks.early_stopping=null"
+    append(path, row("changed", "aaaa111111", 1, 0.9, overrides=said, **about))
+    append(path, row("bare", "bbbb222222", 1, 0.8, overrides="none", **about))
+    append(path, row("plain", "dddd444444", 1, 0.8, overrides="features.n_mels=32", **about))
+    append(path, row("older", "cccc333333", 1, 0.7))
+    return path
+
+
+def test_what_was_overridden_and_computed_in_is_shown(results, noted, monkeypatch):
+    status, out, _ = results("--ledger", noted)
+    # n_mels is not what tells it from "plain".
+    assert status == 0 and "lr=0.01, name=a b, early_stopping=null, 1 more" in out
+    assert "32-true, cpu, 2 threads" in out
+    monkeypatch.setenv("COLUMNS", "160")
+    assert "overrides" in results("--ledger", noted)[1].splitlines()[1]
+    _, out, _ = results("--ledger", noted, "--wide")
+    assert "lr=0.01, name=a b, early_stopping=null, n_mels=32" in out
+    assert all(line == line.rstrip() for line in out.splitlines())
+    cells = {line.split()[0]: line.split()[2] for line in out.splitlines() if "%" in line}
+    assert (cells["bare"], cells["older"]) == ("none", "-")
+
+
+def test_runs_are_chosen_by_what_they_override(results, noted):
+    status, out, _ = results("--ledger", noted, "--where", "optimizer.lr=0.01")
+    assert status == 0 and "changed" in out and "plain" not in out and "older" not in out
+    status, _, err = results("--ledger", noted, "--where", "optimizer.lr=1")
+    assert status == 2 and "no such run has it; optimizer.lr is 0.01, nothing" in err
+    status, _, err = results("--ledger", noted, "--where", "optimzer.lr=1")
+    assert status == 2 and "no run overrides such a setting" in err
 
 
 def test_since_leaves_older_runs_out(results, ledger):
@@ -262,7 +298,7 @@ def test_it_is_readable_at_any_width(results, ledger, monkeypatch, columns):
         (["--where", "sed=1"], "did you mean seed?"),
         (["--where", "seed=7"], "no such run has it; seed is 1"),
         (["--data", "esc10"], "no such run on --data esc10; there are d1"),
-        (["--ledger", "no/such.csv"], "no/such.csv: the ledger cannot be read"),
+        (["--ledger", "no/such.csv"], "no/such.csv: there is no such ledger"),
     ],
 )
 def test_errors_are_one_sentence_and_status_two(results, ledger, arguments, says):

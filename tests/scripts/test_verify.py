@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from esc50.data.cache import _checked, open_or_build
+from esc50.data.part import RowWriter
 
 
 @pytest.fixture
@@ -52,14 +53,17 @@ def test_each_damaged_file_is_named(verify, kept, capsys):
     with (outputs / "results.csv").open("a") as ledger:
         ledger.write("cut o")
     (outputs / "run" / "results.json.part7").write_text("half")
+    with RowWriter(kept / "cache" / "k2.part-0", {"a": ((4, 3), "<f4")}, 1):
+        pass
     assert verify(kept) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "2 whole, 5 damaged"
+    assert lines[-1] == "2 whole, 6 damaged"
     for words in (
         "best.ckpt: is not a checkpoint of this package, or is damaged",
         "k: a.npy has changed since it was written",
         "predictions.csv: is damaged",
         "results.csv: the last line was cut off",
+        "k2.part-0: its build was cut off: the same command goes on with it",
         "results.json.part7: a killed process was writing it",
     ):
         assert any(words in line for line in lines), words
@@ -68,3 +72,9 @@ def test_each_damaged_file_is_named(verify, kept, capsys):
 def test_a_folder_that_is_not_there_is_refused(verify, tmp_path, capsys):
     assert verify(tmp_path / "none") == 2
     assert "is no folder" in capsys.readouterr().err
+
+
+def test_where_there_is_nothing_to_verify_it_says_so(verify, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert verify() == 2
+    assert "nothing to verify here, no data/cache and no outputs" in capsys.readouterr().err

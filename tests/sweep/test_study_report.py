@@ -1,3 +1,6 @@
+import csv
+import shlex
+
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -7,6 +10,7 @@ from esc50.config.signature import signature
 from tests.conftest import REPOSITORY
 
 pytest.importorskip("optuna", reason="searches need the extra `sweep`")
+from esc50.sweep.jobs import quoted
 from esc50.sweep.study_report import write_report
 from tests.sweep.search import drive, make
 
@@ -34,3 +38,27 @@ def test_the_report_ranks_and_its_recipe_is_the_best_trial(tiny_overrides, confi
     assert recipe.name == "augmented_best"
     assert signature(recipe) == signature(trial)
     assert OmegaConf.to_container(recipe.augment) == OmegaConf.to_container(trial.augment)
+
+
+HOSTILE = "a<b, c=d \"e\" 'f' $HOME " + "x" * 70  # as long as a name may be, almost
+
+
+def test_what_a_search_of_any_name_leaves_can_be_pasted_and_computes_nothing(
+    config, tmp_path, capsys
+):
+    cfg = config(f"name={quoted(HOSTILE)}")
+    study = make(cfg, ["monitor=choice('+x','-x')"])
+    with study.sole_driver():
+        (trial,) = study.ask(1)
+        study.tell(trial, 0.5, None)
+    fixed = ["data=demo", f"output_dir={quoted(tmp_path / 'a b')}"]
+    write_report(study.study, cfg, study.folder, fixed)
+    command = capsys.readouterr().out.splitlines()[-1]
+    words = shlex.split(command)
+    assert words[:4] == ["python", "train.py", "--config-dir", str(study.folder)]
+    assert words[5:] == fixed
+    with (study.folder / "trials.csv").open(newline="") as file:
+        _, row = csv.reader(file)
+    assert row[2] == "0.5000" and row[3] in ("'+x", "'-x")
+    recipe = OmegaConf.load(study.folder / "experiment" / "best_trial.yaml")
+    assert recipe.name.startswith("a<b, c=d") and len(recipe.name) <= 100

@@ -1,3 +1,4 @@
+import itertools
 import json
 from dataclasses import replace
 
@@ -67,6 +68,24 @@ def test_jobs_that_cross_validated_are_summarised_over_the_seeds_alone(tmp_path,
     assert summarise_recipes(OmegaConf.create({"hydra": hydra, "report": False}), jobs)
     assert summary(tmp_path / "made-0123")["n_runs"] == 10
     assert not (tmp_path / "made-0123" / "seed1" / "summary.json").exists()
+
+
+def test_of_several_recipes_one_table_is_printed(tmp_path, make_run, capsys):
+    jobs = []
+    for recipe, seed in itertools.product(("one-0123", "two-4567"), (1, 2)):
+        folder = tmp_path / recipe / f"seed{seed}" / "fold1"
+        make_run(folder, seed=seed, **{"val/loss": 0.5})
+        jobs.append(Job(len(jobs), [f"name={recipe[:3]}", f"seed={seed}"], str(folder)))
+    hydra = {"sweep": {"dir": str(tmp_path)}, "overrides": {"task": ["name=one,two", "seed=1,2"]}}
+    config = OmegaConf.create({"hydra": hydra, "report": True, "monitor": "val/loss"})
+    assert summarise_recipes(config, jobs)
+    said = capsys.readouterr().out
+    assert said.count("the summary is in") == said.count("the report is") == 0
+    assert "the best by val/loss again" in said
+    for recipe in ("one-0123", "two-4567"):
+        assert summary(tmp_path / recipe)["n_runs"] == 2
+        assert (tmp_path / recipe / "report.html").is_file()
+        assert any((tmp_path / recipe).glob("events.out.tfevents.*"))
 
 
 def test_a_sweep_gets_its_page_with_the_words_of_its_runs(tmp_path, make_run, capsys):

@@ -11,7 +11,9 @@ import time
 from collections import Counter
 
 import pytest
+import yaml
 
+from esc50.sweep.jobs import quoted
 from tests.conftest import REPOSITORY
 
 
@@ -168,3 +170,19 @@ def test_folds_as_slurm_jobs(short, tmp_path):
     assert len(ledger(tmp_path)) == 2
     (summary,) = tmp_path.glob("outputs/*/seed42/summary.json")
     assert json.loads(summary.read_text())["complete"]
+
+
+@pytest.mark.slow
+def test_a_sweep_of_any_name_runs_and_its_command_can_be_pasted(short, tmp_path):
+    name = "a<b, c=d \"\u00e9\" 'f' $HOME"
+    varied = "optimizer.lr=1e-3,1e-2"
+    done = sweep(*short, f"name={quoted(name)}", varied, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {row["experiment"] for row in ledger(tmp_path)} == {name}
+    again = next(line for line in done.stdout.splitlines() if line.startswith("  python train.py"))
+    script = again.replace("python train.py", f"{sys.executable} {REPOSITORY / 'train.py'}")
+    shown = subprocess.run(
+        ["bash", "-c", f"{script} --cfg job"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert yaml.safe_load(shown.stdout)["name"] == name

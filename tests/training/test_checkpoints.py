@@ -1,7 +1,10 @@
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from torchvision.models import resnet18
 
@@ -80,3 +83,33 @@ def test_a_full_disk_is_named_and_the_last_checkpoint_stays(tmp_path):
     assert "last.ckpt cannot be written (File too large): set output_dir" in done.stderr
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["a"].tolist() == [1, 1, 1]
     assert [left.name for left in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_weights_of_other_clips_and_classes_start_any_network(config, tiny, tmp_path):
+    """Pretrained on five classes; then three of other recordings, one clip of which it knew."""
+    cnn14 = ["model=panns_cnn14", "model.width=2", "model.weights=null", "model.front_end=null"]
+    first = run_fold(config(*cnn14, "trainer.max_epochs=1"), tmp_path / "first")
+    assert first["pretrained_on"] is None
+    best = tmp_path / "first" / "checkpoints" / "best.ckpt"
+    root = make_other(tiny, tmp_path / "other")
+    own = [*cnn14[:2], f"model.weights={best}", f"data.root={root}", "split=literature"]
+    results = run_fold(config(*own, "trainer.max_epochs=1"), tmp_path / "second")
+    assert (results["n_classes"], results["leaky"]) == (3, True)
+    assert "clips seen by the starting weights: 1;" in results["audit"]
+    assert first["signature"] in results["origin"] and results["pretrained_on"] is None
+
+
+def make_other(tiny, root):
+    """Three classes of new sounds; the first tested clip is one that `tiny` trains on."""
+    rng, known = np.random.default_rng(9), "3-300-A-0.wav"
+    (root / "audio").mkdir(parents=True)
+    (root / "meta").mkdir()
+    rows = ["filename,fold,target,category"]
+    for fold in range(1, 6):
+        for target in range(3):
+            name = f"{fold}-9{fold}{target}-A-{target}.wav"
+            soundfile.write(root / "audio" / name, 0.1 * rng.standard_normal(4000), 8000)
+            rows.append(f"{name},{fold},{target},noise{target}")
+    shutil.copy(tiny / "audio" / known, root / "audio" / "1-910-A-0.wav")
+    (root / "meta" / "esc50.csv").write_text("\n".join(rows) + "\n")
+    return root

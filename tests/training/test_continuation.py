@@ -174,3 +174,14 @@ def test_a_checkpoint_without_its_best_epoch_is_not_gone_on_from(config, tiny_ru
     shutil.copy(tiny_run / "checkpoints" / "last.ckpt", path)
     with pytest.raises(CheckpointError, match="the best epoch so far, is missing"):
         run_fold(config("trainer.max_epochs=3", f"ckpt_path={path}"), tmp_path / "longer")
+
+
+@pytest.mark.slow
+def test_a_run_with_class_weights_goes_on_to_the_same_bits(config, tmp_path):
+    weighted = ["class_weights=balanced", "augment=online", "label_smoothing=0.1"]
+    run_fold(config("trainer.max_epochs=1", KEPT, *weighted), tmp_path / "short")
+    last = tmp_path / "short" / "checkpoints" / "last.ckpt"
+    longer = config("trainer.max_epochs=2", f"ckpt_path={last}", *weighted)
+    run_fold(longer, tmp_path / "longer")
+    run_fold(config("trainer.max_epochs=2", *weighted), tmp_path / "long")
+    assert same_weights(weights(tmp_path / "longer", "last"), weights(tmp_path / "long", "last"))

@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from esc50.config.hardware import resolve_precision
 from esc50.errors import UserError, exit_on_error
+from esc50.results.console import print_fold
 from esc50.results.ledger import read
 from esc50.training.fold import run_fold
 from tests.conftest import REPOSITORY
@@ -156,6 +157,27 @@ def test_literature_chooses_nothing(config, tmp_path):
     assert results["val/acc"] is None and results["n_val"] == 0 and results["n_train_clips"] == 40
     assert results["epochs"] == 2
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
+
+
+@pytest.mark.slow
+def test_a_last_batch_of_one_clip_joins_the_one_before_at_any_size_of_picture(config, tmp_path):
+    settings = ["trainer.max_epochs=1", "features.height=16", "features.width=16"]
+    results = run_fold(config(*settings, "batch_size=29"), tmp_path / "run")
+    assert results["n_train"] % 29 == 1
+    whole = run_fold(config(*settings, "batch_size=30"), tmp_path / "whole")  # the same batch
+    assert whole["test/loss"] == results["test/loss"]
+    with pytest.raises(UserError, match=r"a training batch holds one clip.*batch_size=2"):
+        run_fold(config(*settings, "batch_size=1"), tmp_path / "single")
+
+
+def test_results_hold_what_is_printed_of_the_test(tiny_run, capsys):
+    results = json.loads((tiny_run / "results.json").read_text())
+    print_fold(results, tiny_run)
+    said = capsys.readouterr().out
+    low, high = results["test/acc_ci95_low"], results["test/acc_ci95_high"]
+    assert low < results["test/acc"] <= high
+    assert f"{low:.4f} to {high:.4f}, 10 clips of {results['n_test_recordings']} rec" in said
+    assert f"{results['test/acc_chance']:.4f}, by always" in said
 
 
 def test_the_published_protocol_leaks_and_says_so(config, tmp_path):

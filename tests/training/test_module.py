@@ -1,10 +1,17 @@
+import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from sklearn.utils.class_weight import compute_class_weight
 
+from esc50.data.datamodule import ESC50DataModule
 from esc50.data.table import read_table
 from esc50.errors import UserError
 from esc50.training.module import build_module, check_module
+
+
+def data_of(plain):
+    return ESC50DataModule.from_config(plain)
 
 
 @pytest.fixture
@@ -12,9 +19,9 @@ def plain(config):
     return lambda *overrides: OmegaConf.to_container(config(*overrides), resolve=True)
 
 
-def test_network_objective_and_optimizer_are_those_of_the_config(plain, tiny):
+def test_network_objective_and_optimizer_are_those_of_the_config(plain):
     settings = ["optimizer=sgd", "optimizer.lr=0.25", "label_smoothing=0.1", "input_mean=2.0"]
-    module = build_module(plain(*settings), read_table(tiny), (32, 32), {"seed": 7})
+    module = build_module(plain(*settings), data_of(plain(*settings)), {"seed": 7})
     assert module(torch.randn(2, 1, 32, 32)).shape == (2, 5)
     assert (module.objective.label_smoothing, module.objective.input_mean) == (0.1, 2.0)
     optimizer = module.make_optimizer(module.parameters())
@@ -31,8 +38,9 @@ def test_network_objective_and_optimizer_are_those_of_the_config(plain, tiny):
         ("plateau", "epoch", torch.optim.lr_scheduler.ReduceLROnPlateau),
     ],
 )
-def test_a_scheduler_is_built_for_the_training_it_is_of(plain, tiny, choice, interval, kind):
-    module = build_module(plain(f"scheduler={choice}"), read_table(tiny), (32, 32), {})
+def test_a_scheduler_is_built_for_the_training_it_is_of(plain, choice, interval, kind):
+    section = plain(f"scheduler={choice}")
+    module = build_module(section, data_of(section), {})
     scheduler = module.schedule.build(module.make_optimizer(module.parameters()), 77)
     assert type(scheduler) is kind
     assert (module.schedule.interval, module.schedule.monitor) == (interval, "val/loss")
@@ -55,8 +63,35 @@ def test_arguments_that_do_not_fit_are_refused(plain, section, words):
 
 
 def test_what_these_clips_cannot_give_is_refused(plain, tiny):
-    table = read_table(tiny)
-    with pytest.raises(UserError, match="has one class, tone0: two are needed"):
-        build_module(plain(), table.select(table.labels == 0), (32, 32), {})
+    table, data = read_table(tiny), data_of(plain())
     with pytest.raises(UserError, match="takes the classes of ESC-50: use val/acc"):
-        build_module(plain("monitor=val/acc_category5"), table, (32, 32), {})
+        build_module(plain("monitor=val/acc_category5"), data, {})
+    data.table = table.select(table.labels == 0)
+    with pytest.raises(UserError, match="has one class, tone0: two are needed"):
+        build_module(plain(), data, {})
+
+
+def test_class_weights_are_those_of_the_training_clips_alone(plain, tiny):
+    section = plain("class_weights=balanced")
+    assert build_module(plain(), data_of(plain()), {}).class_weights is None
+    data, table = data_of(section), read_table(tiny)
+    # Fold 1 is tested, fold 2 validated: what is left out of them must change nothing.
+    kept = (table.labels != 0) | (table.folds <= 3)
+    data.table = table.select(kept)
+    targets = data.table.targets[data.table.folds > 2]
+    expected = compute_class_weight("balanced", classes=np.arange(5), y=targets)
+    weights = build_module(section, data, {}).class_weights
+    np.testing.assert_allclose(weights, expected, rtol=1e-6)
+    assert weights[0] > 2 * weights[1]
+
+
+def test_blocks_have_rates_of_their_own_under_a_schedule(plain):
+    settings = ["model.layer_decay=0.5", "scheduler=onecycle", "optimizer.lr=0.1"]
+    module = build_module(plain(*settings), data_of(plain(*settings)), {})
+    optimizer = module.make_optimizer(module.parameters())
+    scheduler = module.schedule.build(optimizer, 10)
+    for _ in range(10):
+        optimizer.step()
+        rates = [group["lr"] for group in optimizer.param_groups]
+        assert rates == pytest.approx([rates[0] * 0.5**i for i in range(10)])
+        scheduler.step()

@@ -51,7 +51,8 @@ async function ask(file, card) {
 function show(card, answer) {
   const best = Math.max(...answer.probabilities)
   const told = `${answer.label}, ${percent(best)}`
-  card.querySelector(".answer").textContent = `${told}, in ${clock(answer.seconds)}`
+  const odd = (answer.remarks ?? []).map((remark) => `. The sound ${remark}`).join("")  // the browser's own has none
+  card.querySelector(".answer").textContent = `${told}, in ${clock(answer.seconds)}${odd}`
   say(`${answer.name}: ${told}`)
   drawSpectrogram(card, answer)
   const order = answer.classes.map((_, i) => i).sort((a, b) => answer.probabilities[b] - answer.probabilities[a])

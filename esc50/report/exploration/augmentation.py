@@ -10,7 +10,7 @@ from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams, Recipe
 from esc50.audio.read import read_clip
 from esc50.audio.silence import repeat_sound
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import BandedSpec, Spec
 from esc50.audio.waveform import change_waveform
 from esc50.data.table import ClipTable
 from esc50.report.media import logmel_uri, sound_uri, waveform_path
@@ -45,14 +45,14 @@ class Rendering:
 def show_augmentation(
     table: ClipTable,
     features: Mapping[str, np.ndarray],
-    spec: FeatureSpec,
+    spec: Spec,
     recipe: Recipe,
     clip: int,
     seed: int,
 ) -> list[Rendering]:
     """Render a clip as it is, by each change of a recipe alone, and by a whole draw.
 
-    Log-mels are what training sees; sounds are made on the waveform with the same parameters.
+    Pictures are what training sees; sounds are made on the waveform with the same parameters.
 
     Args:
         table: the clips.
@@ -88,16 +88,15 @@ class _Renderer:
         self,
         table: ClipTable,
         features: Mapping[str, np.ndarray],
-        spec: FeatureSpec,
+        spec: Spec,
         recipe: Recipe,
         clips: tuple[int, int],
     ) -> None:
         rows = np.array(clips)
         self.spec, self.recipe = spec, recipe
-        self.magnitude, self.peak, self.logmel = (
-            torch.from_numpy(np.array(features[name][rows]))
-            for name in ("magnitude", "peak", "logmel")
-        )
+        self.clips = {
+            name: torch.from_numpy(np.array(array[rows])) for name, array in features.items()
+        }
         self.augment = Augment(spec, recipe)
         self.samples, self.partner = (_read(table, clip, spec) for clip in clips)
 
@@ -105,18 +104,19 @@ class _Renderer:
         both = AugmentParams.neutral(2)
         for column, values in vars(params).items():
             getattr(both, column)[0] = values[0]
-        logmel = self.logmel
+        logmel, sound = self.clips["logmel"], self.samples
         if name != "as it is":
+            assert isinstance(self.spec, BandedSpec)  # or the recipe would have been refused
             logmel, _, _ = self.augment.apply_params(
-                self.magnitude, self.peak, self.logmel, both, np.array([1, 0])
+                self.clips["magnitude"], self.clips["peak"], logmel, both, np.array([1, 0])
             )
-        sound = change_waveform(self.samples, params, self.recipe.grid, self.spec, self.partner)
+            sound = change_waveform(sound, params, self.recipe.grid, self.spec, self.partner)
         heard = None if name in UNHEARD else sound_uri(sound, self.spec.sample_rate)
         picture = logmel_uri(logmel[0, 0].numpy())
         return Rendering(name, strength, picture, waveform_path(sound), heard)
 
 
-def _read(table: ClipTable, clip: int, spec: FeatureSpec) -> np.ndarray:
+def _read(table: ClipTable, clip: int, spec: Spec) -> np.ndarray:
     samples = read_clip(table.paths[clip], spec.sample_rate, spec.n_samples)
     if spec.repeat_below is not None:
         sound = torch.from_numpy(samples)

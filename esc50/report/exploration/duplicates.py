@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esc50.data.audit import near_pairs
+from esc50.data.near import Profiles, nearest_pairs
 from esc50.data.split import Split
 from esc50.data.table import ClipTable
 
@@ -16,7 +16,7 @@ class Duplicates:
     """Groups of clips, as indices: of the same bytes, and of nearly the same log-mel."""
 
     exact: tuple[tuple[int, ...], ...]
-    near: tuple[tuple[int, ...], ...]  # pairs
+    near: tuple[tuple[int, ...], ...]  # pairs: a clip and the one that is most like it
 
 
 def find_duplicates(digests: Sequence[str], logmels: np.ndarray) -> Duplicates:
@@ -24,19 +24,15 @@ def find_duplicates(digests: Sequence[str], logmels: np.ndarray) -> Duplicates:
 
     Args:
         digests: one per clip, of the audio bytes.
-        logmels: float (clips, 1, height, width); see `esc50.data.audit.NEAR`.
+        logmels: float (clips, 1, height, width); see `esc50.data.near.NEAR`.
     """
     groups: dict[str, list[int]] = defaultdict(list)
     for clip, digest in enumerate(digests):
         groups[digest].append(clip)
-    everything = np.arange(len(digests))
-    near = [
-        (a, b)
-        for a, b in near_pairs(logmels, (everything, everything))
-        if a < b and digests[a] != digests[b]
-    ]
+    profiles = Profiles(logmels, np.array([group[0] for group in groups.values()]))
+    near = {(min(pair), max(pair)) for pair in nearest_pairs(profiles, profiles)}
     exact = tuple(tuple(group) for group in groups.values() if len(group) > 1)
-    return Duplicates(exact, tuple(near))
+    return Duplicates(exact, tuple(sorted(near)))
 
 
 def clip_sides(split: Split, n_clips: int) -> list[str]:

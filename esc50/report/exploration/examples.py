@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from esc50.audio.read import read_clip
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import Spec
+from esc50.data.features import profiles
 from esc50.data.progress_bar import progress_bar
 from esc50.errors import UserError
 from esc50.report.exploration.statistics import ClipStatistics
@@ -43,7 +44,7 @@ def choose_examples(statistics: ClipStatistics, per_class: int) -> list[list[int
 def show_examples(
     statistics: ClipStatistics,
     features: Mapping[str, np.ndarray],
-    spec: FeatureSpec,
+    spec: Spec,
     per_class: int,
     seconds: float,
     workers: int | None,
@@ -71,7 +72,7 @@ def show_examples(
             f"fold {table.folds[clip]}, {measures.duration:.2f} s, "
             f"centroid {measures.centroid:,.0f} Hz, {measures.rms_dbfs:.1f} dBFS"
         )
-        picture = logmel_uri(features["logmel"][clip, 0])
+        picture = logmel_uri(profiles(features)[clip, 0])
         sound = clip_sound(path, seconds)
         return Example(clip, table.filenames[clip], words, picture, outline, sound)
 

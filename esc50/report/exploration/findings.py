@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import Spec
 from esc50.data.audit import Audit
 from esc50.data.table import ClipTable
 from esc50.report.exploration.duplicates import Duplicates, shared_sources, straddles
@@ -30,7 +30,7 @@ class Finding:
 
 def find_faults(
     statistics: ClipStatistics,
-    spec: FeatureSpec,
+    spec: Spec,
     duplicates: Duplicates,
     audit: Audit | None,
     sides: Sequence[str],
@@ -119,7 +119,7 @@ def _classes(table: ClipTable) -> Iterator[Finding]:
         )
 
 
-def _sound(statistics: ClipStatistics, spec: FeatureSpec) -> Iterator[Finding]:
+def _sound(statistics: ClipStatistics, spec: Spec) -> Iterator[Finding]:
     value = statistics.values
     seconds, samples = value("duration"), value("duration") * value("sample_rate")
     level, zeros = value("rms_dbfs"), value("leading_zeros") + value("trailing_zeros")
@@ -165,7 +165,7 @@ def _sound(statistics: ClipStatistics, spec: FeatureSpec) -> Iterator[Finding]:
     yield from _of_clips(statistics.table, checks)
 
 
-def _formats(statistics: ClipStatistics, spec: FeatureSpec) -> Iterator[Finding]:
+def _formats(statistics: ClipStatistics, spec: Spec) -> Iterator[Finding]:
     rates = statistics.values("sample_rate")
     low = rates < spec.sample_rate
     what = f"Clips sampled below features.sample_rate={spec.sample_rate} Hz"

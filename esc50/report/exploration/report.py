@@ -9,13 +9,14 @@ import numpy as np
 from pydantic import Field
 
 from esc50.audio.augment_params import make_recipe
-from esc50.audio.spec import FeatureSpec
+from esc50.audio.spec import Spec, make_spec
 from esc50.config.sections import DataSettings
 from esc50.config.settings import Settings
-from esc50.data.audit import NEAR, Audit, audit_split
-from esc50.data.cache import clip_digests
+from esc50.data.audit import Audit, audit_split
 from esc50.data.datasets import open_clips
-from esc50.data.features import clip_features
+from esc50.data.digests import clip_digests
+from esc50.data.features import clip_features, profiles
+from esc50.data.near import NEAR
 from esc50.data.progress_bar import progress_bar
 from esc50.data.split import Split, SplitSettings, draw_split
 from esc50.errors import UserError
@@ -61,8 +62,9 @@ class Exploration:
         """
         own = {key: config[key] for key in ExplorationSettings.model_fields}
         self.settings, self.name = ExplorationSettings.parse("", own), name
-        self.spec = FeatureSpec.parse("features", config["features"])
+        self.spec = make_spec(config["features"])
         self.recipe = make_recipe(config["augment"])
+        self.recipe.check_features(self.spec)
         self.storage = DataSettings.of(config["data"])
         self.split_settings = SplitSettings.parse("split", config["split"])
         self.statistics = measure_clips(open_clips(config["data"]), self.storage.workers)
@@ -83,7 +85,7 @@ class Exploration:
         settings, statistics = self.settings, self.statistics
         split, audit, refused = self._split()
         sides = [""] * len(self.table) if split is None else clip_sides(split, len(self.table))
-        duplicates = find_duplicates(self.digests, self.features["logmel"])
+        duplicates = find_duplicates(self.digests, profiles(self.features))
         findings = find_faults(statistics, self.spec, duplicates, audit, sides)
         examples = show_examples(
             statistics, self.features, self.spec, settings.examples, settings.seconds,
@@ -103,8 +105,10 @@ class Exploration:
             duplicates=tables.duplicate_table(self.table, duplicates, sides),
             near=NEAR,
             examples=list(zip(self.table.classes, examples, strict=True)),
-            spec=self.spec,
-            seconds_shown=self.spec.frames * self.spec.hop_length / self.spec.sample_rate,
+            spec=self.spec.log_mel,
+            features=self.spec.title,
+            seconds_shown=_seconds(self.spec.log_mel),
+            seconds_seen=_seconds(self.spec),
             sounds=self._sounds(examples),
             cards=tables.clip_cards(statistics, self.page.parent),
             choices=tables.clips_by_class(self.table),
@@ -138,11 +142,11 @@ class Exploration:
             split = draw_split(self.table, self.split_settings, self.settings.seed)
         except UserError as error:
             return None, None, [Finding(True, f"The chosen split cannot be made: {error}")]
-        return split, audit_split(self.table, split, self.digests, self.features["logmel"]), []
+        return split, audit_split(self.table, split, self.digests, profiles(self.features)), []
 
     def _charts(self, sides: Sequence[str]) -> dict[str, Any]:
         statistics, table = self.statistics, self.table
-        places = place_clips(clip_profiles(self.features["logmel"]), self.settings.reduction)
+        places = place_clips(clip_profiles(profiles(self.features)), self.settings.reduction)
         colourings = {"class": [table.classes[target] for target in table.targets]}
         if statistics.categories is not None:
             colourings["super-category"] = statistics.categories[table.targets].tolist()
@@ -180,3 +184,8 @@ class Exploration:
                 if sound:
                     sounds[clip] = sound
         return sounds
+
+
+def _seconds(spec: Spec) -> float:
+    """How long the time axis of a picture is."""
+    return spec.frames * spec.hop_length / spec.sample_rate

@@ -153,11 +153,15 @@ def illustrate(
 
 def _explain(subject: Subject, own: Sequence[tuple[int, Case]], x: Tensor, memory: Memory) -> None:
     """Add what takes the network."""
+    _add_neighbours(own, x, memory)
+    answers = torch.from_numpy(subject.tests.predictions[[test for test, _ in own]])
+    for (_, case), picture in zip(own, saliency(memory.model, x, answers), strict=True):
+        case.saliency = logmel_uri(picture.numpy(), low=0, high=1)
+
+
+def _add_neighbours(own: Sequence[tuple[int, Case]], x: Tensor, memory: Memory) -> None:
     clips, model = memory.clips, memory.model
     assert clips is not None
-    answers = torch.from_numpy(subject.tests.predictions[[test for test, _ in own]])
-    for (_, case), picture in zip(own, saliency(model, x, answers), strict=True):
-        case.saliency = logmel_uri(picture.numpy(), low=0, high=1)
     if not len(memory.train_rows):
         return
     try:

@@ -35,7 +35,7 @@ def read_history(folder: Path) -> list[dict[str, float]]:
         with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         return [{key: float(cell) for key, cell in row.items() if cell} for row in rows]
-    except (OSError, ValueError, TypeError, AttributeError):  # or it is damaged
+    except (OSError, ValueError, TypeError, AttributeError, csv.Error):  # or it is damaged
         return []
 
 

@@ -16,6 +16,12 @@ from esc50.data.table import ESC10_LABELS, ClipTable, read_table
 from esc50.errors import UserError
 
 PACKAGE = __name__.partition(".")[0]
+# What opening the clips imports: sections of the config, and the room that is theirs here.
+OPENED = (
+    ("data", "data set is", "data"),
+    ("features", "features are", "audio"),
+    ("augment", "augmentation is", "audio"),
+)
 
 
 class Clips:
@@ -31,21 +37,16 @@ class Clips:
 
         Args:
             config: the run's, in plain dictionaries.
-            trusted: whether a data set of another package may be opened, which runs its code.
+            trusted: whether code of another package may be imported to open them.
 
         Raises:
             UserError: there are none; the sentence says why.
         """
-        section = config.get("data")
-        if not isinstance(section, Mapping):
+        if not isinstance(config.get("data"), Mapping):
             raise UserError("the run's config.yaml names no data set")
-        target = str(section.get("_target_"))
-        if not trusted and not target.startswith(f"{PACKAGE}.data."):
-            raise UserError(
-                f"its data set is {target}, code of another package, which would be run: "
-                "allow it by --trust if you trust who made the run"
-            )
-        root = section.get("root")
+        if not trusted:
+            _refuse_strangers(config)
+        root = config["data"].get("root")
         if root is not None and not Path(root).is_dir():  # which opening would fetch or make
             raise UserError(f"{root} is not there any more, or not below this folder")
         self.data = ESC50DataModule.from_config(config)
@@ -59,12 +60,16 @@ class Clips:
         self.paths = self.data.table.paths
 
     @cached_property
-    def logmels(self) -> Tensor:
-        """Log-mels of all clips, float32 (clips, 1, height, width), from the cache or computed."""
+    def features(self) -> dict[str, np.ndarray]:
+        """Features of all clips, from the cache or computed; see `clip_features`."""
         data = self.data
         cache_dir, workers = Path(data.storage.cache_dir), data.storage.workers
-        arrays = clip_features(data.table, data.spec, data.digests, cache_dir, workers)
-        return torch.from_numpy(arrays["logmel"])
+        return clip_features(data.table, data.spec, data.digests, cache_dir, workers)
+
+    @property
+    def logmels(self) -> Tensor:
+        """What the network sees of all clips: float32 (clips, channels, height, width)."""
+        return torch.from_numpy(self.features["logmel"])
 
     def place(self, name: str) -> tuple[Path, float]:
         """Where a clip that is there lies: its file, and the second that it begins at."""
@@ -79,6 +84,17 @@ class Clips:
     def rows_of(self, digests: frozenset[str]) -> np.ndarray:
         """The rows of the clips that have these digests of their audio: int64 (n,)."""
         return np.flatnonzero([digest in digests for digest in self.data.digests])
+
+
+def _refuse_strangers(config: Mapping[str, Any]) -> None:
+    """Refuse a config whose data set, features or augmentation are another package's code."""
+    for key, words, room in OPENED:
+        target = str(config[key].get("_target_"))
+        if not target.startswith(f"{PACKAGE}.{room}."):
+            raise UserError(
+                f"its {words} {target}, code of another package, which would be run: "
+                "allow it by --trust if you trust who made the run"
+            )
 
 
 def _open(data: ESC50DataModule) -> ClipTable:

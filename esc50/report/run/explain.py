@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from esc50.errors import UserError
 from esc50.model.trained import TrainedModel
 
 AT_ONCE = 64  # clips: as many as training has in a batch
@@ -15,8 +16,8 @@ def nearest(model: TrainedModel, clips: Tensor, others: Tensor, k: int) -> tuple
 
     Args:
         model: whose features, see `TrainedModel.embed`, are compared by their cosine.
-        clips: log-mels (n, 1, height, width).
-        others: log-mels (m, 1, height, width), such as those of the training clips.
+        clips: pictures (n, channels, height, width).
+        others: pictures (m, channels, height, width), such as those of the training clips.
         k: how many to find, at most m.
 
     Returns:
@@ -32,23 +33,29 @@ def _embed(model: TrainedModel, clips: Tensor) -> Tensor:
 
 
 def saliency(model: TrainedModel, clips: Tensor, classes: Tensor) -> Tensor:
-    """Show where a small change of the log-mel would change the answer most.
+    """Show where a small change of the picture would change the answer most.
 
     The absolute gradient of a class's log probability (Simonyan, Vedaldi and Zisserman, 2014,
-    section 3), averaged over `SMOOTH` cells each way, each clip's divided by its greatest value.
+    section 3; the greatest of the channels), averaged over `SMOOTH` cells each way, each clip's
+    divided by its greatest value.
 
     Args:
         model: the network.
-        clips: log-mels (n, 1, height, width).
+        clips: pictures (n, channels, height, width).
         classes: int64 (n,), whose probability it is about.
 
     Returns:
         float32 (n, height, width) in [0, 1].
+
+    Raises:
+        UserError: the answer has no gradient, as that of a forest, which changes by leaps.
     """
     x = clips.clone().requires_grad_()
     with torch.enable_grad():
         chosen = model.logits(x).log_softmax(1)[torch.arange(len(x)), classes.to(model.device)]
+        if not chosen.requires_grad:
+            raise UserError("what the model looks at, as its answer has no gradient")
         (gradient,) = torch.autograd.grad(chosen.sum(), x)
-    size = gradient[:, 0].abs()
+    size = gradient.abs().amax(1)
     size = F.avg_pool2d(size, SMOOTH, stride=1, padding=SMOOTH // 2, count_include_pad=False)
     return size / size.amax((1, 2), keepdim=True).clamp_min(torch.finfo(size.dtype).tiny)

@@ -2,15 +2,16 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
+from omegaconf import OmegaConf
 
 from esc50.config.choices import CONF
-from esc50.config.composition import compose_plain
+from esc50.config.composition import compose_open, compose_plain
 from esc50.report.run.subject import Subject
 
 # What says where things lie or how a sweep made the run, not what the run is.
@@ -75,13 +76,39 @@ def _typed(subject: Subject) -> list[str] | None:
     return None
 
 
-def overrides_of(config: Mapping[str, Any]) -> list[str]:
-    """Find overrides that compose to this config, with as many named choices as fit."""
-    changed = {key.split(".")[0] for key, _, _ in differences(config, compose_plain())}
-    groups = [key for key in sorted(changed) if (CONF / key).is_dir() and key in config]
-    chosen = [f"{group}={_closest(group, config[group])}" for group in groups]
-    left = differences(config, compose_plain(chosen))
+def overrides_of(config: Mapping[str, Any], base: Sequence[str] = ()) -> list[str]:
+    """Find overrides that compose to this config after `base`, with as many choices as fit."""
+    from_base = compose_plain(base)
+    changed = {key.split(".")[0] for key, _, _ in differences(config, from_base)}
+    chosen = []
+    for group in (key for key in sorted(changed) if (CONF / key).is_dir() and key in config):
+        choice = _closest(group, config[group])
+        if choice != _closest(group, from_base[group]):
+            chosen.append(f"{group}={choice}")
+    left = _not_following(differences(config, compose_plain([*base, *chosen])), [*base, *chosen])
     return chosen + [_override(key, value, default) for key, value, default in left]
+
+
+def _not_following(
+    found: Sequence[tuple[str, Any, Any]], overrides: Sequence[str]
+) -> list[tuple[str, Any, Any]]:
+    """Leave out the differences that come with others, by `${...}` or with a section's end."""
+    cfg = compose_open(overrides)
+    plain: Any = OmegaConf.to_container(cfg)
+    raw = flatten(plain)
+    follows = {key for key, value in raw.items() if isinstance(value, str) and "${" in value}
+    for key, value, _ in found:
+        if key not in follows and value is not MISSING:
+            OmegaConf.update(cfg, key, value, merge=False)
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    reached = flatten(plain)
+    sections = {key.rpartition(".")[0] for key in raw}
+    return [
+        (key, value, None if key in sections else default)
+        for key, value, default in found
+        if key not in follows or reached.get(key, MISSING) != value
+        if value is not MISSING or key in reached
+    ]
 
 
 def _closest(group: str, section: Mapping[str, Any]) -> str:
@@ -127,7 +154,7 @@ def read_chosen_epoch(checkpoint: Path) -> int | None:
     import torch
 
     try:
-        epoch = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["epoch"]
+        loaded = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        return int(loaded["epoch"]) + 1
     except Exception:  # torch.load raises many kinds for files that are not its own
         return None
-    return int(epoch) + 1

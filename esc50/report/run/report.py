@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from esc50.audio.spec import FeatureSpec
 from esc50.errors import UserError
 from esc50.report.figures import Chart
 from esc50.report.media import logmel_uri
@@ -111,6 +112,7 @@ class Report:
             "by_run": tables.runs(subject) if len(subject.runs) > 1 else None,
             "links": self._links(),
             "curves": self._curves(),
+            "epochs": max((len(rows) for rows in self.histories.values()), default=0),
             "grid": grid(subject.tests),
             "cells": {key: [asdict(test) for test in own] for key, own in table_cells.items()},
             "confused": tables.confused(subject.tests, leaky),
@@ -120,6 +122,7 @@ class Report:
             "cases": shown,
             "sounds": sounds,
             "confidence": self._confidence(),
+            "features": self._features(),
             "inputs": self._inputs(),
             "differences": tables.differences(subject),
             "command": tables.command(subject),
@@ -127,6 +130,11 @@ class Report:
             "left_out": subject.left_out,
             "missing": self.missing,
         }
+
+    def _features(self) -> str:
+        """What the pictures of clips are called."""
+        title = FeatureSpec.title if self.clips is None else self.clips.data.spec.title
+        return title[0].upper() + title[1:]
 
     def _sizes(self) -> list[int]:
         return [len(run.clips) for run in self.subject.runs]
@@ -164,9 +172,13 @@ class Report:
             if page.is_file()
         ]
 
+    @cached_property
+    def histories(self) -> dict[str, list[dict[str, float]]]:
+        """Each run's epochs, by the run's name."""
+        return {run.name: read_history(run.folder) for run in self.subject.runs}
+
     def _curves(self) -> list[Chart]:
-        histories = {run.name: read_history(run.folder) for run in self.subject.runs}
-        histories = {name: rows for name, rows in histories.items() if rows}
+        histories = {name: rows for name, rows in self.histories.items() if len(rows) > 1}
         chosen = {name: read_chosen_epoch(self.memories[name].checkpoint) for name in histories}
         return curves(histories, chosen, self.subject.leaky) if histories else []
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from esc50.data.features import profiles
 from esc50.errors import UserError
 from esc50.report.run.clips import Clips
 from esc50.report.run.subject import Subject
@@ -114,7 +115,8 @@ def forest_accuracy(run: Run, clips: Clips, trained: frozenset[str]) -> float | 
     if len(rows) < len(run.clips) or not len(train):
         return None
     labels = clips.data.table.labels
-    numbers = torch.cat([part(clips.logmels[:, 0], 2) for part in (torch.mean, torch.std)], 1)
+    logmels = torch.from_numpy(profiles(clips.features))
+    numbers = torch.cat([part(logmels[:, 0], 2) for part in (torch.mean, torch.std)], 1)
     statistics = numbers.numpy()
     forest = RandomForestClassifier(TREES, random_state=0)
     forest.fit(statistics[train], labels[train])

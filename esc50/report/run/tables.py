@@ -10,7 +10,7 @@ from esc50.report.run import origin as origins
 from esc50.report.run.scores import by_category, most_confused
 from esc50.report.run.standing import most_frequent
 from esc50.report.run.subject import Subject
-from esc50.results.labels import LEAKY, SYNTHETIC, mark
+from esc50.results.labels import LEAKY, SYNTHETIC, mark, started_from
 from esc50.results.numbers import duration, percent, spread
 from esc50.results.predictions import PooledPredictions
 from esc50.results.statistics import clustered_wilson, f1_macro, log_loss
@@ -43,8 +43,8 @@ def facts(subject: Subject, forest: float | None) -> Table:
         ["leaks", f"{LEAKY}: {results.get('audit')}" if leaky else str(results.get("audit", "-"))],
         ["sound", SYNTHETIC if results.get("synthetic") else "recorded"],
     ]
-    if start := results.get("origin") or results.get("pretrained_on"):
-        table.rows.append(["started from", str(start)])
+    if start := started_from(results):
+        table.rows.append(["started from", start])
     table.note = (
         "The interval is Wilson's, on as many clips as the recordings are worth. The simple "
         "baseline is a random forest on mean and deviation of each mel band, trained on the same "

@@ -57,3 +57,8 @@ def test_the_hardest_class_is_on_top(tmp_path, make_run):
     bars = classes_chart(rows, leaky=False).plot.data[0]
     assert list(bars.x) == sorted((row["recall"][0] for row in rows), reverse=True)
     assert np.all(np.array(bars.error_x.arrayminus) >= 0)
+
+
+def test_a_history_that_is_no_csv_is_left_out(tmp_path):
+    (tmp_path / "history.csv").write_text("epoch,x\n1," + "x" * 200_000)
+    assert read_history(tmp_path) == []

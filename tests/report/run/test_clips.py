@@ -34,6 +34,17 @@ def test_clips_deleted_since_are_left_out(tiny_config, tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("section", "target"), [("features", "tests.audio.Own"), ("augment", "os.system")]
+)
+def test_no_code_of_another_package_is_imported_for_features_or_augmentation(
+    tiny_config, section, target
+):
+    config = {**tiny_config, section: {**tiny_config[section], "_target_": target}}
+    with pytest.raises(UserError, match=rf"{target}, code of another package.*--trust"):
+        Clips(config, trusted=False)
+
+
+@pytest.mark.parametrize(
     ("data", "sentence"),
     [
         ({"root": "nowhere"}, "nowhere is not there any more"),

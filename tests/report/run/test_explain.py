@@ -4,6 +4,8 @@ import torch
 from scipy.ndimage import uniform_filter
 from torch import nn
 
+from esc50.errors import UserError
+from esc50.model.forest import RandomForest
 from esc50.model.trained import TrainedModel
 from esc50.report.run.explain import SMOOTH, nearest, saliency
 
@@ -31,6 +33,19 @@ def test_saliency_is_the_gradient_of_the_log_probability(model):
         assert one.max() == pytest.approx(1)
 
 
+def test_saliency_of_several_channels_is_their_greatest():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 12, 2, bias=False))
+    network[1].weight.data.view(2, 3, 192)[:, 1] *= 100  # one channel decides
+    specification = {"config": {"input_mean": 0.0, "input_std": 1.0}, "precision": "32-true"}
+    made = TrainedModel(network.requires_grad_(False), specification, torch.device("cpu"))
+    x = torch.randn(1, 3, 16, 12)
+    (one,) = saliency(made, x, torch.tensor([1])).numpy()
+    weights = network[1].weight.view(2, 3, 16, 12)[:, 1].numpy()
+    smooth = uniform_filter(np.abs(weights[1] - weights[0]), SMOOTH)[2:-2, 2:-2]
+    np.testing.assert_allclose(one[2:-2, 2:-2] / smooth, (one[2, 2] / smooth[0, 0]), rtol=0.05)
+
+
 def test_the_nearest_is_the_clip_itself_however_loud(model):
     others = torch.randn(70, 1, 16, 12)
     rows, cosines = nearest(model, 3 * others[[5, 66]], others, 2)
@@ -39,3 +54,15 @@ def test_the_nearest_is_the_clip_itself_however_loud(model):
     flat = others.flatten(1).numpy()
     expected = flat @ flat[5] / np.linalg.norm(flat, axis=1) / np.linalg.norm(flat[5])
     assert cosines[0, 1].item() == pytest.approx(np.sort(expected)[-2], abs=1e-5)
+
+
+def test_a_forest_has_no_gradient_and_yet_finds_what_is_alike():
+    x, y = torch.randn(40, 1, 6, 12), np.arange(40) % 2
+    forest = RandomForest(2, n_estimators=5)
+    forest.fit(forest.describe(x).numpy(), y, seed=0)
+    specification = {"config": {"input_mean": 0.0, "input_std": 1.0}, "precision": "32-true"}
+    model = TrainedModel(forest, specification, torch.device("cpu"))
+    with pytest.raises(UserError, match="no gradient"):
+        saliency(model, x[:3], torch.zeros(3, dtype=torch.int64))
+    rows, _ = nearest(model, x[[5, 30]], x, 2)
+    assert rows[:, 0].tolist() == [5, 30]

@@ -2,6 +2,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
+import torch
 import yaml
 
 from esc50.config.composition import compose_config, compose_plain
@@ -22,6 +23,7 @@ def test_only_what_differs_is_listed():
     [
         ["+experiment=augmented", "data=esc10", "data.root='/a b/c\\'d'", "seed=7"],
         ["+experiment=best_fast", "optimizer=sgd", "optimizer.lr=0.02", "callbacks=averaged"],
+        ["monitor=val/acc", "callbacks.early_stopping=null", "~optimizer.fused"],
     ],
 )
 def test_the_overrides_found_compose_to_the_same_run(overrides):
@@ -29,6 +31,13 @@ def test_the_overrides_found_compose_to_the_same_run(overrides):
     assert compose_plain(again) == compose_plain(overrides)
     assert signature(compose_config(again)) == signature(compose_config(overrides))
     assert len(again) < 30  # by named choices, not key by key
+
+
+def test_overrides_of_a_recipe_are_what_was_typed_and_not_what_follows_from_it():
+    typed = ["optimizer.lr=0.1", "callbacks.early_stopping=null", "monitor=val/acc"]
+    recipe = ["+experiment=best_fast"]
+    assert set(overrides_of(compose_plain([*recipe, *typed]), recipe)) == set(typed)
+    assert overrides_of(compose_plain(recipe), recipe) == []
 
 
 def test_the_command_is_the_one_that_was_typed(tmp_path, make_run):
@@ -56,3 +65,5 @@ def test_values_are_spelled_as_hydra_reads_them():
 def test_the_tested_epoch_is_read_from_its_checkpoint(tiny_run, tmp_path):
     assert read_chosen_epoch(tiny_run / "checkpoints" / "best.ckpt") in (1, 2)
     assert read_chosen_epoch(tmp_path / "none.ckpt") is None
+    torch.save({"epoch": None}, tmp_path / "odd.ckpt")
+    assert read_chosen_epoch(tmp_path / "odd.ckpt") is None

@@ -1,0 +1,88 @@
+"""Front ends of pretrained audio networks, by the numbers of those who trained them."""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+from esc50.audio.front_end import BandedFrontEnd
+from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
+
+_LEAST_POWER = 1e-10
+_LEAST_ENERGY = 1.1920928955078125e-07  # Kaldi's: what float32 takes 1 and the next number apart
+_EMPHASIS = 0.97  # of the sample before, subtracted
+
+
+class _FixedScale(BandedFrontEnd):
+    """Pictures on a scale that all clips share: (x - mean) / scale, `rest` beyond the end."""
+
+    mean, scale, rest = 0.0, 1.0, 0.0
+
+    def normalize_and_resize(self, cells: torch.Tensor) -> torch.Tensor:
+        """Scale, pad or cut to `frames`, area-interpolate cells (..., channels, rows, T)."""
+        along = (cells - self.rest).transpose(-1, -2).contiguous()
+        picture = self._across(along).transpose(-1, -2).contiguous()
+        if self.spec.height != self.spec.n_rows:
+            picture = self._down(picture)
+        return (picture + (self.rest - self.mean)) / self.scale
+
+
+class AbsoluteLogMel(_FixedScale):
+    """`librosa.power_to_db(mel, ref=1, amin=1e-10, top_db=None)`, the clip mirrored at its ends."""
+
+    rest = 10 * math.log10(_LEAST_POWER)
+
+    def __init__(self, spec: AbsoluteSpec) -> None:
+        """Precompute the operators of `spec`."""
+        super().__init__(spec)
+        self.mirrored = -(-spec.n_fft // 2 // spec.hop_length)  # frames that reach beyond the ends
+
+    def power(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Power spectrogram of float32 (..., n_samples): float32 (..., n_fft // 2 + 1, T)."""
+        spec, n = self.spec, waveform.shape[-1]
+        sound = waveform.reshape(-1, n)
+        times = max(1, spec.n_filled // n)
+        sound = F.pad(sound.repeat(1, times), (0, spec.n_filled - times * n))
+        # The Fourier transform pads with zeros: those frames are cut off again.
+        pad = self.mirrored * spec.hop_length
+        power: torch.Tensor = self.fourier.power(F.pad(sound, (pad, pad), mode="reflect"))
+        power = power[..., self.mirrored : self.mirrored + spec.n_frames]
+        return power.reshape(*waveform.shape[:-1], *power.shape[-2:])
+
+    def cells(self, rows: torch.Tensor) -> torch.Tensor:
+        """Decibels (..., 1, n_mels, T)."""
+        return (rows.clamp(min=_LEAST_POWER).log10() * 10).unsqueeze(-3)
+
+
+class KaldiBank(_FixedScale):
+    """Kaldi's log filter bank.
+
+    All that happens to a frame before its power is taken is linear, and so is one product: without
+    its mean, each sample less 0.97 of the one before, a symmetric Hann window, Fourier transform.
+    """
+
+    analysis: torch.Tensor
+
+    def __init__(self, spec: KaldiSpec) -> None:
+        """Precompute that product: (2 bins, 1, frame_length)."""
+        super().__init__(spec)
+        n = spec.frame_length
+        frame = torch.eye(n, dtype=torch.float64)
+        frame = frame - frame.mean(0)
+        before = torch.cat([frame[:1], frame[:-1]])
+        window = torch.hann_window(n, periodic=False, dtype=torch.float64)
+        spectra = torch.fft.rfft((frame - _EMPHASIS * before) * window[:, None], spec.n_fft, dim=0)
+        parts = torch.cat([spectra.real, spectra.imag])
+        self.register_buffer("analysis", parts.float().unsqueeze(1), persistent=False)
+        self.mean, self.scale = spec.mean, 2 * spec.std
+
+    def power(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Power spectrogram of float32 (..., n_samples): float32 (..., n_fft // 2 + 1, T)."""
+        sound = waveform.reshape(-1, 1, waveform.shape[-1])
+        re, im = F.conv1d(sound, self.analysis, stride=self.spec.hop_length).chunk(2, dim=1)
+        power = re.square() + im.square()
+        return power.reshape(*waveform.shape[:-1], *power.shape[-2:])
+
+    def cells(self, rows: torch.Tensor) -> torch.Tensor:
+        """Natural logarithms (..., 1, n_mels, T)."""
+        return rows.clamp(min=_LEAST_ENERGY).log().unsqueeze(-3)

@@ -1,0 +1,132 @@
+"""Kinds of features that pretrained audio networks know: log-mels on a scale that clips share."""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from esc50.audio.filters import band_edges, mel_filters
+from esc50.audio.spec import MelSpec, Size
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class AbsoluteSpec(MelSpec):
+    """A log-mel spectrogram in dB of full scale, 1e-10 being the least power: PANNs', CLAP's.
+
+    Its frames are centred, the clip mirrored at its ends; nothing is standardised.
+    """
+
+    title = "log-mel in dB of full scale"
+    front_end = "esc50.audio.pretrained.AbsoluteLogMel"
+
+    mel_scale: Literal["slaney", "htk"] = "slaney"
+    fill_seconds: Seconds | None = None
+    standardise: Literal["fixed"] = "fixed"
+
+    def _check_filters(self) -> None:
+        super()._check_filters()
+        if self.n_filled <= 2 * self.n_fft:
+            raise ValueError(
+                f"features.seconds={self.seconds:g} is {self.n_samples} samples, which cannot be "
+                f"mirrored by features.n_fft={self.n_fft}: lower it or raise features.seconds"
+            )
+
+    @property
+    def n_filled(self) -> int:
+        """Samples after the clip was repeated, as often as it fits whole, and padded."""
+        return max(self.n_samples, round((self.fill_seconds or 0) * self.sample_rate))
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of the spectrogram, the first and last centred on the sound's ends."""
+        return 1 + self.n_filled // self.hop_length
+
+    @property
+    def edges(self) -> np.ndarray:
+        """First FFT bin of each band, and their number at the end: (n_bands + 1,)."""
+        if self.mel_scale == "slaney":
+            return super().edges
+        points = _htk_points(self.n_mels, self.fmin, self.fmax_hz, 2595 / np.log(10))
+        return band_edges(len(self.bin_hz), self.bin_hz[1], points, self.bands_per_mel)
+
+    def filters(self, ratio: float = 1.0) -> np.ndarray:
+        """Filters of the sound with all frequencies times `ratio`: (n_mels, n_fft // 2 + 1).
+
+        slaney: librosa's; htk: torchaudio's and librosa's with htk=True, norm=None.
+        """
+        hz = self.bin_hz * ratio
+        if self.mel_scale == "slaney":
+            return mel_filters(hz, self.n_mels, self.fmin, self.fmax_hz)
+        return _triangles(hz, _htk_points(self.n_mels, self.fmin, self.fmax_hz, 2595 / np.log(10)))
+
+
+class KaldiSpec(MelSpec):
+    """Kaldi's log filter bank, as `torchaudio.compliance.kaldi.fbank` has it: AST's.
+
+    Natural logarithm of the mel power of frames that lie whole within the clip, each without its
+    mean and with its high frequencies raised; (x - mean) / (2 std), as Gong et al. (2021) do.
+    """
+
+    title = "Kaldi filter bank"
+    front_end = "esc50.audio.pretrained.KaldiBank"
+
+    sample_rate: Annotated[int, Field(ge=1000, le=768_000)] = 16000
+    frame_length: Size = 400
+    hop_length: Annotated[int, Field(ge=1, le=2**17)] = 160
+    n_fft: Annotated[int, Field(ge=16, le=2**17)] = 512
+    fmin: Annotated[float, Field(ge=0)] = 20.0
+    mean: float = -4.2677393
+    std: Annotated[float, Field(gt=0)] = 4.5689974
+    standardise: Literal["fixed"] = "fixed"
+
+    def _check_filters(self) -> None:
+        super()._check_filters()
+        if not self.frame_length <= min(self.n_fft, self.n_samples):
+            raise ValueError(
+                f"features.frame_length={self.frame_length} must be at most features.n_fft="
+                f"{self.n_fft} and the clip's {self.n_samples} samples"
+            )
+
+    @property
+    def n_frames(self) -> int:
+        """Frames that lie whole within a clip."""
+        return 1 + (self.n_samples - self.frame_length) // self.hop_length
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is likely not meant; columns and a filter that are empty are what AST has."""
+        return [said for said in super().remarks if "empty" not in said]
+
+    @property
+    def edges(self) -> np.ndarray:
+        """First FFT bin of each band, and their number at the end: (n_bands + 1,)."""
+        points = _htk_points(self.n_mels, self.fmin, self.fmax_hz, 1127.0)
+        return band_edges(len(self.bin_hz), self.bin_hz[1], points, self.bands_per_mel)
+
+    def filters(self, ratio: float = 1.0) -> np.ndarray:
+        """Filters of the sound with all frequencies times `ratio`: (n_mels, n_fft // 2 + 1).
+
+        Triangles on the mel scale, not in Hz; half the sample rate itself is left out.
+        """
+        low, high = (1127.0 * np.log1p(hz / 700) for hz in (self.fmin, self.fmax_hz))
+        filters = _triangles(
+            1127.0 * np.log1p(self.bin_hz * ratio / 700), np.linspace(low, high, self.n_mels + 2)
+        )
+        filters[:, -1] = 0.0
+        return filters
+
+
+def _htk_points(n_mels: int, fmin: float, fmax: float, factor: float) -> np.ndarray:
+    """Corner frequencies in Hz that lie evenly on the mel scale factor * ln(1 + Hz / 700)."""
+    low, high = (factor * np.log1p(hz / 700) for hz in (fmin, fmax))
+    points: np.ndarray = 700 * np.expm1(np.linspace(low, high, n_mels + 2) / factor)
+    return points
+
+
+def _triangles(at: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Triangles of height 1 from corner to corner, read at `at`: (corners - 2, len)."""
+    points: Any = corners[:, None]
+    rising = (at[None] - points[:-2]) / (points[1:-1] - points[:-2])
+    falling = (points[2:] - at[None]) / (points[2:] - points[1:-1])
+    return np.maximum(0.0, np.minimum(rising, falling))

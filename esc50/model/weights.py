@@ -1,0 +1,138 @@
+"""Weights that training starts from: read from a file without running it, laid into a network."""
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from esc50.atomic import check_archive
+from esc50.errors import UserError
+
+NETWORK = "network."  # before the names of a network's weights in a checkpoint of this package
+# Under which names others keep a state dict within a file, the averaged one first.
+WITHIN = ("state_dict_ema", "model_ema", "state_dict", "model")
+KINDS = "a PyTorch state dict (.pth), .safetensors, or a checkpoint of one's own (best.ckpt)"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The contents of a file of weights.
+
+    Attributes:
+        path: as the config names it.
+        state: tensors by their names.
+        specification: what a checkpoint of this package says of its run; None for other files.
+    """
+
+    path: str
+    state: dict[str, Tensor]
+    specification: Mapping[str, Any] | None = None
+
+
+def own_checkpoint(weights: str | None) -> Weights | None:
+    """Read `model.weights` where it is a checkpoint of this package; None for all else."""
+    if weights is None or not Path(weights).is_file() or not zipfile.is_zipfile(weights):
+        return None
+    with zipfile.ZipFile(weights) as archive:  # by a name that its pickle holds: nothing is loaded
+        pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
+        if not any(b"esc50" in archive.read(name) for name in pickles):
+            return None
+    read = read_weights(weights)
+    return read if read.specification is not None else None
+
+
+def read_weights(path: str) -> Weights:
+    """Read a file of weights; no code in it is run, and every byte is checked where it can be.
+
+    Args:
+        path: of a PyTorch state dict, also one below a key such as `state_dict` or `model`; of a
+            safetensors file; or of a checkpoint of this package.
+
+    Raises:
+        UserError: there is none, or it is damaged or something else.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise UserError(f"model.weights={path} is no file: give {KINDS}, or null")
+    try:
+        held = _load_safetensors(file) if file.suffix == ".safetensors" else _load_torch(file)
+    except Exception:  # both raise many kinds for files that are not their own
+        raise UserError(
+            f"model.weights={path} is not a PyTorch state dict, nor safetensors, or is damaged"
+        ) from None
+    if not isinstance(held, Mapping):
+        raise UserError(f"model.weights={path} holds {type(held).__name__}, not a state dict")
+    if isinstance(held.get("esc50"), Mapping):
+        inside = held.get("state_dict", {})
+        state = {k.removeprefix(NETWORK): v for k, v in inside.items() if k.startswith(NETWORK)}
+        return Weights(path, state, held["esc50"])
+    for name in WITHIN:
+        if isinstance(held.get(name), Mapping):
+            held = held[name]
+            break
+    state = {str(key).removeprefix("module."): value for key, value in held.items()}
+    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise UserError(f"model.weights={path} holds no weights: give {KINDS}")
+    return Weights(path, tensors)
+
+
+def _load_torch(path: Path) -> Any:
+    check_archive(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _load_safetensors(path: Path) -> Any:
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def load_weights(network: nn.Module, weights: Weights, head: str, what: str) -> None:
+    """Lay weights into a network, all but those of its last layer, which is made for its classes.
+
+    Filters on three channels, where the network has one, are summed over them: that gives what
+    they saw of a grey picture.
+
+    Args:
+        network: of which every weight outside `head` must be there, in its shape.
+        weights: what was read.
+        head: name of the last layer.
+        what: the network these must be of, for the message.
+
+    Raises:
+        UserError: a weight is missing, unknown or of another shape.
+    """
+    outside = f"{head}."
+    own = {k: v for k, v in network.state_dict().items() if not k.startswith(outside)}
+    given = {k: v for k, v in weights.state.items() if not k.startswith(outside)}
+    for key, value in given.items():
+        if key in own:
+            given[key] = match_channels(value, own[key])
+    wrong = [key for key in own if key not in given or given[key].shape != own[key].shape]
+    wrong += [key for key in given if key not in own]
+    if wrong:
+        raise UserError(
+            f"model.weights={weights.path} is not of {what}: {wrong[0]} is missing, unknown or of "
+            "another shape"
+        )
+    network.load_state_dict(given, strict=False)
+
+
+def match_channels(filters: Tensor, own: Tensor) -> Tensor:
+    """Make filters on one number of input channels, (out, in, ...), into those on another.
+
+    On fewer, such as one for red, green and blue, they are summed; on more, the sum is spread
+    evenly. Either way they see in equal channels what they saw before. Others stay as they are.
+    """
+    if filters.ndim != 4 or own.ndim != 4 or filters.shape[1] == own.shape[1]:
+        return filters
+    if filters.shape[0] != own.shape[0] or filters.shape[2:] != own.shape[2:]:
+        return filters
+    if filters.shape[1] != 3 and own.shape[1] != 3:  # not pictures in colour
+        return filters
+    return filters.sum(1, keepdim=True).expand_as(own) / own.shape[1]

@@ -1,0 +1,57 @@
+"""Folders as the Hugging Face hub has them, of networks that are tiny and know nothing."""
+
+import pytest
+import torch
+
+# Of half a second at 16 kHz, as pictures of 32 x 64.
+AST_FEATURES = """features=ast features.sample_rate=16000 features.seconds=0.5 features.n_fft=512
+    features.hop_length=160 features.n_mels=32 features.frames=64 features.height=32
+    features.width=64 input_mean=0.0 input_std=1.0""".split()
+
+
+def make_ast(folder, seed=0):
+    """Write config.json, model.safetensors and preprocessor_config.json of an AST."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(seed)
+    config = transformers.ASTConfig(
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=32,
+        num_mel_bins=32,
+        max_length=64,
+        num_labels=9,
+        initializer_range=0.5,
+    )
+    model = transformers.ASTForAudioClassification(config)
+    model.save_pretrained(folder)
+    transformers.ASTFeatureExtractor(num_mel_bins=32, max_length=64).save_pretrained(folder)
+    return model.eval()
+
+
+def make_clap(folder, fusion=False):
+    """Write the same of a whole CLAP, its text half too."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    audio = {
+        "spec_size": 64,
+        "num_mel_bins": 16,
+        "patch_embeds_hidden_size": 8,
+        "depths": [1, 1],
+        "num_attention_heads": [2, 2],
+        "hidden_size": 16,
+        "window_size": 4,
+        "enable_fusion": fusion,
+        "fusion_type": "aff_2d" if fusion else None,
+        "aff_block_r": 2,
+    }
+    text = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text |= {"intermediate_size": 8, "vocab_size": 20}
+    model = transformers.ClapModel(transformers.ClapConfig(text_config=text, audio_config=audio))
+    model.save_pretrained(folder)
+    truncation = "fusion" if fusion else "rand_trunc"
+    extractor = transformers.ClapFeatureExtractor(
+        feature_size=16, frequency_min=50, frequency_max=14000, truncation=truncation
+    )
+    extractor.save_pretrained(folder)
+    return model.eval()

@@ -1,0 +1,62 @@
+import json
+
+import pytest
+import torch
+
+from esc50.errors import UserError
+from esc50.model.huggingface import hub_network
+from tests.model.hub_folders import make_ast, make_clap
+
+pytest.importorskip("transformers")
+
+
+def test_an_ast_from_a_folder_sees_what_transformers_own_does(tmp_path):
+    theirs = make_ast(tmp_path)
+    ours = hub_network(5, (32, 64), str(tmp_path)).eval()
+    x = torch.randn(2, 1, 32, 64)
+    with torch.no_grad():
+        expected = theirs.audio_spectrogram_transformer(x[:, 0].transpose(1, 2)).pooler_output
+        torch.testing.assert_close(ours(x), ours.head(expected))
+    assert ours(x).shape == (2, 5)
+
+
+@pytest.mark.parametrize("fusion", [False, True])
+def test_the_audio_half_of_a_clap_sees_what_transformers_own_does(tmp_path, fusion):
+    theirs = make_clap(tmp_path, fusion)
+    ours = hub_network(5, (16, 250), str(tmp_path)).eval()
+    x = torch.randn(2, 1, 16, 250)
+    given = x.transpose(2, 3).repeat(1, 4 if fusion else 1, 1, 1)
+    with torch.no_grad():
+        longer = torch.zeros(2, 1)
+        expected = theirs.audio_model(given, is_longer=longer).pooler_output
+        torch.testing.assert_close(ours(x), ours.head(expected))
+
+
+@pytest.mark.parametrize(("make", "size"), [(make_ast, (32, 64)), (make_clap, (16, 250))])
+def test_its_architecture_is_plain_and_builds_it_without_the_folder(tmp_path, make, size):
+    make(tmp_path)
+    first = hub_network(5, size, str(tmp_path)).eval()
+    architecture = json.loads(json.dumps(first.architecture))
+    second = hub_network(5, size, architecture=architecture).eval()
+    second.load_state_dict(first.state_dict())
+    x = torch.randn(1, 1, *size)
+    assert torch.equal(first(x), second(x))
+
+
+def test_what_cannot_be_loaded_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    make_ast(tmp_path)
+    with pytest.raises(UserError, match="names no network: give its name on the Hugging Face hub"):
+        hub_network(5, (32, 64))
+    with pytest.raises(UserError, match=r"features\.height=32 and features\.frames=64"):
+        hub_network(5, (128, 1024), str(tmp_path))
+    with pytest.raises(UserError, match=r"is no folder with a config\.json"):
+        hub_network(5, (32, 64), str(tmp_path / "absent"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # no retries
+    with pytest.raises(UserError, match="where there is a network, `hf download nobody/nothing"):
+        hub_network(5, (32, 64), "nobody/nothing")
+    (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
+    with pytest.raises(UserError, match="lacks embeddings"):
+        hub_network(5, (32, 64), str(tmp_path))
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(UserError, match="is of the kind bert: those that take pictures of sound"):
+        hub_network(5, (32, 64), str(tmp_path))

@@ -1,0 +1,113 @@
+"""Every choice of conf/features/, from the sound to a prediction by the checkpoint alone."""
+
+import csv
+import re
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from esc50.audio.front_end import make_front_end
+from esc50.config.choices import CONF
+from esc50.deploy.portable import PortableModel
+from esc50.deploy.predictor import load
+from esc50.deploy.runtimes import run_onnx, run_torch, save_torch, to_int8, to_onnx, to_torch
+from esc50.report.at_end import report_at_end
+from esc50.training.fold import run_fold
+from tests.conftest import REPOSITORY
+
+# Each choice at the size of the tiny set: half a second at 8 kHz.
+CLIP = "seconds=0.5 hop_length=64 width=16 frames=63 sample_rate=8000".split()
+MEL = [*CLIP, "n_fft=256", "n_mels=32"]
+CHOICES = {
+    "logmel64_16k": [*MEL, "fmax=4000.0", "height=16"],
+    "logmel64_22k": [*MEL, "height=16"],
+    "logmel64_32k": [*MEL, "fmax=4000.0", "height=16"],
+    "logmel128_48k": [*MEL, "height=16"],
+    "logmel128_deltas": [*MEL, "height=16", "delta_width=5"],
+    "mfcc": [*MEL, "n_mfcc=20", "height=20", "lifter=22.0"],
+    "pcen": [*MEL, "height=16"],
+    "linear": [*CLIP, "n_fft=256", "height=32"],
+    "cqt": [*CLIP, "fmin=100.0", "n_bins=48", "height=24"],
+}
+QUICK = "logmel128_deltas"
+
+
+def settings(choice, *others):
+    given = [f"features.{word}" for word in CHOICES[choice]]
+    augment = "none" if choice == "cqt" else "online"
+    return [f"features={choice}", *given, f"augment={augment}", *others]
+
+
+@pytest.fixture
+def large(config):
+    """A config whose overrides of features replace the small ones of the fixture `config`."""
+
+    def make(choice, *others):
+        cfg = config(*others)
+        own = OmegaConf.create(compose_features(settings(choice)))
+        OmegaConf.set_struct(cfg, False)
+        cfg.features, cfg.augment = own.features, own.augment
+        return cfg
+
+    return make
+
+
+def compose_features(overrides):
+    from esc50.config.composition import compose_plain
+
+    plain = compose_plain(overrides)
+    return {"features": plain["features"], "augment": plain["augment"]}
+
+
+@pytest.mark.parametrize(
+    "choice", [c if c == QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CHOICES]
+)
+def test_it_trains_and_its_checkpoint_predicts_the_same(large, tmp_path, tiny, choice):
+    results = run_fold(large(choice, "trainer.max_epochs=1"), tmp_path / "run")
+    assert results["n_test"] == 10 and np.isfinite(results["test/loss"])
+    with (tmp_path / "run" / "predictions.csv").open() as file:
+        _, *rows = csv.reader(file)
+    model = load(tmp_path / "run", device="cpu")
+    made = model.predict([tiny / "audio" / row[0] for row in rows])
+    answers = [[f"{p:.8g}" for p in one.probabilities.tolist()] for one in made]
+    assert answers == [row[-5:] for row in rows]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("choice", ["logmel128_deltas", "mfcc", "pcen", "linear", "cqt"])
+def test_it_is_exported_and_reported(large, tmp_path, choice):
+    pytest.importorskip("onnxscript")
+    folder = tmp_path / "outputs" / "run"
+    run_fold(large(choice, "trainer.max_epochs=1"), folder)
+    report_at_end(folder)
+    title = load(folder, device="cpu").front_end.spec.title
+    page = (folder / "report.html").read_text()
+    assert title[1:] in page and "not at hand" not in page
+    members = load(folder, device="cpu").members
+    portable, rng = PortableModel(members), np.random.default_rng(0)
+    spec = members[0].spec
+    waveforms = rng.normal(0, 0.1, (3, spec.n_samples)).astype(np.float32)
+    pictures = make_front_end(spec).features(as_tensor(waveforms))
+    expected = members[0].network(members[0].scale(pictures)).softmax(1).numpy()
+    file = to_onnx(portable, spec.n_samples)
+    np.testing.assert_allclose(run_onnx(file)(waveforms), expected, atol=1e-3)
+    program = run_torch(save_torch(to_torch(portable), {}))
+    np.testing.assert_allclose(program(waveforms), expected, atol=1e-3)
+    small = run_onnx(to_int8(file, [waveforms]))(waveforms)
+    assert np.abs(small - expected).max() < 0.2
+
+
+def as_tensor(array):
+    import torch
+
+    return torch.from_numpy(array)
+
+
+def test_the_guide_names_every_choice():
+    page = (REPOSITORY / "docs" / "how-to" / "choose-features.md").read_text(encoding="utf-8")
+    table = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    commands = set(re.findall(r"features=([\w,]+)", page.partition("```bash")[2]))
+    assert table == CHOICES.keys() | {"logmel128"}
+    assert {each for names in commands for each in names.split(",")} <= table
+    assert table == {path.stem for path in (CONF / "features").glob("*.yaml")}
