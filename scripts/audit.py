@@ -46,14 +46,14 @@ def _main(cfg: DictConfig) -> None:
 
 def _open(cfg: DictConfig) -> tuple:
     """Open the table, digests and log-mels; the latter two are None for a table alone."""
-    from esc50.data.table import read_table
+    from esc50.data.tables.table import read_table
 
     if cfg.table is not None:
         table = Path(cfg.table)
         return read_table(table.parent, check_files=False, table=table), None, None
     from esc50.audio.spec import make_spec
+    from esc50.data.cache.digests import clip_digests
     from esc50.data.datasets import DataSettings, open_clips
-    from esc50.data.digests import clip_digests
     from esc50.data.features import clip_features, profiles
 
     data = OmegaConf.to_container(cfg.data, resolve=True)

@@ -130,7 +130,7 @@ def _measure(args: argparse.Namespace) -> dict:
     from bench.commands import folds_at_once, startup, whole_experiment
     from bench.gpu import gpu_table
     from bench.parts import DEFAULT, FULL, QUICK, Bench
-    from esc50.data.demo import make_demo
+    from esc50.data.sets.demo import make_demo
 
     only = _parts(args)
     sizes = QUICK if args.quick else FULL if args.full else DEFAULT

@@ -50,7 +50,7 @@ def findings(folders: list[Path]) -> Iterator[Finding]:
 
 def _look_at(path: Path) -> Iterator[Finding]:
     from esc50.atomic import PART
-    from esc50.data.cache import entry_fault
+    from esc50.data.cache.entries import entry_fault
     from esc50.results.run_folder import why_unfinished
 
     if path.match(PART):

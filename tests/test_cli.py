@@ -92,7 +92,7 @@ def test_no_command_loads_libraries_that_it_can_do_without(tmp_path):
         "esc50.cli": set(),
         "esc50.api": set(),
         "esc50.results.leaderboard": set(),
-        "esc50.data.table": set(),
+        "esc50.data.tables.table": set(),
         "esc50.deploy.predictor": {"torch"},
         # What torchmetrics loads where it is there, and Lightning loads torchmetrics.
         "esc50.training.experiment": heavy - {"sklearn", "plotly", "pandas", "timm"},

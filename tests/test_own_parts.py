@@ -17,7 +17,7 @@ PACKAGE = """
 from pathlib import Path
 import pytorch_lightning as pl
 import torch
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 
 class Net(torch.nn.Module):
     def __init__(self, width, num_classes):

@@ -1,6 +1,7 @@
 """The house: which room imports from which, how large what is in them may grow, what tests it."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,12 @@ def test_files_fit_a_head_and_functions_a_screen():
 def test_the_rooms_of_the_test_are_those_of_the_package():
     there = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert set(ROOMS) == {name for name in there if not name.startswith("_")} - {"py"}
+
+
+def test_the_page_about_the_rooms_names_every_module():
+    page = (REPOSITORY / "docs" / "explanation" / "architecture.md").read_text()
+    said = set(re.findall(r"`([a-z0-9_]+)(?:\.py)?`", page))
+    assert {path.stem for path in FILES} - said == {"__init__"}
 
 
 def test_every_module_has_its_test_file_and_every_test_file_its_module():

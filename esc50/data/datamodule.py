@@ -18,13 +18,13 @@ from esc50.audio.spec import make_spec
 from esc50.config.sections import DataSettings
 from esc50.data.audit import Audit, Seen, audit_split
 from esc50.data.batches import Batch, DistributedBatchSampler, EpochShuffle, FeatureDataset, rows
+from esc50.data.cache.digests import clip_digests
 from esc50.data.datasets import make_dataset, open_clips
-from esc50.data.digests import clip_digests
 from esc50.data.features import clip_features, copy_features, profiles
-from esc50.data.folds import warn_of_classes
 from esc50.data.prepared import Prepared
 from esc50.data.split import Split, SplitSettings, draw_split
-from esc50.data.table import ClipTable
+from esc50.data.tables.folds import warn_of_classes
+from esc50.data.tables.table import ClipTable
 from esc50.errors import UserError
 
 DRAW_COPIES, DRAW_EPOCH = 11, 12  # keep the streams of random numbers apart

@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field
 from esc50.config.sections import DataSettings, FolderPath
 from esc50.config.settings import Settings
 from esc50.config.targets import arguments, check_target, locate
-from esc50.data.columns import ColumnNames
-from esc50.data.folds import give_folds
-from esc50.data.table import ESC10_LABELS, ClipTable, read_clips, read_table
-from esc50.data.windows import cut_windows
+from esc50.data.tables.columns import ColumnNames
+from esc50.data.tables.folds import give_folds
+from esc50.data.tables.table import ESC10_LABELS, ClipTable, read_clips, read_table
+from esc50.data.tables.windows import cut_windows
 from esc50.errors import UserError
 
 
@@ -45,7 +45,7 @@ class ESC50(Settings):
         """Read the table; raises UserError where clips or table are missing or damaged."""
         root = Path(self.root)
         if not root.is_dir() or not any(root.iterdir()):
-            from esc50.data.download import fetch_esc50
+            from esc50.data.sets.download import fetch_esc50
 
             fetch_esc50(root, self.url, self.sha256)
         return read_table(root)
@@ -74,7 +74,7 @@ class Demo(Settings):
 
     def open(self) -> ClipTable:
         """Make the clips unless they are there, and read their table."""
-        from esc50.data.demo import VERSION, make_demo
+        from esc50.data.sets.demo import VERSION, make_demo
 
         root = Path(self.root) / f"v{VERSION}-seed{self.seed}-{self.clips_per_fold}clips"
         make_demo(root, self.seed, self.clips_per_fold)
@@ -89,7 +89,7 @@ class Folder(Settings):
 
     def open(self) -> ClipTable:
         """List the clips; raises UserError where there are none."""
-        from esc50.data.folder import read_folder
+        from esc50.data.tables.folder import read_folder
 
         return read_folder(self.root, takes=self.takes)
 

@@ -13,11 +13,11 @@ from esc50.audio.excerpt import CUT
 from esc50.audio.front_end import make_front_end
 from esc50.audio.read import read_sound
 from esc50.audio.spec import BandedSpec, Spec
-from esc50.data.cache import entry_key, open_or_build
+from esc50.data.cache.entries import entry_key, open_or_build
+from esc50.data.cache.part import RowWriter, Shapes
 from esc50.data.notices import notice, some
-from esc50.data.part import RowWriter, Shapes
 from esc50.data.progress_bar import progress_bar
-from esc50.data.table import ClipTable
+from esc50.data.tables.table import ClipTable
 from esc50.data.threads import for_each
 
 RENDERING = 1  # raise it when the rendering of copies changes

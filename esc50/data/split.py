@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from esc50.config.settings import Settings
-from esc50.data.table import ClipTable
+from esc50.data.tables.table import ClipTable
 from esc50.errors import UserError
 
 DRAWN = ("random", "published")  # protocols that go by draws, not by the table's folds

@@ -21,11 +21,11 @@ from esc50.atomic import atomic_write_text
 from esc50.config.sections import DataSettings, Text
 from esc50.config.settings import Settings
 from esc50.data.audit import WEIGHTS, Audit, Seen, audit_split
+from esc50.data.cache.digests import clip_digests
 from esc50.data.datasets import data_name, open_clips
-from esc50.data.digests import clip_digests
 from esc50.data.features import clip_features, profiles
 from esc50.data.split import Split
-from esc50.data.table import ClipTable
+from esc50.data.tables.table import ClipTable
 from esc50.deploy.predictor import Predictor
 from esc50.errors import UserError, printable
 from esc50.model.metrics import make_scores

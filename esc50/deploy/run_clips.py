@@ -11,7 +11,7 @@ from esc50.audio.spec import Spec
 from esc50.data import datasets
 from esc50.data.datasets import open_clips
 from esc50.data.split import SplitSettings, draw_split
-from esc50.data.table import ClipTable
+from esc50.data.tables.table import ClipTable
 from esc50.deploy.sounds import sounds_in
 from esc50.errors import UserError
 from esc50.model.trained import TrainedModel

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 from esc50 import __version__
-from esc50.data.files import SUFFIXES
+from esc50.data.tables.files import SUFFIXES
 from esc50.deploy.answer import Answer, LimitedSound, TooLongError, answer, sentence
 from esc50.deploy.limits import BodyLimits, Queue
 from esc50.deploy.page import BY_SERVER, read_part, render_page

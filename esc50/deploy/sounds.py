@@ -16,7 +16,7 @@ from esc50.audio.read import SILENT, duration, open_sound, read_blocks, read_sou
 from esc50.audio.read import Sound as Clip
 from esc50.audio.spec import Spec
 from esc50.audio.windows import Window, loudest_channel, one_channel, windows
-from esc50.data.files import SUFFIXES
+from esc50.data.tables.files import SUFFIXES
 from esc50.errors import UserError
 
 # Of a window: a sound that is longer by less is one window, cut at its end as in training. Clips of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from esc50.data.table import ESC50_CLASSES
+from esc50.data.tables.table import ESC50_CLASSES
 from esc50.errors import UserError
 from esc50.results.cells import unescape_cell
 from esc50.results.run_folder import read_results, source_of

@@ -16,7 +16,7 @@ from filelock import Timeout
 
 from esc50.atomic import atomic_write, atomic_write_text, file_lock, remove_leftovers
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
-from esc50.data.columns import source_and_take
+from esc50.data.tables.columns import source_and_take
 from esc50.errors import UserError, printable, refusal
 from esc50.results.cells import escape_cell
 from esc50.results.mistakes import write_mistakes

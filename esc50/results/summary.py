@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from esc50.atomic import atomic_write_text
-from esc50.data.table import SUPER_CATEGORIES
+from esc50.data.tables.table import SUPER_CATEGORIES
 from esc50.errors import UserError
 from esc50.results.labels import tag
 from esc50.results.predictions import (

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from esc50.data.cache import entry_key, open_or_build
+from esc50.data.cache.entries import entry_key, open_or_build
+from esc50.data.cache.part import RowWriter
 from esc50.data.datamodule import ESC50DataModule
-from esc50.data.part import RowWriter
 from esc50.data.progress_bar import progress_bar
 from esc50.model.classifier import Classifier
 from esc50.model.head import backbone_state, head, see

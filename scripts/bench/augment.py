@@ -19,7 +19,7 @@ from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 
 BATCH = 64
 TORCH_BATCH = 16  # what the batched waveform library is handed at a time

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from esc50.data.table import ClipTable, read_table
+from esc50.data.tables.table import ClipTable, read_table
 from esc50.errors import UserError
 
 BLOCK = 44_100  # samples written at a time: libsndfile's Vorbis encoder overflows on whole clips

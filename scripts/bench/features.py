@@ -13,10 +13,10 @@ import torch
 from bench.contest import Turns
 from esc50.audio.logmel import LogMel
 from esc50.audio.spec import FeatureSpec
-from esc50.data.cache import _checked, entry_fault
-from esc50.data.digests import clip_digests
+from esc50.data.cache.digests import clip_digests
+from esc50.data.cache.entries import _checked, entry_fault
 from esc50.data.features import clip_features, single_threaded
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 
 
 def ours(turns: Turns, clips: str, cache_dir: str) -> None:

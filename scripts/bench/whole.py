@@ -19,7 +19,7 @@ from esc50.audio.augment_params import make_recipe
 from esc50.config.choices import CONF
 from esc50.data.datamodule import DRAW_COPIES
 from esc50.data.split import SplitSettings, draw_split
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 
 
 def main(clips: str, folder: str, epochs: str) -> None:

@@ -7,7 +7,7 @@ from esc50.audio.kinds import KINDS, CqtSpec, DeltaSpec, LinearSpec, MfccSpec, P
 from esc50.audio.spec import FeatureSpec, make_spec
 from esc50.config.resolvers import register_resolvers
 from esc50.config.targets import locate
-from esc50.data.cache import entry_key
+from esc50.data.cache.entries import entry_key
 from esc50.errors import UserError
 from tests.conftest import REPOSITORY
 
@@ -95,7 +95,7 @@ def test_a_config_is_refused_where_augmentation_cannot_follow_before_torch_loads
     code = """
 import sys
 from esc50.config.composition import compose_config
-from esc50.data.cache import entry_key
+from esc50.data.cache.entries import entry_key
 from esc50.errors import UserError
 compose_config(["features=cqt"])
 for augment in ("online", "published"):

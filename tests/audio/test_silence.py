@@ -9,7 +9,7 @@ from esc50.audio.read import read_clip
 from esc50.audio.silence import repeat_sound
 from esc50.audio.spec import FeatureSpec
 from esc50.data.features import clip_features
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 
 RATE = 8000
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from esc50.data.audit import _shared_names, audit_split
 from esc50.data.split import Split, SplitSettings, draw_split
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 from tests.data.test_split import make_table
 
 

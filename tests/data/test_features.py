@@ -12,13 +12,13 @@ from esc50.audio.logmel import LogMel
 from esc50.audio.read import read_clip
 from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
-from esc50.data.columns import ColumnNames
-from esc50.data.digests import clip_digests
+from esc50.data.cache.digests import clip_digests
 from esc50.data.features import clip_features, copy_features, profiles, single_threaded
 from esc50.data.near import Profiles, nearest_pairs
 from esc50.data.notices import notice
-from esc50.data.table import read_clips, read_table
-from esc50.data.windows import cut_windows
+from esc50.data.tables.columns import ColumnNames
+from esc50.data.tables.table import read_clips, read_table
+from esc50.data.tables.windows import cut_windows
 from esc50.errors import UserError
 from tests.audio.test_front_end import SMALL
 

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from esc50.data.cache import entry_fault
-from esc50.data.part import LOG
-from esc50.data.table import read_table
+from esc50.data.cache.entries import entry_fault
+from esc50.data.cache.part import LOG
+from esc50.data.tables.table import read_table
 
 N_CLIPS = int(os.environ.get("ESC50_TEST_CLIPS", "2000"))  # links to those of `tiny`
 BUILD = """
 import sys, time
 from pathlib import Path
 from esc50.audio.spec import FeatureSpec
-from esc50.data.digests import clip_digests
+from esc50.data.cache.digests import clip_digests
 from esc50.data.features import clip_features
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 spec = FeatureSpec(sample_rate=8000, seconds=0.5, n_fft=256, hop_length=64, n_mels=32, frames=64,
                    height=32, width=32)
 table, cache = read_table(Path(sys.argv[1])), Path(sys.argv[2])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from esc50.data.split import SplitSettings, choosable_folds, draw_split
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 from esc50.errors import UserError
 
 

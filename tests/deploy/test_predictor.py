@@ -7,7 +7,7 @@ import torch
 
 from esc50 import load
 from esc50.config.composition import compose_config
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 from esc50.errors import UserError
 from esc50.training.fold import run_fold
 

@@ -58,7 +58,7 @@ def test_a_data_set_that_is_not_there_is_named(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "target", ["os.system", "esc50.data.datasets.Path", "esc50.data.table.csv"]
+    "target", ["os.system", "esc50.data.datasets.Path", "esc50.data.tables.table.csv"]
 )
 def test_a_data_set_of_another_package_is_not_opened(model, target):
     theirs = with_config(model, data={"_target_": target, "root": "."})

@@ -9,7 +9,7 @@ import zlib
 
 from hypothesis import strategies as st
 
-from esc50.data.download import fetch_esc50
+from esc50.data.sets.download import fetch_esc50
 from tests.data.archive_server import CLIPS, SOUND, TABLE
 from tests.faults.fuzz import fuzz, survives
 from tests.faults.mutations import mutated

@@ -13,7 +13,7 @@ import torch
 import yaml
 from esc50.report.origin import read_chosen_epoch
 
-from esc50.data import cache
+from esc50.data.cache import entries as cache
 from esc50.errors import CheckpointError, UserError
 from esc50.model.resnet import single_channel_resnet18
 from esc50.model.trained import load_trained

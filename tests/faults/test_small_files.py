@@ -10,7 +10,7 @@ import torch
 from esc50.report.run_charts import read_history
 from hypothesis import strategies as st
 
-from esc50.data import cache
+from esc50.data.cache import entries as cache
 from esc50.deploy.checkpoints import describe, describe_threshold
 from esc50.model.classifier import FORMAT
 from esc50.model.trained import load_trained

@@ -8,9 +8,9 @@ import pyarrow.parquet
 import pytest
 from hypothesis import strategies as st
 
-from esc50.data.columns import ESC50_COLUMNS, ColumnNames
-from esc50.data.folds import make_folds, warn_of_classes
-from esc50.data.table import read_clips
+from esc50.data.tables.columns import ESC50_COLUMNS, ColumnNames
+from esc50.data.tables.folds import make_folds, warn_of_classes
+from esc50.data.tables.table import read_clips
 from tests.faults.fuzz import fuzz, survives
 from tests.faults.mutations import mutated
 

@@ -4,8 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
-from esc50.data.cache import _checked, open_or_build
-from esc50.data.part import RowWriter
+from esc50.data.cache.entries import _checked, open_or_build
+from esc50.data.cache.part import RowWriter
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from omegaconf import OmegaConf
 from sklearn.utils.class_weight import compute_class_weight
 
 from esc50.data.datamodule import ESC50DataModule
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 from esc50.errors import UserError
 from esc50.training.module import build_module, check_module
 

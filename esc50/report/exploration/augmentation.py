@@ -12,7 +12,7 @@ from esc50.audio.read import read_clip
 from esc50.audio.silence import repeat_sound
 from esc50.audio.spec import BandedSpec, Spec
 from esc50.audio.waveform import change_waveform
-from esc50.data.table import ClipTable
+from esc50.data.tables.table import ClipTable
 from esc50.report.media import logmel_uri, sound_uri, waveform_path
 
 DRAWS = 200  # of which the strongest of each change is shown

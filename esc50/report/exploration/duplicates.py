@@ -8,7 +8,7 @@ import numpy as np
 
 from esc50.data.near import Profiles, nearest_pairs
 from esc50.data.split import Split
-from esc50.data.table import ClipTable
+from esc50.data.tables.table import ClipTable
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from esc50.audio.spec import Spec
 from esc50.data.audit import Audit
-from esc50.data.table import ClipTable
+from esc50.data.tables.table import ClipTable
 from esc50.report.exploration.duplicates import Duplicates, shared_sources, straddles
 from esc50.report.exploration.statistics import ClipStatistics
 

@@ -13,8 +13,8 @@ from esc50.audio.spec import Spec, make_spec
 from esc50.config.sections import DataSettings
 from esc50.config.settings import Settings
 from esc50.data.audit import Audit, audit_split
+from esc50.data.cache.digests import clip_digests
 from esc50.data.datasets import open_clips
-from esc50.data.digests import clip_digests
 from esc50.data.features import clip_features, profiles
 from esc50.data.near import NEAR
 from esc50.data.progress_bar import progress_bar

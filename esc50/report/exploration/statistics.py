@@ -14,7 +14,7 @@ import numpy as np
 from esc50.atomic import atomic_write
 from esc50.audio.measures import SoundMeasures, measure_sound
 from esc50.data.progress_bar import progress_bar
-from esc50.data.table import SUPER_CATEGORIES, ClipTable
+from esc50.data.tables.table import SUPER_CATEGORIES, ClipTable
 from esc50.errors import UserError
 from esc50.results.cells import escape_cell
 

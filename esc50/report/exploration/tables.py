@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from esc50.data.split import Split
-from esc50.data.table import ClipTable
+from esc50.data.tables.table import ClipTable
 from esc50.report.exploration.duplicates import Duplicates, straddles
 from esc50.report.exploration.statistics import ClipStatistics
 from esc50.results.tables import Table

@@ -12,7 +12,7 @@ from torch import Tensor
 from esc50.data.datamodule import ESC50DataModule
 from esc50.data.datasets import ESC10, ESC50
 from esc50.data.features import clip_features
-from esc50.data.table import ESC10_LABELS, ClipTable, read_table
+from esc50.data.tables.table import ESC10_LABELS, ClipTable, read_table
 from esc50.errors import UserError
 
 PACKAGE = __name__.partition(".")[0]

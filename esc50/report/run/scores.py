@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from esc50.data.table import SUPER_CATEGORIES
+from esc50.data.tables.table import SUPER_CATEGORIES
 from esc50.results.predictions import PooledPredictions
 from esc50.results.statistics import BINS, clustered_wilson
 

@@ -35,7 +35,7 @@ def test_energy_and_tone_are_means_by_class(explored):
 
 
 def test_recordings_with_several_takes_are_counted(esc50_table):
-    from esc50.data.table import read_table
+    from esc50.data.tables.table import read_table
     from esc50.report.exploration.statistics import ClipStatistics
 
     table = read_table(esc50_table.parent, check_files=False, table=esc50_table)

@@ -1,7 +1,7 @@
 import numpy as np
 
 from esc50.data.split import Split
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 from esc50.report.exploration.duplicates import (
     clip_sides,
     find_duplicates,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 from esc50.report.exploration.examples import choose_examples, show_examples
 from esc50.report.exploration.statistics import ClipStatistics
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.data.table import read_table
+from esc50.data.tables.table import read_table
 from esc50.errors import UserError
 from esc50.report.exploration.statistics import COLUMNS, measure_clips, write_clips_csv
 

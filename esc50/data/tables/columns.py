@@ -6,9 +6,9 @@ import unicodedata
 import numpy as np
 
 from esc50.config.settings import Settings
-from esc50.data.files import name_fault, unify
 from esc50.data.notices import notice, some
-from esc50.data.table_file import TableFile
+from esc50.data.tables.files import name_fault, unify
+from esc50.data.tables.table_file import TableFile
 from esc50.errors import UserError
 
 RESERVED = ("clip", "fold", "target", "prediction")  # columns beside the classes' own

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.data.columns import ColumnNames
 from esc50.data.notices import notice
-from esc50.data.table import read_clips
-from esc50.data.windows import cut_windows
+from esc50.data.tables.columns import ColumnNames
+from esc50.data.tables.table import read_clips
+from esc50.data.tables.windows import cut_windows
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from esc50.data.cache import _checked, entry_key, open_or_build
+from esc50.data.cache.entries import _checked, entry_key, open_or_build
 from esc50.errors import UserError
 
 SHAPES = {"a": ((100, 3, 4), "<f4"), "b": ((100,), "<f2")}

@@ -8,7 +8,7 @@ import numpy as np
 from esc50.audio.read import duration
 from esc50.data.notices import notice
 from esc50.data.progress_bar import progress_bar
-from esc50.data.table import ClipTable
+from esc50.data.tables.table import ClipTable
 from esc50.data.threads import for_each
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from esc50.data.columns import (
+from esc50.data.tables.columns import (
     ESC50_COLUMNS,
     ColumnNames,
     read_filenames,
@@ -14,8 +14,8 @@ from esc50.data.columns import (
     read_sides,
     read_sources,
 )
-from esc50.data.files import check_listed
-from esc50.data.table_file import read_table_file
+from esc50.data.tables.files import check_listed
+from esc50.data.tables.table_file import read_table_file
 
 SUPER_CATEGORIES = (
     "animals",

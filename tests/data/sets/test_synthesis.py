@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from esc50.data.synthesis import SAMPLES, SOUNDS, record
-from esc50.data.table import ESC50_CLASSES
+from esc50.data.sets.synthesis import SAMPLES, SOUNDS, record
+from esc50.data.tables.table import ESC50_CLASSES
 
 
 def clip(label, source, take):

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from esc50.data.build_folder import build_folder
 from esc50.data.progress_bar import progress_bar
-from esc50.data.synthesis import RATE, SOUNDS, record
-from esc50.data.table import ESC10_LABELS, ESC50_CLASSES, MARKER
+from esc50.data.sets.build_folder import build_folder
+from esc50.data.sets.synthesis import RATE, SOUNDS, record
+from esc50.data.tables.table import ESC10_LABELS, ESC50_CLASSES, MARKER
 
 FOLDS = (1, 2, 3, 4, 5)  # as ESC-50 has them
 VERSION = 1  # of the sounds: raise it when their samples change

@@ -22,8 +22,8 @@ from filelock import Timeout
 
 from esc50.atomic import atomic_write, file_lock
 from esc50.config.settings import Settings, read_json
-from esc50.data.digests import stamp
-from esc50.data.part import HEADER, LOG, RowWriter, Shapes, array_header
+from esc50.data.cache.digests import stamp
+from esc50.data.cache.part import HEADER, LOG, RowWriter, Shapes, array_header
 from esc50.data.progress_bar import progress_bar
 from esc50.data.threads import for_each
 from esc50.errors import UserError, refusal

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from esc50.data.columns import ColumnNames
 from esc50.data.notices import notice
-from esc50.data.table import read_clips
+from esc50.data.tables.columns import ColumnNames
+from esc50.data.tables.table import read_clips
 from esc50.errors import UserError
 
 NAMES = ColumnNames(file="file", label="label", fold=["fold"], source=["source"], split=["split"])

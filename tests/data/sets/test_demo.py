@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from esc50.data.datasets import open_clips
-from esc50.data.demo import _plan, _write_clips, make_demo
-from esc50.data.table import read_table
+from esc50.data.sets.demo import _plan, _write_clips, make_demo
+from esc50.data.tables.table import read_table
 from esc50.errors import UserError
 
 

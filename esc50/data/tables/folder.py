@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from esc50.data.columns import NO_FOLD, SIDE_OF, check_class, source_and_take
-from esc50.data.files import PassedOver, list_folder
 from esc50.data.notices import notice, some
-from esc50.data.table import MARKER, ClipTable, read_table
+from esc50.data.tables.columns import NO_FOLD, SIDE_OF, check_class, source_and_take
+from esc50.data.tables.files import PassedOver, list_folder
+from esc50.data.tables.table import MARKER, ClipTable, read_table
 from esc50.errors import UserError
 
 NAMED_TAKE = re.compile(r"[ _-]+(?:take|part|seg|segment|chunk)[ _-]*\d+$", re.I)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from esc50.atomic import atomic_write
-from esc50.data.columns import NO_FOLD
 from esc50.data.notices import SHOWN, notice
-from esc50.data.table import ClipTable
+from esc50.data.tables.columns import NO_FOLD
+from esc50.data.tables.table import ClipTable
 from esc50.errors import UserError
 
 UNBALANCED = 3  # times as many clips in the largest class as in the smallest: worth a word

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from esc50.audio.read import audio_digest
-from esc50.data import digests
-from esc50.data.digests import clip_digests
+from esc50.data.cache import digests
+from esc50.data.cache.digests import clip_digests
 from esc50.errors import UserError
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from esc50.data.folder import read_folder
-from esc50.data.folds import give_folds
 from esc50.data.notices import notice
+from esc50.data.tables.folder import read_folder
+from esc50.data.tables.folds import give_folds
 from esc50.errors import UserError
 
 

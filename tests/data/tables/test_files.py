@@ -1,7 +1,7 @@
 import pytest
 
-from esc50.data import files
-from esc50.data.files import PassedOver, check_listed, is_system, list_folder
+from esc50.data.tables import files
+from esc50.data.tables.files import PassedOver, check_listed, is_system, list_folder
 from esc50.errors import UserError
 
 

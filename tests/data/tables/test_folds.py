@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from esc50.data.columns import ColumnNames
-from esc50.data.folds import give_folds, make_folds, warn_of_classes
 from esc50.data.notices import notice
-from esc50.data.table import read_clips
+from esc50.data.tables.columns import ColumnNames
+from esc50.data.tables.folds import give_folds, make_folds, warn_of_classes
+from esc50.data.tables.table import read_clips
 from esc50.errors import UserError
 
 
@@ -48,7 +48,7 @@ def test_folds_stay_once_they_are_made(tmp_path, capsys, monkeypatch):
     assert "has no folds: 5 were made of 20 recordings" in capsys.readouterr().err
     (kept,) = (tmp_path / "cache" / "folds").iterdir()
     assert kept.read_text().startswith("filename,fold\n")
-    monkeypatch.setattr("esc50.data.folds.make_folds", lambda *_: pytest.fail("drawn again"))
+    monkeypatch.setattr("esc50.data.tables.folds.make_folds", lambda *_: pytest.fail("drawn again"))
     assert np.array_equal(give_folds(table, 5, 0, tmp_path / "cache").folds, first)
     own = replace(table, folds=np.arange(20))
     assert give_folds(own, 5, 0, tmp_path / "cache") is own

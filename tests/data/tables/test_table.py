@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from esc50.data.table import ESC50_CLASSES, read_table
+from esc50.data.tables.table import ESC50_CLASSES, read_table
 from esc50.errors import UserError
 
 HEADER = "filename,fold,target,category"

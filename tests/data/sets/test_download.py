@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from esc50.data import download
 from esc50.data.datasets import ESC50, open_clips
-from esc50.data.download import TABLE_SHA256, fetch_esc50
-from esc50.data.table import read_table
+from esc50.data.sets import download
+from esc50.data.sets.download import TABLE_SHA256, fetch_esc50
+from esc50.data.tables.table import read_table
 from esc50.errors import UserError
 from tests.data.archive_server import ENDLESS, SOUND, TABLE, Server, archive
 

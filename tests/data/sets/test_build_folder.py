@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from esc50.data.build_folder import build_folder
+from esc50.data.sets.build_folder import build_folder
 from esc50.errors import UserError
 
 

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from esc50.data.cache import entry_fault, open_or_build
-from esc50.data.part import HEADER, LOG, RowWriter
+from esc50.data.cache.entries import entry_fault, open_or_build
+from esc50.data.cache.part import HEADER, LOG, RowWriter
 
 SHAPES = {"a": ((100, 3, 4), "<f4"), "b": ((100,), "<f2")}
 ROWS = np.random.default_rng(0).standard_normal((100, 3, 4)).astype(np.float32)

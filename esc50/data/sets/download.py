@@ -19,8 +19,8 @@ import pooch
 import requests
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
-from esc50.data.build_folder import build_folder
-from esc50.data.table import read_table
+from esc50.data.sets.build_folder import build_folder
+from esc50.data.tables.table import read_table
 from esc50.errors import UserError
 
 # SHA-256 of meta/esc50.csv at commit 33c8ce9: names, folds and classes of the 2,000 clips.

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from esc50.data.notices import notice
-from esc50.data.table_file import read_table_file
+from esc50.data.tables.table_file import read_table_file
 from esc50.errors import UserError
 from tests.conftest import TEST_DATA
 
