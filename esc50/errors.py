@@ -111,7 +111,7 @@ def _stopped_by_signals() -> Iterator[None]:
 
     def swallowed(_: object) -> None:
         """Tell it once more: whoever caught it has let it go, as code that passes over all does."""
-        if not over:
+        if not over and not sys.is_finalizing():  # then no thread starts any more
             again = threading.Timer(0.1, os.kill, (os.getpid(), told[0]))
             again.daemon = True
             again.start()

@@ -102,7 +102,8 @@ def test_every_training_command_trains_and_tests(command, tiny_overrides, tmp_pa
 
 
 @pytest.mark.parametrize("script", PARSED)
-def test_every_command_of_a_script_parses(script):
+def test_every_command_of_a_script_parses(script, monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY / "scripts")  # where its own modules are
     parser = importlib.import_module(f"scripts.{script}")._parser()
     known = commands(f"python scripts/{script}.py") + commands(f"esc50-{script}")
     assert known

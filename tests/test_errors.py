@@ -145,6 +145,24 @@ def test_a_stop_where_nothing_can_be_raised_is_told_again(capsys):
     assert capsys.readouterr().err == "stopped by SIGTERM\n"
 
 
+KEPT = """
+import os, signal, sys, time
+from esc50 import errors
+sys.context = errors._stopped_by_signals()  # is let go after what this module keeps
+sys.context.__enter__()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(30)
+except errors.Stopped as stopped:
+    kept = stopped
+"""
+
+
+def test_a_stop_that_is_let_go_while_the_interpreter_ends_holds_nothing_up():
+    command = [sys.executable, "-c", KEPT]
+    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=30)  # no thread could start then
+
+
 def test_a_command_that_is_told_twice_ends_at_once():
     command = [sys.executable, "-c", STOPPABLE, "slow"]
     with subprocess.Popen(command, stdout=-1, stderr=-1) as process:

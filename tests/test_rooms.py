@@ -96,7 +96,7 @@ def test_the_rooms_of_the_test_are_those_of_the_package():
 def test_the_page_about_the_rooms_names_every_module():
     page = (REPOSITORY / "docs" / "explanation" / "architecture.md").read_text()
     said = set(re.findall(r"`([a-z0-9_]+)(?:\.py)?`", page))
-    assert {path.stem for path in FILES} - said == {"__init__"}
+    assert not {path.stem for path in FILES} - said - {"__init__"}
 
 
 def test_every_module_has_its_test_file_and_every_test_file_its_module():

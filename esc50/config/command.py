@@ -33,7 +33,21 @@ def hydra_command(about: Callable[[], str]) -> Iterator[None]:
         register_resolvers()
         # Hydra then raises what it would print in lines of its own, and leaves the exit code to us.
         os.environ["HYDRA_FULL_ERROR"] = "1"
-        try:
+        with described_refusals():
             yield
-        except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(describe_refusal(error)) from None
+
+
+@contextmanager
+def described_refusals() -> Iterator[None]:
+    """Turn what Hydra and OmegaConf refuse within into a UserError of one sentence."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(describe_refusal(error)) from None
+    except AssertionError as error:
+        if not str(error).startswith("Unexpected type"):
+            raise
+        raise UserError(
+            "an argument sets a key within one that holds no section but null or a value: set "
+            "that one, to {...}"
+        ) from None

@@ -61,7 +61,9 @@ class Table:
         at = self.columns.index(column)
         rows = [row[:at] + row[at + 1 :] for row in self.rows]
         columns = self.columns[:at] + self.columns[at + 1 :]
-        return replace(self, columns=columns, rows=rows, n_names=self.n_names - (at < self.n_names))
+        n_names = self.n_names - (at < self.n_names)
+        left = [name for name in self.dispensable if name != column]
+        return replace(self, columns=columns, rows=rows, n_names=n_names, dispensable=left)
 
     def markdown(self) -> str:
         """Write the table in GitHub's Markdown, under its title in bold if it has one."""

@@ -77,7 +77,9 @@ def limit(turns: Turns, clips: str, decode: bool) -> None:
     front_end = LogMel(spec)
     half = spec.n_fft // 2
     padded = torch.nn.functional.pad(waveform, (half, half))
-    frames = (padded.unfold(-1, spec.n_fft, spec.hop_length) * front_end.window).contiguous()
+    frames = (
+        padded.unfold(-1, spec.n_fft, spec.hop_length) * front_end.fourier.window
+    ).contiguous()
 
     def one(path: Path) -> None:
         if decode:

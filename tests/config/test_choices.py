@@ -83,7 +83,7 @@ def test_what_is_no_path_is_left_to_hydra():
         ("optimizer.lrr=1", "optimizer.lrr is not a setting: did you mean optimizer.lr?"),
         ("modle=resnet18", "modle is not a setting: did you mean model?"),
         ("nothing=1", "nothing is not a setting: --cfg job shows all there are"),
-        ("+experiment=bset", "there is no experiment/bset: did you mean best? choose one of aug"),
+        ("+experiment=bset", "there is no experiment/bset: did you mean best? choose one of ast"),
         ("optimizer=adamm", "there is no optimizer/adamm: did you mean adam? choose one of adam, "),
         ("experiment=best", "Could not override 'experiment'. No match in the defaults list: To"),
         ("seed=1,2", "seed=1,2 gives several values: add -m for a job of each, or write key"),

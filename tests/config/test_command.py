@@ -1,10 +1,13 @@
 import sys
 
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 
 from esc50.config.choices import CONF
-from esc50.config.command import hydra_command
+from esc50.config.command import described_refusals, hydra_command
+from esc50.config.resolvers import register_resolvers
+from esc50.errors import UserError
 
 
 @pytest.fixture
@@ -46,3 +49,15 @@ def test_what_hydra_refuses_is_a_sentence_and_exit_status_1(typed, capsys):
 def test_a_path_that_exists_is_taken_as_it_stands(typed, tmp_path):
     (tmp_path / "a, b").mkdir()
     assert typed(f"data.root={tmp_path / 'a, b'}") == [f"data.root='{tmp_path / 'a, b'}'"]
+
+
+def test_a_key_within_null_is_refused_in_a_sentence():
+    register_resolvers()
+    directory = initialize_config_dir(version_base="1.3", config_dir=str(CONF))
+    with directory, pytest.raises(UserError, match="holds no section"), described_refusals():
+        compose("train", ["+hydra.sweeper.params.seed=1"])
+
+
+def test_an_assertion_of_ones_own_is_none_of_hydras():
+    with pytest.raises(AssertionError, match="mine"), described_refusals():
+        raise AssertionError("mine")

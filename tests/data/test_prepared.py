@@ -11,6 +11,7 @@ CPU = torch.device("cpu")
 def prepared():
     """Three clips and two copies; what datasets are not made of is left out."""
     clips = {"logmel": torch.rand(3, 1, 4, 4), "magnitude": torch.rand(3, 2, 5)}
+    clips["peak"] = torch.rand(3)
     return Prepared(None, None, clips, torch.rand(2, 1, 4, 4), torch.arange(5), None)
 
 

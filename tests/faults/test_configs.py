@@ -6,12 +6,11 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hypothesis import strategies as st
 from omegaconf import open_dict
-from omegaconf.errors import OmegaConfBaseException
 
-from esc50.config.choices import CONF, describe_refusal, quote_paths, refuse_overrides
+from esc50.config.choices import CONF, quote_paths, refuse_overrides
+from esc50.config.command import described_refusals
 from esc50.config.resolvers import register_resolvers
 from esc50.config.validation import RECIPES, check
 from esc50.errors import UserError
@@ -91,15 +90,14 @@ def arguments(draw) -> list[str]:
 def test_a_command_line_is_composed_or_refused(composed, words):
     with survives("configs"):
         try:
-            words = quote_paths(words)
-            refuse_overrides(words)
-            cfg = compose("train", words, return_hydra_config=True)
-            HydraConfig.instance().set_config(cfg)
-            with open_dict(cfg):
-                del cfg["hydra"]
-            check(cfg)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(describe_refusal(error)) from None
+            with described_refusals():
+                words = quote_paths(words)
+                refuse_overrides(words)
+                cfg = compose("train", words, return_hydra_config=True)
+                HydraConfig.instance().set_config(cfg)
+                with open_dict(cfg):
+                    del cfg["hydra"]
+                check(cfg)
         except SystemExit as refused:
             assert str(refused.code).startswith("error: ")
             raise UserError(str(refused.code)) from None

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from esc50.report.origin import read_chosen_epoch
 
 from esc50.data.cache import entries as cache
 from esc50.errors import CheckpointError, UserError
 from esc50.model.resnet import single_channel_resnet18
 from esc50.model.trained import load_trained
+from esc50.report.run.origin import read_chosen_epoch
 from esc50.results import ledger
 from esc50.results.run_folder import read_config, read_settings
 from esc50.results.tables import Table
@@ -59,19 +59,20 @@ def test_a_checkpoint_runs_nothing(tmp_path, trap, where):
     with pytest.raises(UserError):
         single_channel_resnet18(3, weights=str(path))
     assert read_chosen_epoch(path) is None
-    assert origin(str(path), None).pretrained_on.startswith("unknown")
+    assert origin(None, {"weights": str(path)}).pretrained_on.startswith("unknown")
 
 
 def damage(entry: Path, content: bytes) -> None:
     """Put another file in the place of an entry's array, with a checksum that is right."""
     (entry / "x.npy").write_bytes(content)
-    files = {"x": {"size": len(content), "crc32": zlib.crc32(content)}}
-    (entry / "entry.json").write_text(json.dumps({"format": cache.FORMAT, "files": files}))
+    record = json.loads((entry / "entry.json").read_text())
+    record["files"] = {"x": {"size": len(content), "crc32": zlib.crc32(content)}}
+    (entry / "entry.json").write_text(json.dumps(record))
 
 
 def build(folder: Path) -> np.ndarray:
     opened = cache.open_or_build(folder, "clips-0", ARRAYS, lambda made: made.write(0, x=VALUES))
-    return opened["x"]
+    return opened.arrays["x"]
 
 
 @pytest.mark.parametrize("kind", ["pickled objects", "a pickle", "no array", "a header that lies"])
@@ -117,9 +118,10 @@ def test_an_entry_names_no_file_elsewhere(tmp_path, name):
     build(tmp_path / "cache")
     entry = tmp_path / "cache" / "clips-0"
     (tmp_path / "outside.npy").write_bytes(b"mine")
-    files = {name: {"size": 4, "crc32": zlib.crc32(b"mine")}}
-    (entry / "entry.json").write_text(json.dumps({"format": cache.FORMAT, "files": files}))
-    assert cache.entry_fault(entry)
+    record = json.loads((entry / "entry.json").read_text())
+    record["files"] = {name: {"size": 4, "crc32": zlib.crc32(b"mine")}}
+    (entry / "entry.json").write_text(json.dumps(record))
+    assert "elsewhere" in cache.entry_fault(entry)
     assert np.array_equal(build(tmp_path / "cache"), VALUES)
     assert (tmp_path / "outside.npy").read_bytes() == b"mine"
 

@@ -7,19 +7,21 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
-from esc50.report.run_charts import read_history
 from hypothesis import strategies as st
 
+from esc50.audio.read import audio_digest
 from esc50.data.cache import entries as cache
+from esc50.data.cache.digests import clip_digests
 from esc50.deploy.checkpoints import describe, describe_threshold
 from esc50.model.classifier import FORMAT
 from esc50.model.trained import load_trained
+from esc50.report.run.charts import read_history
 from esc50.report.run.origin import read_chosen_epoch
 from esc50.results import ledger
 from esc50.results.predictions import read_run
 from esc50.results.run_folder import find_results, read_config, read_settings, why_unfinished
 from esc50.sweep.jobs import Job, Sweep
-from esc50.training.checkpoints import read_specification
+from esc50.training.checkpoints import find_checkpoint
 from esc50.training.pruning import JOURNAL, mend_journal
 from tests.deploy.small import small_model
 from tests.faults.fuzz import fuzz, survives
@@ -28,7 +30,8 @@ from tests.made_run import make_run_folder
 
 TESTS = 6  # that share the target's inputs
 ARRAYS = {"x": ((4, 3), "<f4")}
-ENTRY = {"format": 1, "files": {"x": {"size": 176, "crc32": 123}}}
+FILE = {"size": 176, "crc32": 123}
+ENTRY = {"format": 1, "files": {"x": FILE}, "remarks": FILE}
 
 
 @fuzz("small files", tests=TESTS, entry=small_files(ENTRY), array=st.binary(max_size=200))
@@ -43,19 +46,19 @@ def test_an_entry_of_the_cache(folder, entry, array):
         found = cache.open_or_build(
             folder / "cache", place.name, ARRAYS, lambda w: w.write(0, x=values)
         )
-        assert np.array_equal(found["x"], values)
+        assert np.array_equal(found.arrays["x"], values)
 
 
 @fuzz("small files", tests=TESTS, memo=small_files({"a.wav": ["1:2:3", "0" * 32]}))
 def test_the_memo_of_digests(folder, memo):
     clip = folder / "clip.wav"
     clip.write_bytes(b"sound")
-    cache.clip_digests([clip], folder / "memo")
+    clip_digests([clip], folder / "memo")
     (path,) = (folder / "memo" / "digests").glob("*.json")
     path.write_bytes(memo)
     with survives("small files"):
-        (digest,) = cache.clip_digests([clip], folder / "memo")
-        assert digest == cache.audio_digest(clip)
+        (digest,) = clip_digests([clip], folder / "memo")
+        assert digest == audio_digest(clip)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +189,7 @@ def test_a_checkpoint(folder, checkpoint, data, damage):
             made["state_dict"] = weights
         torch.save(made, path)
     with survives("small files"):
-        read_specification(path)
+        find_checkpoint(path)
         read_chosen_epoch(path)
         model = load_trained(path, trusted=True)
         assert describe([model]) and describe_threshold([model])
