@@ -121,7 +121,7 @@ def test_an_entry_names_no_file_elsewhere(tmp_path, name):
     record = json.loads((entry / "entry.json").read_text())
     record["files"] = {name: {"size": 4, "crc32": zlib.crc32(b"mine")}}
     (entry / "entry.json").write_text(json.dumps(record))
-    assert "elsewhere" in cache.entry_fault(entry)
+    assert cache.entry_fault(entry)
     assert np.array_equal(build(tmp_path / "cache"), VALUES)
     assert (tmp_path / "outside.npy").read_bytes() == b"mine"
 
