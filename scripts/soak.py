@@ -46,6 +46,8 @@ def main(argv: list[str] | None = None) -> None:
             for name, fault in faults.items()
             if re.search(args.only, name[0]) and re.search(args.phase, name[1])
         }
+        if args.scratch is not None:
+            args.scratch.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix="soak-", dir=args.scratch))
         rows = _soak(Ground(work), chosen, args)
         lost = any(row[2:] != [row[2]] * 3 for row in rows if row[2].isdigit())
