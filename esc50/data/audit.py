@@ -14,9 +14,9 @@ SIDES = (("val", "train"), ("test", "train"), ("test", "val"))
 SIDE_NAMES = ("train", "val", "test")
 WEIGHTS = "starting weights"  # the side of clips that a network had seen before this training
 WHY_NOT = {
-    "source": "they tell nothing, or the wrong class",
-    "near-duplicate": f"log-mels that correlate above {NEAR}, as one sound recorded twice does, "
-    "but steady noises too: esc50-audit lists them, for you to judge",
+    "source": "which tell nothing, or the wrong class",
+    "near-duplicate": f"log-mels alike above {NEAR}: steady noises, or one sound recorded twice; "
+    "esc50-audit lists them",
 }  # why a crossing of this kind is no leak
 
 
@@ -110,11 +110,10 @@ class Audit:
     def sentence(self) -> str:
         """The audit in one line."""
         leaks = [f"{label}: {count}" for label, count, _ in self._counted(leaking=True)]
-        verdict = "LEAKY" if self.leaky else "no leak"
-        what = "nothing on two sides tells the answer"
+        what = "LEAKY" if self.leaky else "no leak"
         if leaks:
             siblings, anywhere = self.tested_with_sibling, self.tested_with_sibling_or_val
-            what = f"on two sides are {', '.join(leaks)}"
+            what += f": on two sides are {', '.join(leaks)}"
             if self.n_test:
                 what += (
                     f"; of {self.n_test} tested clips {self.tested_in_training} are in training "
@@ -122,8 +121,8 @@ class Audit:
                     f"({siblings / self.n_test:.1%}; {anywhere / self.n_test:.1%} with validation)"
                 )
         for label, count, kind in self._counted(leaking=False):
-            what += f"; not counted are {label}: {count} ({WHY_NOT[kind]})"
-        return f"{verdict}: {what} (checked: {', '.join(self.checked)})"
+            what += f"; not counted, {label}: {count} ({WHY_NOT[kind]})"
+        return f"{what} (checked: {', '.join(self.checked)})"
 
     def _counted(self, leaking: bool) -> list[tuple[str, int, str]]:
         """What is on two sides and leaks, or does not: its label, how many there are, its kind."""
