@@ -203,6 +203,11 @@ def _unforeseen(error: Exception) -> str:
     """Describe an error that no sentence was written for; its traceback goes into a file."""
     if isinstance(error, OSError) and error.errno in FULL:
         return f"{error.filename or 'a file'} cannot be written (the disk is full): free some space"
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.path:
+        return (
+            f"{error.name} is not installed for {sys.executable}: activate the environment that "
+            "this package was installed in, or install it (pip install -e .)"
+        )
     import tempfile  # not at the top: until this module is loaded, no signal is heeded
     import traceback
 
