@@ -9,7 +9,7 @@
 Parts: a features, b an augmented example, c training, d a whole experiment (--full only),
 e growth with the number of clips (400; with --full 2,000 and 20,000, which take 6 GB), f start-up,
 g checks and limits of a GPU (--only g; a machine without one does what it can, tiny), h a
-cross-validation against the sum of its fits.
+cross-validation against the sum of its fits, i networks in bfloat16 against float32 (--only i).
 --quick leaves out (d), (e), (h), Ogg files and the slower libraries.
 Every contestant runs in a process of its own, in turns; medians are printed, all turns are in the
 JSON, which is always written. Run it on an idle machine.
@@ -29,7 +29,7 @@ from esc50.atomic import atomic_write_text
 from esc50.config.typed import as_typed
 from esc50.errors import exit_on_error
 
-PARTS = "abcdefgh"
+PARTS = "abcdefghi"
 REPORTS = Path("outputs", "benchmark")
 ABOUT = """
 import json, torch
@@ -129,6 +129,7 @@ def _measure(args: argparse.Namespace) -> dict:
     from bench.clips import copy_as
     from bench.commands import folds_at_once, startup, whole_experiment
     from bench.gpu import gpu_table
+    from bench.networks import precisions
     from bench.parts import DEFAULT, FULL, QUICK, Bench
     from esc50.data.sets.demo import make_demo
 
@@ -153,6 +154,7 @@ def _measure(args: argparse.Namespace) -> dict:
             "f": lambda: startup(wav, scratch, sizes.startups),
             "g": lambda: gpu_table(wav, scratch, sizes.repeats),
             "h": lambda: folds_at_once(wav, scratch, sizes.fold_epochs),
+            "i": lambda: precisions(scratch, sizes.repeats),
         }
         rows = [row for part in PARTS if part in only for row in parts[part]()]
     extent = "quick" if args.quick else "full" if args.full else "default"
@@ -166,7 +168,7 @@ def _parts(args: argparse.Namespace) -> str:
 
     only = args.only.replace(",", "")
     if not only:
-        left_out = "g" if args.full else "degh" if args.quick else "dg"
+        left_out = "gi" if args.full else "deghi" if args.quick else "dgi"
         return "".join(part for part in PARTS if part not in left_out)
     if set(only) - set(PARTS):
         raise UserError(f"--only {args.only}: the parts are {', '.join(PARTS)}")

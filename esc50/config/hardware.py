@@ -11,7 +11,8 @@ from typing import Any
 
 BFLOAT16_GPU = 8.0  # compute capability from which NVIDIA's GPUs multiply bfloat16 (Ampere)
 # What is in the names of networks of small depthwise convolutions: on processors with bfloat16 they
-# train at 0.4 to 0.8 of their speed in float32, where others reach 1.1 to 2.5 times theirs.
+# train at 0.4 to 0.8 of their speed in float32, where others reach 1.1 to 2.5 times theirs
+# (scripts/benchmark.py --only i).
 SLOW_IN_BFLOAT16 = ("mobilenet", "efficientnet_b", "mnasnet", "shufflenet")
 # Instruction sets as /proc/cpuinfo names them, the most capable first.
 INSTRUCTION_SETS = {
