@@ -49,11 +49,16 @@ def refuse_overrides(arguments: Sequence[str]) -> None:
         if not of_option and (sentence := _mistyped(argument)):
             sys.exit(f"error: {sentence}")
         key, _, value = argument.lstrip("+~").partition("=")
-        if GROUP.fullmatch(key) and not _chooses_names(value) and (CONF / key).is_dir():
-            names = ", ".join(sorted(path.stem for path in (CONF / key).glob("*.yaml")))
+        group = key.partition("@")[0]
+        if GROUP.fullmatch(group) and not _chooses_names(value) and (CONF / group).is_dir():
+            names = ", ".join(_names(group))
             sys.exit(f"error: {argument} is invalid: choose one of {names}")
         if sentence := renamed(key):
             sys.exit(f"error: {sentence}")
+
+
+def _names(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def _chooses_names(value: str) -> bool:
@@ -72,11 +77,11 @@ def _mistyped(argument: str) -> str | None:
     name, given, value = argument.lstrip("-").partition("=")
     if argument.startswith("--") and name and name not in OPTIONS:
         close = difflib.get_close_matches(name, OPTIONS, 1, cutoff=0.75)
-        if close and not (CONF / name).is_dir():
+        if close and not (GROUP.fullmatch(name) and (CONF / name).is_dir()):
             return f"there is no option --{name}: did you mean --{close[0]}?"
         plus = "+" if name == "experiment" else ""
         return f"--{name} is no option: settings have no dashes, {plus}{name}={value or 'VALUE'}"
-    if not given and (CONF / "experiment" / f"{argument}.yaml").is_file():
+    if not given and argument in _names("experiment"):
         return f"{argument} is a recipe: +experiment={argument}"
     if argument.startswith("experiment="):
         return f"{argument} wants a plus, since no recipe is the default: +{argument}"

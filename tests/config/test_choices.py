@@ -45,6 +45,7 @@ def test_no_new_name_is_an_earlier_one():
         ("+experiment=[1]", "error: +experiment=[1] is invalid: choose one of "),
         ("~augment=1e999", "error: ~augment=1e999 is invalid: choose one of none, online,"),
         ("split=null", "error: split=null is invalid: choose one of given, literature, official,"),
+        ("augment@y=null", "error: augment@y=null is invalid: choose one of none, online,"),
         ("+split=NULL", "error: +split=NULL is invalid: choose one of"),
         ("+model.timm=vit", "error: model.timm is now called model.name"),
         ("~augment.colour_db", "error: augment.colour_db is now called augment.eq_db"),
@@ -57,6 +58,7 @@ def test_what_hydra_would_answer_in_its_own_words_is_refused(argument, sentence)
 
 
 def test_other_arguments_are_left_to_hydra():
+    refuse_overrides(["9" * 400])  # longer than a file's name may be
     refuse_overrides(["-m", "data=esc10", "logger.tensorboard=null", "nothing=null", "--cfg"])
 
 
