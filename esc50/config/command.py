@@ -1,9 +1,11 @@
 """What the commands that Hydra composes a config for have in common: train, audit, explore."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -44,6 +46,11 @@ def described_refusals() -> Iterator[None]:
         yield
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(describe_refusal(error)) from None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = Path(str(error.filename)).name
+        raise UserError(f"{name[:40]}... is longer than the name of a file may be") from None
     except AssertionError as error:
         if not str(error).startswith("Unexpected type"):
             raise

@@ -61,3 +61,10 @@ def test_a_key_within_null_is_refused_in_a_sentence():
 def test_an_assertion_of_ones_own_is_none_of_hydras():
     with pytest.raises(AssertionError, match="mine"), described_refusals():
         raise AssertionError("mine")
+
+
+def test_a_choice_longer_than_a_files_name_is_refused_in_a_sentence():
+    register_resolvers()
+    directory = initialize_config_dir(version_base="1.3", config_dir=str(CONF))
+    with directory, pytest.raises(UserError, match=r"^a{40}\.\.\. is longer"), described_refusals():
+        compose("train", [f"augment={'a' * 400}"])
