@@ -69,7 +69,7 @@ def _chooses_names(value: str) -> bool:
         with suppress(ValueError):
             float(word)
             return False
-    return True
+    return not value or bool(re.search(r"[^\s,()\[\]{}:]", value))
 
 
 def _mistyped(argument: str) -> str | None:

@@ -67,4 +67,4 @@ def test_a_choice_longer_than_a_files_name_is_refused_in_a_sentence():
     register_resolvers()
     directory = initialize_config_dir(version_base="1.3", config_dir=str(CONF))
     with directory, pytest.raises(UserError, match=r"^a{40}\.\.\. is longer"), described_refusals():
-        compose("train", [f"augment={'a' * 400}"])
+        compose("train", [f"augment={'a' * 5000}"])
