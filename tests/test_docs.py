@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 import esc50
 from esc50.config.choices import CONF
 from esc50.config.composition import compose_config
+from esc50.errors import DivergenceError
 from tests.conftest import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -97,8 +98,16 @@ def test_every_training_command_trains_and_tests(command, tiny_overrides, tmp_pa
     kept = [word for word in training_commands()[command] if not word.startswith(ours)]
     kept = ["split.fold=1" if word == "split.fold=all" else word for word in kept]
     small = [*tiny_overrides, f"output_dir={tmp_path}", "trainer.max_epochs=1"]
-    results = esc50.train(compose_config([*kept, *small]))
-    assert 0 <= results["test/acc"] <= 1
+    if "+experiment=ast" in kept:
+        pytest.skip("86 million parameters take minutes for an epoch of a few clips")
+    if "+experiment=classical" in kept:  # which brings its features, and one precision
+        small = [word for word in small if not word.startswith(("features", "trainer.precision"))]
+    cfg = compose_config([*kept, *small])
+    if "optimizer.lr=1e9" in kept:  # shows what that ends in
+        with pytest.raises(DivergenceError, match=r"lower optimizer\.lr"):
+            esc50.train(cfg)
+        return
+    assert 0 <= esc50.train(cfg)["test/acc"] <= 1
 
 
 @pytest.mark.parametrize("script", PARSED)
