@@ -83,7 +83,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return ", or ".join(_kind(choice) for choice in schema["anyOf"])
     if "const" in schema or "enum" in schema:
         choices = schema.get("enum", [schema.get("const")])
-        return f"one of {', '.join(map(str, choices))}" if len(choices) > 1 else str(choices[0])
+        known = list(dict.fromkeys(map(str, choices)))  # 16 may be written "16", too
+        return f"one of {', '.join(known)}" if len(known) > 1 else known[0]
     if schema.get("type") == "array":
         return f"a list of {schema.get('minItems', 'some')}, each {_kind(schema['items'])}"
     names = {"integer": "a whole number", "number": "a number", "string": "a text"}
