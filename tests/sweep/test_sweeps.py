@@ -179,8 +179,8 @@ def test_a_sweep_of_any_name_runs_and_its_command_can_be_pasted(short, tmp_path)
     done = sweep(*short, f"name={quoted(name)}", varied, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert {row["experiment"] for row in ledger(tmp_path)} == {name}
-    again = next(line for line in done.stdout.splitlines() if line.startswith("  python train.py"))
-    script = again.replace("python train.py", f"{sys.executable} {REPOSITORY / 'train.py'}")
+    again = next(line for line in done.stdout.splitlines() if line.startswith("  esc50-train "))
+    script = again.replace("esc50-train", f"{sys.executable} {REPOSITORY / 'train.py'}")
     shown = subprocess.run(
         ["bash", "-c", f"{script} --cfg job"], cwd=tmp_path, capture_output=True, text=True
     )
