@@ -125,8 +125,7 @@ def describe_refusal(error: Exception) -> str:
     first = lines[0].split(": ", 1)[-1] if lines[0].startswith("In '") else lines[0]
     quoted = first.split("'")[1] if first.count("'") >= 2 else ""
     if first.startswith("Could not find"):
-        folder = (CONF / quoted).parent
-        names = sorted(path.stem for path in folder.glob("*.yaml"))
+        names = _names(Path(quoted).parent.as_posix())
         close = difflib.get_close_matches(Path(quoted).name, names, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         return f"there is no {quoted}: {hint}choose one of {', '.join(names)}"

@@ -13,6 +13,7 @@ from esc50.model.resnet import optimize_memory_layout
 from esc50.model.weights import Weights, load_weights, own_checkpoint
 
 RUN_KEYS = tuple(ModelUse.model_fields)  # what the run does with a network; it is not told
+APART = (*RUN_KEYS, "weights")  # what says nothing of which network it is
 GIVEN = ("n_classes", "num_classes", "size", "in_channels", "architecture")  # told beside them
 
 
@@ -95,9 +96,8 @@ def _check_same(section: Mapping[str, Any], start: Weights) -> None:
     """Refuse a checkpoint of another network, by the first key that differs."""
     assert start.specification is not None
     theirs = start.specification["config"]["model"]
-    apart = (*RUN_KEYS, "weights")
     for key in dict.fromkeys([*section, *theirs]):
-        if key not in apart and section.get(key) != theirs.get(key):
+        if key not in APART and section.get(key) != theirs.get(key):
             raise UserError(
                 f"model.weights={start.path} is of a network with model.{key}="
                 f"{_show(theirs.get(key))}, not {_show(section.get(key))}: choose the network that "

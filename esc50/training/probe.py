@@ -18,10 +18,9 @@ from esc50.data.datamodule import ESC50DataModule
 from esc50.data.progress_bar import progress_bar
 from esc50.model.classifier import Classifier
 from esc50.model.head import backbone_state, head, see
-from esc50.model.network import RUN_KEYS
+from esc50.model.network import APART
 from esc50.model.trained import AUTOCAST
 
-APART = (*RUN_KEYS, "weights")  # what a network is but for its weights
 EMBEDDING = 1  # raise it when what is computed changes
 
 
@@ -116,9 +115,9 @@ class Embedder:
         return torch.from_numpy(np.asarray(entry.arrays["seen"]))
 
     def _see(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        objective, network = self.module.objective, self.module.network
+        network = self.module.network
         was_training = network.training
-        x = (pictures.to(self.device) - objective.input_mean) / objective.input_std
+        x = self.module.scale(pictures.to(self.device))
         try:
             return see(network.eval(), x)
         finally:
