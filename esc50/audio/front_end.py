@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from esc50.audio.filters import area_weights
+from esc50.audio.power_sums import PowerSums
 from esc50.audio.silence import repeat_sound
 from esc50.audio.sparse import SparseMatmul
 from esc50.audio.spec import BandedSpec, Spec
@@ -132,40 +133,54 @@ class BandedFrontEnd(FrontEnd):
         super().__init__(spec, window)
         bins = np.arange(len(spec.bin_hz))[None]
         inside = (spec.edges[:-1, None] <= bins) & (bins < spec.edges[1:, None])
-        self._filters: nn.Module = SparseMatmul(spec.filters())
-        self._bands: nn.Module = SparseMatmul(inside / inside.sum(axis=1, keepdims=True))
+        filters, bands = spec.filters(), inside / inside.sum(axis=1, keepdims=True)
+        self._filters: nn.Module = SparseMatmul(filters)
+        self._bands: nn.Module = SparseMatmul(bands)
+        self._sums: PowerSums | None = None
+        if PowerSums.is_possible(spec.n_fft):
+            self._sums = PowerSums(window.numpy(), spec.hop_length, [filters, bands])
 
     def power(self, waveform: torch.Tensor) -> torch.Tensor:
         """Power spectrogram of float32 (..., n_samples): float32 (..., n_fft // 2 + 1, T)."""
         power: torch.Tensor = self.fourier.power(waveform)
         return power
 
-    def filtered(self, power: torch.Tensor) -> torch.Tensor:
-        """Power in each row (..., n_filters, T) of a power spectrogram."""
-        rows: torch.Tensor = self._filters(power)
-        return rows
-
     def rows(self, waveform: torch.Tensor) -> torch.Tensor:
         """Power in each row, float32 (..., n_filters, T), of float32 (..., n_samples)."""
-        return self.filtered(self.power(waveform))
+        if (sums := self._in_one_pass(waveform)) is not None:
+            return torch.from_numpy(sums(waveform.numpy(), 1)[0])
+        rows: torch.Tensor = self._filters(self.power(waveform))
+        return rows
 
-    def bands(self, power: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Banded magnitude float16 (..., n_bands, T) and its scale float32 (...,).
-
-        The magnitude is the root of the mean power in each band, divided by the clip's largest so
-        that float16 keeps its range; that largest one is the scale (0 for silence).
-        """
-        banded = self._bands(power)
-        loudest = banded.amax((-2, -1))
-        scale = torch.where(loudest > 0, loudest, 1.0)[..., None, None]
-        return banded.div_(scale).sqrt_().half(), loudest.sqrt()
+    def rows_and_bands(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Power in each row, and mean power in each band, float32 (..., n_bands, T)."""
+        if (sums := self._in_one_pass(waveform)) is not None:
+            rows, bands = sums(waveform.numpy(), 2)
+            return torch.from_numpy(rows), torch.from_numpy(bands)
+        power = self.power(waveform)
+        return self._filters(power), self._bands(power)
 
     @torch.no_grad()
     def forward(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Picture, banded magnitude and its scale, from one Fourier transform: for the cache."""
-        power = self.power(self.repeat(waveform))
-        picture = self.normalize_and_resize(self.cells(self.filtered(power)))
-        return picture, *self.bands(power)
+        """Picture, banded magnitude and its scale, from one Fourier transform: for the cache.
+
+        The magnitude is the root of the mean power in each band, float16 (..., n_bands, T), divided
+        by the clip's largest so that float16 keeps its range; that largest one is the scale,
+        float32 (...,), 0 for silence.
+        """
+        rows, banded = self.rows_and_bands(self.repeat(waveform))
+        picture = self.normalize_and_resize(self.cells(rows))
+        loudest = banded.amax((-2, -1))
+        scale = torch.where(loudest > 0, loudest, 1.0)[..., None, None]
+        return picture, banded.div_(scale).sqrt_().half(), loudest.sqrt()
+
+    def _in_one_pass(self, waveform: torch.Tensor) -> PowerSums | None:
+        """What sums the power of these samples up, where that is no work for torch.
+
+        It is on GPUs, with windows that are no power of 2, and in what is made for other runtimes.
+        """
+        ours = isinstance(self.fourier, Fourier) and waveform.device.type == "cpu"
+        return self._sums if ours and waveform.dtype == torch.float32 else None
 
 
 def make_front_end(spec: Spec) -> FrontEnd:

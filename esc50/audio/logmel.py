@@ -13,10 +13,6 @@ from esc50.audio.sparse import SparseMatmul
 class LogMel(BandedFrontEnd):
     """The log-mel spectrogram, at the price of the Fourier transform."""
 
-    def mel(self, power: torch.Tensor) -> torch.Tensor:
-        """Mel power spectrogram (..., n_mels, T) of a power spectrogram."""
-        return self.filtered(power)
-
 
 class LogMelDeltas(BandedFrontEnd):
     """The log-mel spectrogram; behind it `librosa.feature.delta` of it, of the first orders."""

@@ -116,7 +116,7 @@ def draw(predictor: Predictor, sound: Sound, seconds: float) -> Spectrogram:
     per_second = min(COLUMNS_PER_WINDOW / length, COLUMNS / seconds)
     mel = np.zeros((front_end.spec.n_mels, max(1, round(seconds * per_second))), np.float32)
     for stretch in sound.stretches(front_end.spec, length):
-        part = front_end.mel(front_end.power(torch.from_numpy(stretch.samples())))
+        part = front_end.rows(torch.from_numpy(stretch.samples()))
         first = min(round(stretch.start * per_second), mel.shape[1] - 1)
         count = max(1, round(length * per_second))
         narrow = torch.nn.functional.adaptive_avg_pool1d(part, count).numpy()
