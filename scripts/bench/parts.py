@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.clips import check_space, copy_as, link
 from bench.contest import Contestant, Outcome, compete, make_row
+from esc50.config.loading import SPINS
 from esc50.data.progress_bar import progress_bar
 
 CACHED_BYTES = 65_536 + 2 * 239 * 431  # of a clip's log-mel and spectrum
@@ -18,11 +19,12 @@ WAVEFORM_LIBRARIES = {
 
 
 THREADS = {  # environment variables that say how OpenMP's threads wait; the first is train.py's
+    "ours": {"OMP_WAIT_POLICY": None, "GOMP_SPINCOUNT": SPINS},
     "as OpenMP has it": {"OMP_WAIT_POLICY": None, "GOMP_SPINCOUNT": None},
-    "passive": {"OMP_WAIT_POLICY": "passive"},
-    "short spin": {"GOMP_SPINCOUNT": "10000"},  # some 50 us
+    "passive": {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": None},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
+NEIGHBOURS = {"alone": 0, "one busy neighbour": 1, "four busy neighbours": 4}
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,10 @@ class Bench:
     def threads(self, step: dict) -> list[dict]:
         """(c) How threads that wait for one another fare, alone and beside busy neighbours.
 
-        Ours is what train.py does: they spin for a while, then sleep.
+        Ours is what train.py does: they look for a little while, then sleep.
         """
         rows = []
-        for name, neighbours in (("alone", 0), ("busy neighbour", 1)):
+        for name, neighbours in NEIGHBOURS.items():
             settings = {**step, "steps": 2, "neighbours": neighbours}
             who = {
                 f"{name}, {how}": Contestant("bench.step:bare", settings, env=env)
