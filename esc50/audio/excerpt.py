@@ -106,7 +106,13 @@ class Excerpt:
         wanted = needed if left is None else min(needed, left)
         if left == 0:
             return np.zeros(0, np.float32), False
-        mixed = self._mix(stream, _first(stream.blocks(first), wanted))
+        plain = isinstance(stream, SoundfileStream) and stream.channels == 1
+        if plain and left is not None and not first:
+            assert isinstance(stream, SoundfileStream)
+            mixed = np.empty(wanted, np.float32)
+            mixed = mixed[: stream.fill(mixed)]
+        else:
+            mixed = self._mix(stream, _first(stream.blocks(first), wanted))
         if left is not None:
             self._check_whole(stream, len(mixed), wanted)
         extra = CUT_SECONDS * stream.rate

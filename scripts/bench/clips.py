@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 
 from esc50.data.tables.table import ClipTable, read_table
 from esc50.errors import UserError
@@ -15,8 +16,8 @@ BLOCK = 44_100  # samples written at a time: libsndfile's Vorbis encoder overflo
 MIB = 1 << 20
 
 
-def copy_as(source: Path, folder: Path, suffix: str, n: int) -> Path:
-    """Copy up to `n` clips, evenly taken, as .wav or .ogg files in ESC-50 layout."""
+def copy_as(source: Path, folder: Path, suffix: str, n: int, rate: int | None = None) -> Path:
+    """Copy up to `n` clips, evenly taken, as .wav or .ogg files in ESC-50 layout, at any rate."""
     table = read_table(source)
     rows = np.arange(min(n, len(table))) * len(table) // min(n, len(table))
     (folder / "audio").mkdir(parents=True)
@@ -25,10 +26,10 @@ def copy_as(source: Path, folder: Path, suffix: str, n: int) -> Path:
         path = paths[row]
         names.append(f"{path.stem}{suffix}")
         target = folder / "audio" / names[-1]
-        if path.suffix == suffix:
+        if path.suffix == suffix and rate is None:
             shutil.copyfile(path, target)
         else:
-            _convert(path, target)
+            _convert(path, target, rate)
     _write_table(folder, table, rows, names)
     return folder
 
@@ -64,8 +65,10 @@ def check_space(folder: Path, n: int, bytes_per_clip: int) -> None:
         )
 
 
-def _convert(path: Path, target: Path) -> None:
+def _convert(path: Path, target: Path, wanted: int | None) -> None:
     samples, rate = soundfile.read(path, dtype="int16")
+    if wanted is not None:
+        samples, rate = soxr.resample(samples, rate, wanted), wanted
     subtype = {".wav": "PCM_16", ".ogg": "VORBIS"}[target.suffix]
     with soundfile.SoundFile(target, "w", rate, 1, subtype) as file:
         for start in range(0, len(samples), BLOCK):

@@ -40,6 +40,7 @@ class Sizes:
     growth: tuple[int, ...]  # clips in (e)
     startups: int
     formats: tuple[str, ...] = ("WAV", "Ogg")  # of (a)
+    rates: tuple[int, ...] = (22_050, 48_000)  # Hz, of (a), besides the 44,100 of the features
     base: int = 400  # clips that the larger sets are linked to
     epochs: int = 10  # of (d)
     fold_epochs: int = 3  # of (h)
@@ -48,7 +49,7 @@ class Sizes:
 
 
 FASTEST = ("librosa offline", "audiomentations")  # what is published, and the fastest of the rest
-QUICK = Sizes(2, 24, 1, 1, 32, 2, (), 1, ("WAV",), base=50, libraries=FASTEST, threads=False)
+QUICK = Sizes(2, 24, 1, 1, 32, 2, (), 1, ("WAV",), (), base=50, libraries=FASTEST, threads=False)
 DEFAULT = Sizes(5, 120, 4, 16, 64, 7, (400,), 3)
 FULL = Sizes(5, 120, 4, 16, 64, 7, (400, 2_000, 20_000), 3)
 
@@ -69,21 +70,27 @@ class Bench:
 
     def features(self) -> list[dict]:
         """(a) Clips per second from sound files to cached features."""
-        sets = {"WAV": link(self.wav, self.scratch / "features_wav", self.sizes.clips)}
+        n, folder = self.sizes.clips, self.scratch
+        sets = {"WAV": link(self.wav, folder / "features_wav", n)}
         if "Ogg" in self.sizes.formats:
-            folder = self.scratch / "features_ogg"
-            sets["Ogg"] = copy_as(self.wav, folder, ".ogg", self.sizes.clips)
+            sets["Ogg"] = copy_as(self.wav, folder / "features_ogg", ".ogg", n)
         who = {}
         for name, clips in sets.items():
-            cache, npy = self.scratch / f"cache_{name}", self.scratch / f"npy_{name}"
+            cache, npy = folder / f"cache_{name}", folder / f"npy_{name}"
             decode = {"clips": clips, "decode": name == "Ogg"}
             who |= {
                 f"ours {name}": _features("ours", clips=clips, cache_dir=cache),
                 f"published {name}": _features("published", clips=clips, folder=npy),
                 f"limit {name}": _features("limit", **decode),
             }
+        one = {"clips": sets["WAV"], "cache_dir": folder / "cache_one", "workers": 1}
+        who["one thread"] = _features("ours", **one)
+        for rate in self.sizes.rates:
+            clips = copy_as(self.wav, folder / f"features_{rate}", ".wav", n, rate)
+            cache = folder / f"cache_{rate}"
+            who[f"{rate}"] = _features("ours", clips=clips, cache_dir=cache)
         done = self.contest("features", who)
-        return [
+        rows = [
             make_row(
                 "a",
                 f"features from {name}",
@@ -96,6 +103,13 @@ class Bench:
             )
             for name in sets
         ]
+        ours = done["ours WAV"]
+        others = {"one thread": done["one thread"]}
+        others |= {f"from {rate / 1000:g} kHz": done[f"{rate}"] for rate in self.sizes.rates}
+        for against, other in others.items():
+            what = "features from WAV"
+            rows.append(make_row("a", what, "clips/s", ours, against=against, other=other))
+        return rows
 
     def augmentation(self) -> list[dict]:
         """(b) Milliseconds for an example that is stretched, shifted and noisy."""
