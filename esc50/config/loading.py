@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 # How often a waiting thread of OpenMP looks before it sleeps: some 50 us. By default it is 300,000
 # times, and while it looks it keeps a core from the thread it waits for, where others use some too.
 SPINS = "10000"

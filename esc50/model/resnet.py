@@ -1,7 +1,7 @@
 """torchvision's ResNet-18 with one input channel, or several, and any number of classes."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -13,12 +13,15 @@ from esc50.model.weights import Weights, load_weights, read_weights
 
 Pair = tuple[int, int]
 
+_WIDTH = 64  # channels of torchvision's first stage
+
 
 def single_channel_resnet18(
     n_classes: int,
     weights: str | None = None,
     head_width: int | None = None,
     stem_stride: Sequence[int] | None = None,
+    width: int | None = None,
     in_channels: int = 1,
 ) -> nn.Module:
     """Build the network: pictures (batch, in_channels, height, width) to logits (batch, n_classes).
@@ -34,17 +37,20 @@ def single_channel_resnet18(
         head_width: units of a layer between the pooled features and the outputs; None: no layer.
         stem_stride: rows and columns that the first convolution moves by; None: 2 and 2. All that
             follows costs in proportion to what it leaves.
+        width: channels of the first stage, of which each later one has twice as many as the one
+            before; None: 64. The cost of a cell goes with its square.
         in_channels: of the features, one but for log-mels with deltas.
 
     Raises:
         UserError: the weights are absent, cannot be downloaded, or are not a ResNet-18's.
     """
     network = resnet18(num_classes=n_classes)
+    if width is not None:
+        _set_width(network, width)
     rows, columns = stem_stride or (2, 2)
-    network.conv1 = nn.Conv2d(
-        in_channels, 64, kernel_size=7, stride=(rows, columns), padding=3, bias=False
+    network.conv1 = _convolution(
+        in_channels, network.bn1.num_features, kernel_size=7, stride=(rows, columns), padding=3
     )
-    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
     if head_width is not None:
         features = network.fc.in_features
         hidden, outputs = nn.Linear(features, head_width), nn.Linear(head_width, n_classes)
@@ -53,6 +59,30 @@ def single_channel_resnet18(
         read = _imagenet() if weights == "imagenet" else read_weights(weights)
         load_weights(network, read, "fc", "a ResNet-18, torchvision's or this package's")
     return network
+
+
+def _set_width(network: ResNet, width: int) -> None:
+    """Give all layers behind the first convolution the channels of a network of another width."""
+
+    def scaled(channels: int) -> int:
+        return channels * width // _WIDTH
+
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, nn.BatchNorm2d(scaled(child.num_features)))
+            elif isinstance(child, nn.Conv2d) and child is not network.conv1:
+                shape: Any = {"stride": child.stride, "padding": child.padding}
+                channels = scaled(child.in_channels), scaled(child.out_channels)
+                setattr(parent, name, _convolution(*channels, child.kernel_size, **shape))
+    network.fc = nn.Linear(scaled(network.fc.in_features), network.fc.out_features)
+
+
+def _convolution(in_channels: int, out_channels: int, kernel_size: Any, **shape: Any) -> nn.Conv2d:
+    """A convolution that begins as torchvision's do."""
+    layer = nn.Conv2d(in_channels, out_channels, kernel_size, bias=False, **shape)
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    return layer
 
 
 def optimize_memory_layout(network: nn.Module, size: tuple[int, int]) -> nn.Module:

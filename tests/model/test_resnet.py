@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import pytest
 import torch
+from torch import nn
 from torchvision.models import resnet18
 
 from esc50.config.hardware import instruction_set
@@ -61,6 +62,25 @@ def test_the_first_convolution_moves_by_the_strides_it_is_given():
     assert usual.conv1(x).shape == (1, 64, 64, 64) and fast.conv1(x).shape == (1, 64, 32, 64)
     fast.conv1.load_state_dict(usual.conv1.state_dict())
     torch.testing.assert_close(fast.conv1(x), usual.conv1(x)[:, :, ::2])
+
+
+def test_a_network_of_another_width_has_so_many_channels_throughout():
+    usual, narrow = single_channel_resnet18(7), single_channel_resnet18(7, width=32)
+    assert narrow(torch.randn(2, 1, 64, 64)).shape == (2, 7)
+    x = torch.randn(1, 1, 128, 128)
+    for depth in range(1, 9):  # of the modules before the last pooling
+        shapes = [
+            nn.Sequential(*list(each.children())[:depth])(x).shape for each in (usual, narrow)
+        ]
+        assert shapes[1][1] * 2 == shapes[0][1] and shapes[1][2:] == shapes[0][2:]
+    for (name, theirs), ours in zip(usual.named_parameters(), narrow.parameters(), strict=True):
+        if theirs.ndim == 4:  # variances of 2 / fan_out, as torchvision draws filters
+            torch.testing.assert_close(
+                ours.std() / theirs.std(), torch.tensor(2**0.5), atol=0.1, rtol=0
+            )
+        assert ours.requires_grad, name
+    wide = single_channel_resnet18(7, width=96, head_width=20)
+    assert [p.shape[1] for p in wide.fc.parameters() if p.ndim == 2] == [768, 20]
 
 
 @pytest.mark.parametrize(("size", "turned"), [((64, 64), False), ((128, 32), True)])
