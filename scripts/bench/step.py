@@ -19,7 +19,8 @@ from bench.contest import Turns
 from esc50.config.composition import compose_plain
 from esc50.config.hardware import resolve_precision
 from esc50.config.targets import build
-from esc50.model.resnet import optimize_memory_layout, single_channel_resnet18
+from esc50.model.network import build_network
+from esc50.model.resnet import single_channel_resnet18
 from esc50.training.memory import keep_freed_memory
 
 N_CLASSES = 50
@@ -32,7 +33,9 @@ class Step:
 
     Attributes:
         batch_size: of one batch, which lies on the device.
-        size: height and width of its pictures.
+        size: of its pictures: both sides, or height and width.
+        overrides: what names the network, where it is laid out as ours.
+        bfloat16: whether it computes in it; None: where training does.
         layout: ours (interleaved where it helps), interleaved or planar.
         compiled: a mode of torch.compile; None: eager.
         graph: whether a CUDA graph replays the whole step.
@@ -40,7 +43,9 @@ class Step:
     """
 
     batch_size: int
-    size: int = 128
+    size: int | tuple[int, int] = 128
+    overrides: tuple[str, ...] = ()
+    bfloat16: bool | None = None
     layout: str = "ours"
     compiled: str | None = None
     graph: bool = False
@@ -50,15 +55,18 @@ class Step:
         """Set it up; returns what trains so many steps and waits for the last."""
         keep_freed_memory()
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        network = self._laid_out(single_channel_resnet18(N_CLASSES)).to(device)
+        plain = compose_plain(list(self.overrides))
+        size = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
+        network = self._network(plain["model"], size).to(device)
         module = torch.compile(network, mode=self.compiled) if self.compiled else network
-        plain = compose_plain()
         settings = plain["optimizer"] | {"fused": self.fused}
         if self.graph:
             settings["capturable"] = True
         optimizer = build("optimizer", settings)(network.parameters())
-        fast = resolve_precision(plain["trainer"]) == "bf16-mixed"
-        x = torch.randn(self.batch_size, 1, self.size, self.size, device=device)
+        fast = self.bfloat16
+        if fast is None:
+            fast = resolve_precision(plain["trainer"]) == "bf16-mixed"
+        x = torch.randn(self.batch_size, 1, *size, device=device)
         y = torch.randint(N_CLASSES, (self.batch_size,), device=device)
 
         def step() -> torch.Tensor:
@@ -78,12 +86,12 @@ class Step:
 
         return train
 
-    def _laid_out(self, network: nn.Module) -> nn.Module:
+    def _network(self, section: dict, size: tuple[int, int]) -> nn.Module:
         if self.layout == "ours":
-            return optimize_memory_layout(network, (self.size, self.size))
+            return build_network(section, N_CLASSES, size).train()
         interleaved = self.layout == "interleaved"
         kind = torch.channels_last if interleaved else torch.contiguous_format
-        return network.to(memory_format=kind)
+        return single_channel_resnet18(N_CLASSES).to(memory_format=kind)
 
 
 def _captured(step: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
