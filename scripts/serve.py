@@ -29,6 +29,7 @@ def main(argv: list[str] | None = None) -> None:
 
         with _bind(args.host, args.port) as listener:
             predictor = load(args.checkpoints, args.device, args.trust)
+            predictor.warm_up()
             app = create_app(predictor, Limits(args.max_mb, args.max_seconds))
             host, port = listener.getsockname()[:2]
             print(f"http://{host}:{port} (Ctrl-C ends it)", flush=True)

@@ -163,6 +163,11 @@ class Predictor:
         """Samples float32 (n_samples,) to their picture (channels, height, width)."""
         return self.front_end.features(torch.from_numpy(samples))
 
+    def warm_up(self) -> None:
+        """Answer silence once, so that the first sound waits for nothing that is compiled."""
+        silence = np.zeros(self.front_end.spec.n_samples, np.float32)
+        self.probabilities(self.picture(silence)[None])
+
     def _embed(self, pictures: Tensor) -> Tensor:
         return torch.cat([member.embed(pictures) for member in self.members], dim=1)
 

@@ -98,3 +98,13 @@ def test_so_they_are_for_the_recipe_that_repeats_short_sounds(tiny, tiny_overrid
     assert model.front_end.spec.repeat_below == 60 and model.threshold == 0
     made = model.predict([tiny / "audio" / name for name in names])
     assert [[f"{p:.8g}" for p in one.probabilities.tolist()] for one in made] == expected
+
+
+def test_warming_up_goes_through_the_network_and_changes_no_answer(tiny, model):
+    path, seen = read_table(tiny).paths[0], []
+    before = model.predict(path).probabilities
+    network = model.members[0].network
+    with network.register_forward_hook(lambda _, inputs, output: seen.append(output.shape)):
+        model.warm_up()
+    assert seen == [(1, len(model.classes))]
+    np.testing.assert_array_equal(model.predict(path).probabilities, before)
