@@ -19,8 +19,11 @@ from esc50.data.notices import notice, some
 from esc50.data.progress_bar import progress_bar
 from esc50.data.tables.table import ClipTable
 from esc50.data.threads import for_each
+from esc50.errors import UserError
 
 RENDERING = 1  # raise it when the rendering of copies changes
+MOST_REFUSED = 1000  # clips, after which a build gives up: it is not a few that are damaged
+MOST_NAMED = 20
 COPIES_AT_ONCE = 64  # rendered together: enough to keep the cores busy, little enough for memory
 
 
@@ -39,7 +42,7 @@ def clip_features(
             `logmel` holds none.
 
     Raises:
-        UserError: a clip cannot be read (named), or the cache cannot be written.
+        UserError: clips cannot be read (all are named at once), or the cache cannot be written.
     """
     n = len(table)
     arrays = _arrays(spec, n)
@@ -49,8 +52,23 @@ def clip_features(
 
     def fill(writer: RowWriter) -> None:
         analyse, files = _analyser(spec), table.files
+        refused: dict[str, UserError] = {}  # one for all windows of a recording
 
-        def one(row: int) -> None:
+        def one(row: int) -> UserError | None:
+            try:
+                compute(row)
+            except UserError as error:
+                return error
+            return None
+
+        def note(_: int, error: UserError | None) -> None:
+            if error is not None:
+                refused.setdefault(str(error), error)
+            if len(refused) == MOST_REFUSED:
+                raise _refusal([*refused.values()], "; the rest was not looked at")
+            advance()
+
+        def compute(row: int) -> None:
             place = table.audio_root / files[row], spec.sample_rate, spec.n_samples
             sound = read_sound(*place, table.start(row), spec.channel)
             with torch.inference_mode():
@@ -63,13 +81,28 @@ def clip_features(
 
         # Decoding, FFTs and products release the lock, so threads do; each keeps to its own core.
         with single_threaded(), _progress("features", "clips", writer) as advance:
-            for_each(one, writer.missing.tolist(), lambda _, done: advance(), workers)
+            for_each(one, writer.missing.tolist(), note, workers)
+        if refused:
+            raise _refusal([*refused.values()])
 
     entry = open_or_build(cache_dir, key, arrays, fill)
     for remark, rows in entry.remarks.items():
         names = sorted(table.filenames[row] for row in rows)
         notice(f"{len(rows)} of {n} clips {remark}: {some(names)}")
     return entry.arrays
+
+
+def _refusal(errors: list[UserError], rest: str = "") -> UserError:
+    """Say of all clips that cannot be used what is wrong with them."""
+    if len(errors) == 1:
+        return errors[0]
+    said = [str(error) for error in errors[:MOST_NAMED]]
+    if len(errors) > MOST_NAMED:
+        said.append(f"and {len(errors) - MOST_NAMED} more")
+    what = (
+        f"{len(errors)} sound files cannot be used{rest}: mend them, or take them out of the data"
+    )
+    return UserError("\n  ".join([what, *said]))
 
 
 def _arrays(spec: Spec, n: int) -> Shapes:

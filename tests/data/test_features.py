@@ -92,6 +92,26 @@ def test_a_clip_that_is_no_sound_is_named(tiny, tmp_path):
         features_of(table, tmp_path / "cache")
 
 
+def test_all_clips_that_are_no_sound_are_named_at_once_and_no_entry_is_left(
+    tiny, tmp_path, monkeypatch
+):
+    root, cache = tmp_path / "set", tmp_path / "cache"
+    shutil.copytree(tiny, root)
+    table = read_table(root)
+    for row in (3, 8, 5):
+        table.paths[row].write_bytes(b"no sound %d" % row)
+    with pytest.raises(UserError, match=r"^3 sound files cannot be used: mend them, or ") as caught:
+        features_of(table, cache)
+    said = str(caught.value).splitlines()[1:]
+    names = [table.filenames[row] for row in (3, 5, 8)]
+    assert len(said) == 3 and all(name in line for name, line in zip(names, said, strict=True))
+    assert not list(cache.glob("clips-*/"))
+    monkeypatch.setattr("esc50.data.features.MOST_NAMED", 2)
+    monkeypatch.setattr("esc50.data.features.MOST_REFUSED", 3)
+    with pytest.raises(UserError, match=r"; the rest was not looked at: .*\n.*\n.*\n  and 1 more$"):
+        features_of(table, cache)
+
+
 def test_copies_are_rendered_once_and_rows_do_not_depend_on_their_batch(tiny, tmp_path):
     table = read_table(tiny)
     features = features_of(table, tmp_path)
