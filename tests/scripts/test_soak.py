@@ -39,7 +39,8 @@ def test_a_command_that_is_stopped_while_it_imports_says_so(faults, trial, name)
 
 def test_a_traceback_an_orphan_or_another_code_is_no_good_end(faults, trial):
     command_class, check_end = faults("ground").Command, faults("stops").check_end
-    words = ["sh", "-c", "sleep 60 & echo 'stopped by SIGTERM'; exit 143"]
+    started = "while ! grep -q sleep /proc/$!/comm; do :; done"  # until then it is a second sh
+    words = ["sh", "-c", f"sleep 60 & {started}; echo 'stopped by SIGTERM'; exit 143"]
     command = command_class(words, trial.ground.work / "consoles" / "a.log", {})
     code = command.wait()
     check_end(command, signal.SIGTERM, code)
