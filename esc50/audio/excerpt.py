@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import numpy as np
 
@@ -61,8 +61,9 @@ class Excerpt:
 
     def read(self, streams: list[Stream], start: float) -> np.ndarray:
         """Decode, mix the channels, resample, pad: float32 (n_samples,)."""
-        if len(streams) == 1 and not start and self._is_straight(streams[0]):
-            return self._decode_straight(streams[0])
+        only = streams[0] if len(streams) == 1 and not start else None
+        if _is_plain(only) and only.rate == self.sample_rate:
+            return self._decode_straight(only)
         clip, filled, longer = np.zeros(self.n_samples, np.float32), 0, False
         for stream in streams:
             skipped = round(start * stream.rate)
@@ -83,13 +84,9 @@ class Excerpt:
         self._note_length(filled, longer)
         return clip
 
-    def _is_straight(self, stream: Stream) -> bool:
-        plain = isinstance(stream, SoundfileStream) and bool(stream.frames)
-        return plain and stream.rate == self.sample_rate and stream.channels == 1
-
-    def _decode_straight(self, stream: Stream) -> np.ndarray:
+    def _decode_straight(self, stream: SoundfileStream) -> np.ndarray:
         """Decode the ordinary case, mono at the right rate, straight into the result."""
-        assert isinstance(stream, SoundfileStream) and stream.frames is not None
+        assert stream.frames is not None
         clip, frames = np.empty(self.n_samples, np.float32), stream.frames
         wanted = min(self.n_samples, frames)
         got = stream.fill(clip[:wanted])
@@ -106,9 +103,7 @@ class Excerpt:
         wanted = needed if left is None else min(needed, left)
         if left == 0:
             return np.zeros(0, np.float32), False
-        plain = isinstance(stream, SoundfileStream) and stream.channels == 1
-        if plain and left is not None and not first:
-            assert isinstance(stream, SoundfileStream)
+        if _is_plain(stream) and not first:
             mixed = np.empty(wanted, np.float32)
             mixed = mixed[: stream.fill(mixed)]
         else:
@@ -158,6 +153,11 @@ class Excerpt:
             self.remarks.append(CUT)
         elif filled < self.n_samples / 2:
             self.remarks.append(SHORT)
+
+
+def _is_plain(stream: Stream | None) -> TypeGuard[SoundfileStream]:
+    """Whether it is one channel of a known length, which is decoded straight into an array."""
+    return isinstance(stream, SoundfileStream) and bool(stream.frames) and stream.channels == 1
 
 
 def _first(blocks: Iterator[np.ndarray], wanted: int) -> Iterator[np.ndarray]:

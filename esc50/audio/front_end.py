@@ -137,7 +137,8 @@ class BandedFrontEnd(FrontEnd):
         self._filters: nn.Module = SparseMatmul(filters)
         self._bands: nn.Module = SparseMatmul(bands)
         self._sums: PowerSums | None = None
-        if PowerSums.is_possible(spec.n_fft):
+        usual = type(self).power is BandedFrontEnd.power  # and not of other samples or filters
+        if usual and PowerSums.is_possible(spec.n_fft):
             self._sums = PowerSums(window.numpy(), spec.hop_length, [filters, bands])
 
     def power(self, waveform: torch.Tensor) -> torch.Tensor:

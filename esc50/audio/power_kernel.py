@@ -30,6 +30,7 @@ def add_up(
     window: Floats,
     hop: int,
     twiddles: Floats,
+    halved: bool,
     order: Integers,
     turns: Floats,
     starts: Integers,
@@ -44,6 +45,7 @@ def add_up(
         window: float32 (n_fft,).
         hop: samples from one frame to the next.
         twiddles: float32 (n_fft // 2, 6): w, w^2, w^3, real and imaginary, of roots of unity.
+        halved: whether n_fft // 2 is no power of 4, so that numbers are halved once.
         order: int64 (n_fft // 2,), where the transform leaves each number.
         turns: float32 (n_fft // 4 + 1, 2), what takes half-length transforms apart.
         starts: int64 (rows + 1,) or more, where the entries of each row begin.
@@ -62,7 +64,7 @@ def add_up(
         n = min(GROUP, sums.shape[1] - first)
         for offset in range(0, n, LANES):
             _frame(padded, (first + offset) * hop, hop, window, x)
-            _transform(x, twiddles)
+            _transform(x, twiddles, halved)
             _square(x, order, turns, power, offset // LANES)
         totals[:] = 0
         for row in range(len(sums)):
@@ -91,10 +93,10 @@ def _frame(padded: Floats, start: int, hop: int, window: Floats, x: Floats) -> N
 
 
 @_compile
-def _transform(x: Floats, twiddles: Floats) -> None:
+def _transform(x: Floats, twiddles: Floats, halved: bool) -> None:
     """Fourier transform in place, by fours (and once by two), into another order of numbers."""
     size = n = len(x)
-    if size & 0x5555555555555555 == 0:
+    if halved:
         n = size // 2
         for p in range(n):
             _halve(x, p, p + n, twiddles[p, 0], twiddles[p, 1])

@@ -38,6 +38,7 @@ class PowerSums:
             np.asarray(window, np.float32),
             hop_length,
             twiddles.astype(np.float32),
+            _by_two(size),
             _order(size),
             np.stack([half.real, half.imag], 1).astype(np.float32),
             np.searchsorted(rows, np.arange(len(matrix) + 1)),

@@ -7,7 +7,6 @@ from torch.nn import functional as F
 
 from esc50.audio.front_end import BandedFrontEnd
 from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
-from esc50.audio.spec import BandedSpec
 
 _LEAST_POWER = 1e-10
 _LEAST_ENERGY = 1.1920928955078125e-07  # Kaldi's: what float32 takes 1 and the next number apart
@@ -18,11 +17,6 @@ class _FixedScale(BandedFrontEnd):
     """Pictures on a scale that all clips share: (x - mean) / scale, `rest` beyond the end."""
 
     mean, scale, rest = 0.0, 1.0, 0.0
-
-    def __init__(self, spec: BandedSpec) -> None:
-        """Precompute the operators of `spec`."""
-        super().__init__(spec)
-        self._sums = None  # the frames are of other samples than the clip's
 
     def normalize_and_resize(self, cells: torch.Tensor) -> torch.Tensor:
         """Scale, pad or cut to `frames`, area-interpolate cells (..., channels, rows, T)."""

@@ -55,10 +55,18 @@ def clip_features(
         refused: dict[str, UserError] = {}  # one for all windows of a recording
 
         def one(row: int) -> UserError | None:
+            place = table.audio_root / files[row], spec.sample_rate, spec.n_samples
             try:
-                compute(row)
+                sound = read_sound(*place, table.start(row), spec.channel)
             except UserError as error:
                 return error
+            with torch.inference_mode():
+                found = analyse(torch.from_numpy(sound.samples))
+            values = {name: found[name].numpy() for name in arrays}
+            said = list(sound.remarks)
+            if table.offsets is not None:  # a window ends, and its recording goes on
+                said = [remark for remark in said if remark != CUT]
+            writer.write(row, said, **values)
             return None
 
         def note(_: int, error: UserError | None) -> None:
@@ -67,17 +75,6 @@ def clip_features(
             if len(refused) == MOST_REFUSED:
                 raise _refusal([*refused.values()], "; the rest was not looked at")
             advance()
-
-        def compute(row: int) -> None:
-            place = table.audio_root / files[row], spec.sample_rate, spec.n_samples
-            sound = read_sound(*place, table.start(row), spec.channel)
-            with torch.inference_mode():
-                found = analyse(torch.from_numpy(sound.samples))
-            values = {name: found[name].numpy() for name in arrays}
-            said = list(sound.remarks)
-            if table.offsets is not None:  # a window ends, and its recording goes on
-                said = [remark for remark in said if remark != CUT]
-            writer.write(row, said, **values)
 
         # Decoding, FFTs and products release the lock, so threads do; each keeps to its own core.
         with single_threaded(), _progress("features", "clips", writer) as advance:
