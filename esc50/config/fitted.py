@@ -51,6 +51,7 @@ STEPS = {
     "optimizer": None,
     "scheduler": None,
     "label_smoothing": 0.0,
+    "teachers": None,
     "ckpt_path": None,
     "trainer.max_epochs": 1,
     "trainer.accelerator": "cpu",  # where scikit-learn computes

@@ -32,6 +32,7 @@ REFUSED = {
     **dict.fromkeys(("callbacks", "logger"), OURS),
     **dict.fromkeys(("max_steps", "min_steps", "max_time"), LENGTH),
 }
+TEACHERS = "a list of checkpoints or folders of finished runs, or null"
 PRECISIONS = Literal[
     "auto", "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true",
     "transformer-engine", "32", "16", "bf16", "64", 16, 32, 64,
@@ -52,6 +53,10 @@ class RunSettings(Settings):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     batch_size: FromOne
     label_smoothing: Fraction
+    teachers: Annotated[
+        Annotated[list[Text], Field(min_length=1)] | None, Field(description=TEACHERS)
+    ]
+    teacher_weight: Fraction | None
     class_weights: Literal["balanced"] | None
     input_mean: float
     input_std: Annotated[float, Field(ge=1e-6)]

@@ -27,6 +27,8 @@ SECTIONS = (
     "callbacks",
     "batch_size",
     "label_smoothing",
+    "teachers",
+    "teacher_weight",
     "class_weights",
     "input_mean",
     "input_std",
@@ -74,6 +76,7 @@ def signature(cfg: DictConfig) -> str:
     resolved = effective(plain)
     weights = resolved["model"].get("weights")
     resolved["model"]["weights"] = weights and content(weights)
+    resolved["teachers"] = resolved["teachers"] and [*map(content, resolved["teachers"])]
     if cfg.ckpt_path not in (None, "last"):
         resolved["ckpt_path"] = content(cfg.ckpt_path)
     text = json.dumps(_without_nulls(resolved), sort_keys=True, default=str)
@@ -101,11 +104,13 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
 def content(path: str) -> str:
     """Identify a file, or the files of a folder, by their bytes: 16 hexadecimal digits.
 
-    What names neither stays as it is.
+    Of a run, or of the runs of a cross-validation, those are the checkpoints. What names neither
+    stays as it is.
     """
-    if Path(path).is_dir():
-        files = sorted(file for file in Path(path).iterdir() if file.is_file())
-        lines = "\n".join(f"{file.name} {content(str(file))}" for file in files)
+    if (folder := Path(path)).is_dir():
+        checkpoints = [*folder.glob("checkpoints/*.ckpt"), *folder.glob("fold*/checkpoints/*.ckpt")]
+        files = sorted(checkpoints or (file for file in folder.iterdir() if file.is_file()))
+        lines = "\n".join(f"{file.relative_to(folder)} {content(str(file))}" for file in files)
         return hashlib.blake2b(lines.encode(), digest_size=8).hexdigest()
     if not Path(path).is_file():
         return path

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -60,6 +61,7 @@ def check(cfg: DictConfig) -> None:
             f"class_weights={run.class_weights} and data.sampler={values['data']['sampler']} would "
             "balance the classes twice: set one of them to null"
         )
+    _check_teachers(run)
     check_monitor(run.monitor)
     _check_validations(values)
     _check_devices(values["trainer"], run.batch_size)
@@ -80,6 +82,20 @@ def _check_model(values: dict[str, Any]) -> None:
     else:
         use = ModelUse.model_fields.keys() & values["model"].keys()
         ModelUse.parse("model", {key: values["model"][key] for key in use})
+
+
+def _check_teachers(run: RunSettings) -> None:
+    if run.teacher_weight is not None and run.teachers is None:
+        raise UserError(
+            f"teacher_weight={run.teacher_weight} counts for nothing without teachers: name some "
+            "(teachers=[...]), or leave it out"
+        )
+    for path in run.teachers or ():
+        if not Path(path).exists():
+            raise UserError(
+                f"teachers: there is no {path}: name checkpoints, folders of finished runs "
+                "(outputs/RECIPE/seed1/fold1) or of cross-validations (outputs/RECIPE/seed1)"
+            )
 
 
 def check_monitor(monitor: str) -> None:

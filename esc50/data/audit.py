@@ -12,7 +12,7 @@ from esc50.data.tables.table import ClipTable
 
 SIDES = (("val", "train"), ("test", "train"), ("test", "val"))
 SIDE_NAMES = ("train", "val", "test")
-WEIGHTS = "starting weights"  # the side of clips that a network had seen before this training
+EARLIER = "earlier networks"  # the side of clips that starting weights or teachers have seen
 WHY_NOT = {
     "source": "which tell nothing, or the wrong class",
     "near-duplicate": f"log-mels alike above {NEAR}: steady noises, or one sound recorded twice; "
@@ -85,17 +85,17 @@ class Audit:
     @property
     def tested_in_training(self) -> int:
         """Count the tested clips that are, or have a copy or duplicate, in training."""
-        return len(self._tested(("clip", "copy", "duplicate"), ("train", WEIGHTS)))
+        return len(self._tested(("clip", "copy", "duplicate"), ("train", EARLIER)))
 
     @property
     def tested_with_sibling(self) -> int:
         """Count the tested clips with another take of their source, same class, in training."""
-        return len(self._tested(("source",), ("train", WEIGHTS)))
+        return len(self._tested(("source",), ("train", EARLIER)))
 
     @property
     def tested_with_sibling_or_val(self) -> int:
         """Count them with such a take in training or validation: everything that is not tested."""
-        return len(self._tested(("source",), ("train", "val", WEIGHTS)))
+        return len(self._tested(("source",), ("train", "val", EARLIER)))
 
     def _tested(self, kinds: tuple[str, ...], others: tuple[str, ...]) -> set[str]:
         return {
@@ -129,7 +129,7 @@ class Audit:
         names: dict[tuple[str, str], set[str]] = defaultdict(set)
         for crossing in self.crossings:
             if crossing.leaks == leaking:
-                before = f" seen by the {WEIGHTS}" if crossing.sides[1] == WEIGHTS else ""
+                before = f" seen by {EARLIER}" if crossing.sides[1] == EARLIER else ""
                 names[crossing.label + before, crossing.kind].add(crossing.name)
         return [(label, len(which), kind) for (label, kind), which in names.items()]
 
@@ -143,8 +143,9 @@ def audit_split(
 ) -> Audit:
     """Look for clips, copies, sources and duplicates on two sides of a split.
 
-    What the weights that training starts from have seen is a side of its own: a clip they were
-    trained on must be neither validated nor tested, one they were chosen on must not be tested.
+    What the weights that training starts from, and its teachers, have seen is a side of its own: a
+    clip they were trained on must be neither validated nor tested, one they were chosen on must not
+    be tested.
 
     Args:
         table: the clips.
@@ -152,7 +153,7 @@ def audit_split(
         digests: one per clip, of the audio bytes; equal ones are exact duplicates.
         logmels: float (clips, channels, height, width); of each clip that is nearly equal to others
             on the other side, the one most like it is its near-duplicate.
-        seen: by the weights that training starts from; needs `digests`.
+        seen: by the weights that training starts from, and by teachers; needs `digests`.
     """
     crossings: list[Crossing] = []
     clips_of = {side: np.unique(split.clip_of[getattr(split, side)]) for side in SIDE_NAMES}
@@ -176,7 +177,7 @@ def audit_split(
     checked = ["clips", "copies", "sources"]
     checked += ["exact duplicates"] if digests is not None else []
     checked += ["near-duplicates"] if logmels is not None else []
-    checked += [WEIGHTS] if seen is not None and digests is not None else []
+    checked += [EARLIER] if seen is not None and digests is not None else []
     return Audit(tuple(crossings), len(split.test), tuple(checked))
 
 
@@ -211,7 +212,7 @@ def _shared_clips(
 def _seen_before(
     table: ClipTable, split: Split, digests: Sequence[str], seen: Seen
 ) -> list[Crossing]:
-    """Clips, and takes of sources, that the starting weights know the answer to."""
+    """Clips, and takes of sources, that starting weights or teachers know the answer to."""
     found, names = [], np.asarray(digests)
     known = {"val": seen.trained, "test": seen.trained | seen.chosen}
     for side, digests_seen in known.items():
@@ -219,9 +220,9 @@ def _seen_before(
         theirs = np.flatnonzero(np.isin(names, list(digests_seen)))
         for clip in np.intersect1d(clips, theirs):
             name = table.filenames[clip]
-            found.append(Crossing("clip", name, (side, WEIGHTS), ((name,), (name,)), True))
+            found.append(Crossing("clip", name, (side, EARLIER), ((name,), (name,)), True))
         takes = (clips, np.setdiff1d(theirs, clips))
-        found += _shared_names("source", table, table.sources, (side, WEIGHTS), takes)
+        found += _shared_names("source", table, table.sources, (side, EARLIER), takes)
     return found
 
 

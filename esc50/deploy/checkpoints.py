@@ -10,7 +10,7 @@ from esc50.deploy.prediction import NONE
 from esc50.errors import UserError, printable
 from esc50.model.trained import TrainedModel
 from esc50.results.labels import label
-from esc50.results.run_folder import why_unfinished
+from esc50.results.run_folder import chosen_checkpoint, why_unfinished
 
 
 def find_checkpoints(path: Path) -> list[Path]:
@@ -33,13 +33,7 @@ def find_checkpoints(path: Path) -> list[Path]:
     for run in runs:
         if why := why_unfinished(run):
             raise UserError(f"{run}: {why}")
-    return [_tested(run / "checkpoints") for run in runs]
-
-
-def _tested(folder: Path) -> Path:
-    """The checkpoint that a run tested: the best; the last where nothing was chosen."""
-    best = folder / "best.ckpt"
-    return best if best.is_file() else folder / "last.ckpt"
+    return [chosen_checkpoint(run) for run in runs]
 
 
 def choose_device(name: str) -> torch.device:

@@ -20,7 +20,7 @@ from torchmetrics import MetricCollection
 from esc50.atomic import atomic_write_text
 from esc50.config.sections import DataSettings, Text
 from esc50.config.settings import Settings
-from esc50.data.audit import WEIGHTS, Audit, Seen, audit_split
+from esc50.data.audit import EARLIER, Audit, Seen, audit_split
 from esc50.data.cache.digests import clip_digests
 from esc50.data.datasets import data_name, open_clips
 from esc50.data.features import clip_features, profiles
@@ -206,8 +206,8 @@ def evaluation_table(results: Mapping[str, Any]) -> Table:
 
 def _sentence(audit: Audit) -> str:
     """The audit in one line: the starting weights that it speaks of are here the checkpoint."""
-    unknown = "" if WEIGHTS in audit.checked else "; what the checkpoint has seen is not known"
-    return audit.sentence.replace(WEIGHTS, "checkpoint") + unknown
+    unknown = "" if EARLIER in audit.checked else "; what the checkpoint has seen is not known"
+    return audit.sentence.replace(EARLIER, "checkpoint") + unknown
 
 
 def _about(model: Predictor) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from torchmetrics import MetricCollection
 from esc50.model.batch_norm import share_batch_norm
 from esc50.model.head import head
 from esc50.model.metrics import ItemPredictions, MeanLoss, make_scores
+from esc50.model.teachers import Teachers
 from esc50.model.threshold import choose_threshold
 from esc50.model.trained import FORMAT
 
@@ -45,6 +46,7 @@ class Objective:
         categories: group of each class for the accuracy over super-categories, or None.
         class_weights: what the loss of training counts each class as; None: all alike.
         label_smoothing: part of each target spread evenly over all classes, 0..1.
+        teachers: whose answers are learnt beside the classes, or None.
         input_mean: the network sees (x - input_mean) / input_std.
         input_std: see there.
     """
@@ -53,6 +55,7 @@ class Objective:
     categories: Sequence[int] | None = None
     class_weights: Sequence[float] | None = None
     label_smoothing: float = 0.0
+    teachers: Teachers | None = None
     input_mean: float = 0.5
     input_std: float = 0.5
 
@@ -113,24 +116,16 @@ class Classifier(pl.LightningModule):
             share_batch_norm(self.network, self.trainer.strategy.root_device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Cross-entropy; of a mixture, the mean over both targets by their weights.
-
-        Class weights count for each target by itself, mixed and smoothed ones too. The sum is
-        divided by the number of items and not by their weights, so that a batch of rare classes
-        counts for more than one of frequent ones, and shares of a batch add up to it.
+        """Cross-entropy with the classes, and with the teachers' answers where there are some.
 
         Of a share of a batch it is weighted, so that the mean over all processes is that over the
         batch.
         """
         logits = self(batch["x"])
-        if "mix_weight" in batch:
-            weight = batch["mix_weight"]
-            both = [self._losses(logits, batch[y], "none") for y in ("y", "y_mix")]
-            loss = (weight * both[0] + (1 - weight) * both[1]).mean()
-        elif self.class_weights is None:
-            loss = self._losses(logits, batch["y"], "mean")
-        else:
-            loss = self._losses(logits, batch["y"], "none").mean()
+        loss = self._loss(logits, batch)
+        if (teachers := self.objective.teachers) is not None:
+            theirs = F.cross_entropy(logits, teachers.answers(batch["x"]))
+            loss = (1 - teachers.weight) * loss + teachers.weight * theirs
         self.train_metrics.update(logits, batch["y"])
         size = len(batch["y"])
         self.train_loss.update(loss.detach(), size)
@@ -140,6 +135,21 @@ class Classifier(pl.LightningModule):
         self.log("train/loss", self.train_loss, prog_bar=True, **by_epoch)
         self.log_dict(self.train_metrics, **by_epoch)
         return loss * batch.get("weight", 1.0)
+
+    def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Cross-entropy with the classes; of a mixture, with both of its targets by their weights.
+
+        Class weights count for each target by itself, mixed and smoothed ones too. The sum is
+        divided by the number of items and not by their weights, so that a batch of rare classes
+        counts for more than one of frequent ones, and shares of a batch add up to it.
+        """
+        if "mix_weight" in batch:
+            weight = batch["mix_weight"]
+            both = [self._losses(logits, batch[y], "none") for y in ("y", "y_mix")]
+            return (weight * both[0] + (1 - weight) * both[1]).mean()
+        if self.class_weights is None:
+            return self._losses(logits, batch["y"], "mean")
+        return self._losses(logits, batch["y"], "none").mean()
 
     def _losses(self, logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
         smoothing = self.objective.label_smoothing

@@ -83,6 +83,8 @@ def run_table(results: Mapping[str, Any], run: Run) -> Table:
     table.rows.append(["computed", where])
     if start := started_from(results):
         table.rows.append(["started from", start])
+    if results.get("teachers"):
+        table.rows.append(["taught by", str(results["teachers"])])
     return table
 
 

@@ -52,6 +52,7 @@ COLUMNS = (
     "python",
     "data_digest",
     "origin",
+    "teachers",
     "pretrained_on",
     "precision",
     "device",

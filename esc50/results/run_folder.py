@@ -63,6 +63,12 @@ def why_unfinished(folder: Path) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def chosen_checkpoint(folder: Path) -> Path:
+    """Name the checkpoint that a run tested: the best; the last where none was chosen."""
+    best = folder / "checkpoints" / "best.ckpt"
+    return best if best.is_file() else best.with_name("last.ckpt")
+
+
 def read_results(folder: Path) -> dict[str, Any]:
     """Read the results of a finished run.
 

@@ -32,7 +32,7 @@ def describe(
         plain: the config in plain dictionaries, `trainer.precision` resolved.
         data: the data module, set up.
         identity: what must agree with another run for it to be the same one.
-        before: where the starting weights come from.
+        before: where the starting weights come from, and who teaches.
     """
     return {
         **identity,
@@ -42,6 +42,7 @@ def describe(
         "synthetic": data.table.synthetic,
         "data": data_name(plain["data"]),
         "origin": before.name,
+        "teachers": before.teachers,
         "pretrained_on": before.pretrained_on,
         "weights_licence": before.licence,
         "overrides": overrides(plain),

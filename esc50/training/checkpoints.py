@@ -1,7 +1,9 @@
 """Checkpoints: written whole or not at all, read without running code; where weights come from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -73,34 +75,61 @@ def find_checkpoint(path: Path) -> dict[str, Any] | None:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the weights come from that a training starts with."""
+    """What a training knows before it begins: by the weights it starts with, and by teachers."""
 
-    name: str | None = None  # the run of this package that made them, and its file's digest
+    name: str | None = None  # the run of this package that made the weights, its file's digest
+    teachers: str | None = None  # the runs that made these, likewise
     pretrained_on: str | None = None  # other data that they have seen
     licence: str | None = None  # of those that were not made here
     seen: Seen = field(default_factory=Seen)  # clips that they have seen
 
 
-def origin(ckpt_path: str | None, model: Mapping[str, Any]) -> Origin:
-    """Find out where a run's starting weights come from.
+def origin(plain: Mapping[str, Any], teachers: Sequence[Path] = ()) -> Origin:
+    """Find out where a run's starting weights come from, and what its teachers have seen.
 
     Args:
-        ckpt_path: the config's; "last" is the run's own, and so no origin.
-        model: the config's section.
+        plain: the config, whose ckpt_path=last is the run's own, and so no origin.
+        teachers: their checkpoints.
+
+    Raises:
+        CheckpointError: a teacher's is damaged or something else.
     """
-    weights = model.get("weights")
-    if ckpt_path not in (None, "last"):
-        weights = ckpt_path
-    if weights is None:
-        return Origin()
+    model, weights = plain["model"], plain["model"].get("weights")
+    if plain["ckpt_path"] not in (None, "last"):
+        weights = plain["ckpt_path"]
+    own = Origin() if weights is None else _origin_of_weights(weights, model)
+    taught = [_origin_of_run(read_checkpoint(path)["esc50"], str(path)) for path in teachers]
+    if not taught:
+        return own
+    known = [own, *taught]
+    return Origin(
+        own.name,
+        ", ".join(str(one.name) for one in taught),
+        _joined(one.pretrained_on for one in known),
+        _joined(one.licence for one in known),
+        reduce(or_, (one.seen for one in known)),
+    )
+
+
+def _joined(words: Iterable[str | None]) -> str | None:
+    return ", ".join(dict.fromkeys(filter(None, words))) or None
+
+
+def _origin_of_weights(weights: str, model: Mapping[str, Any]) -> Origin:
     checkpoint = find_checkpoint(Path(weights))
     if checkpoint is None:
-        return Origin(None, _pretrained_on(weights, model), model.get("licence"))
-    specification = checkpoint["esc50"]
+        seen, licence = _pretrained_on(weights, model), model.get("licence")
+        return Origin(pretrained_on=seen, licence=licence)
+    return _origin_of_run(checkpoint["esc50"], weights)
+
+
+def _origin_of_run(specification: Mapping[str, Any], path: str) -> Origin:
+    """Read it from what a checkpoint of this package says of its run."""
     run = [specification.get(key, "?") for key in ("experiment", "signature", "seed", "fold")]
     seen = specification.get("seen") or {}
     return Origin(
-        "{}-{}/seed{}/fold{}".format(*run) + f" ({content(weights)})",
+        "{}-{}/seed{}/fold{}".format(*run) + f" ({content(path)})",
+        specification.get("teachers"),
         specification.get("pretrained_on"),
         specification.get("weights_licence"),
         Seen(frozenset(seen.get("trained", ())), frozenset(seen.get("chosen", ()))),

@@ -45,6 +45,7 @@ from esc50.training.energy import EnergyMeter
 from esc50.training.environment import setup_environment
 from esc50.training.module import build_module, check_module
 from esc50.training.probe import embed_once
+from esc50.training.teachers import find_teachers
 from esc50.training.tensorboard import log_hyperparameters
 from esc50.training.trainer import build_trainer, check_trainer
 
@@ -118,6 +119,11 @@ class FoldRun:
         run = {"signature": signature(self.cfg), "data_digest": self.data.digest}
         return {**run, "seed": self.cfg.seed, "fold": self.cfg.split.fold}
 
+    @property
+    def teachers(self) -> list[Path]:
+        """The checkpoints of the run's teachers."""
+        return find_teachers(self.plain["teachers"], self.plain["split"]["fold"])
+
     def _make_of_what_is_whole(self) -> dict[str, Any]:
         """Go on from the run's own checkpoint, and start anew where that cannot be gone on from."""
         start, own = self.prepare(), last_checkpoint(self.folder)
@@ -175,8 +181,8 @@ class FoldRun:
         return self.write(about, trained, self.test(trained))
 
     def _set_up(self) -> Origin:
-        """Prepare process and data; returns where the starting weights come from."""
-        before = origin(self.cfg.ckpt_path, self.plain["model"])
+        """Prepare process and data; returns what training knows before it begins."""
+        before = origin(self.plain, self.teachers)
         if before != Origin():
             self.data.seen_before = before.seen
         setup_environment(self.cfg.seed)
@@ -201,8 +207,9 @@ class FoldRun:
             self.plain, self.folder, self.world, validates=validates, meters=meters
         )
         known = {**about, "seen": {name: sorted(clips) for name, clips in vars(data.seen).items()}}
-        module = build_module(self.plain, data, known)
-        embed_once(self.plain, data, module, trainer.strategy.root_device)
+        device = trainer.strategy.root_device
+        module = build_module(self.plain, data, known, self.teachers, device)
+        embed_once(self.plain, data, module, device)
         fit(trainer, module, data, start, clock)
         seconds = round(clock.time_elapsed("train"), 3)
         used = {"seconds_fit": seconds}

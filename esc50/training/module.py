@@ -1,8 +1,10 @@
 """Builds the LightningModule that a config describes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -18,6 +20,8 @@ from esc50.model.fitted_classifier import FittedClassifier
 from esc50.model.front_end import check_features
 from esc50.model.head import freeze, parameter_groups
 from esc50.model.network import build_network, check_network
+from esc50.model.teachers import WEIGHT
+from esc50.training.teachers import load_teachers
 
 OBJECTIVE = ("label_smoothing", "input_mean", "input_std")
 
@@ -35,7 +39,11 @@ def check_module(plain: Mapping[str, Any]) -> None:
 
 
 def build_module(
-    plain: Mapping[str, Any], data: ESC50DataModule, about: Mapping[str, Any]
+    plain: Mapping[str, Any],
+    data: ESC50DataModule,
+    about: Mapping[str, Any],
+    teachers: Sequence[Path] = (),
+    device: str | torch.device = "cpu",
 ) -> Classifier:
     """Build the network, and what trains it, that a config describes.
 
@@ -43,6 +51,8 @@ def build_module(
         plain: the config in plain dictionaries.
         data: the clips whose classes are learnt, and what their features are.
         about: what a checkpoint says of the run beside classes, features and config.
+        teachers: checkpoints of the networks that teach it.
+        device: where these answer.
     """
     table, spec = data.table, data.spec
     n_classes = len(table.classes)
@@ -55,7 +65,10 @@ def build_module(
     freeze(network, plain["model"].get("train"))
     categories = None if table.categories5 is None else table.categories5.tolist()
     scales = {key: plain[key] for key in OBJECTIVE}
-    objective = Objective(n_classes, categories, _class_weights(plain, data), **scales)
+    weight = WEIGHT if plain["teacher_weight"] is None else plain["teacher_weight"]
+    taught = load_teachers(teachers, weight, data, device)
+    weights = _class_weights(plain, data)
+    objective = Objective(n_classes, categories, weights, teachers=taught, **scales)
     specification = {
         **about,
         "classes": list(table.classes),

@@ -30,7 +30,7 @@ def embed_once(
     """Have batches hold what the last layer sees, where it alone learns and clips never change.
 
     Training, validation and test then take the last layer's time. With `augment=online` each epoch
-    hears other clips, and the frozen network computes them anew.
+    hears other clips, and the frozen network computes them anew; teachers are asked of pictures.
 
     Args:
         plain: the config in plain dictionaries, `trainer.precision` resolved.
@@ -38,7 +38,7 @@ def embed_once(
         module: its network is the one that is trained.
         device: where to compute.
     """
-    if plain["model"].get("train") != "head" or data.recipe.online:
+    if plain["model"].get("train") != "head" or data.recipe.online or plain["teachers"]:
         return
     network = Embedder(module, device, plain["trainer"]["precision"])
     prepared = data.prepared

@@ -59,7 +59,9 @@ def test_a_checkpoint_runs_nothing(tmp_path, trap, where):
     with pytest.raises(UserError):
         single_channel_resnet18(3, weights=str(path))
     assert read_chosen_epoch(path) is None
-    assert origin(None, {"weights": str(path)}).pretrained_on.startswith("unknown")
+    assert origin({"ckpt_path": None, "model": {"weights": str(path)}}).pretrained_on.startswith(
+        "unknown"
+    )
 
 
 def damage(entry: Path, content: bytes) -> None:

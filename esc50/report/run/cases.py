@@ -18,6 +18,7 @@ from esc50.report.run.clips import Clips
 from esc50.report.run.explain import nearest, saliency
 from esc50.report.run.subject import Subject
 from esc50.results.predictions import Run
+from esc50.results.run_folder import chosen_checkpoint
 
 MISTAKES, DOUBTFUL, NEIGHBOURS, TOP = 12, 6, 3, 5
 
@@ -56,9 +57,7 @@ class Memory:
     @property
     def checkpoint(self) -> Path:
         """The checkpoint that was tested."""
-        folder = self.run.folder / "checkpoints"
-        best = folder / "best.ckpt"
-        return best if best.is_file() else folder / "last.ckpt"
+        return chosen_checkpoint(self.run.folder)
 
     @cached_property
     def model(self) -> TrainedModel:

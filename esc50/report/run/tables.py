@@ -45,6 +45,8 @@ def facts(subject: Subject, forest: float | None) -> Table:
     ]
     if start := started_from(results):
         table.rows.append(["started from", start])
+    if results.get("teachers"):
+        table.rows.append(["taught by", str(results["teachers"])])
     table.note = (
         "The interval is Wilson's, on as many clips as the recordings are worth. The simple "
         "baseline is a random forest on mean and deviation of each mel band, trained on the same "

@@ -1,0 +1,34 @@
+"""Finished networks whose answers another one learns beside the classes: distillation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from esc50.model.trained import TrainedModel
+
+WEIGHT = 0.5  # where a config says nothing
+
+
+@dataclass(frozen=True)
+class Teachers:
+    """Networks that answer for the same pictures as the one they teach.
+
+    They are no part of it: its checkpoints hold none of their weights, and none of them learns.
+
+    Attributes:
+        networks: of the classes and features of the one they teach.
+        weight: part of the loss that is theirs, 0..1.
+    """
+
+    networks: Sequence[TrainedModel]
+    weight: float
+
+    def answers(self, x: Tensor) -> Tensor:
+        """Pictures (batch, channels, height, width) to their mean probabilities (batch, classes).
+
+        Softened by nothing but their disagreement and the mixtures they were trained on: the
+        temperature of Hinton, Vinyals and Dean (2015, arXiv:1503.02531) is 1.
+        """
+        return torch.stack([one.probabilities(x).to(x.device) for one in self.networks]).mean(0)
