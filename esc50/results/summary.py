@@ -16,6 +16,7 @@ import numpy as np
 from esc50.atomic import atomic_write_text
 from esc50.data.tables.table import SUPER_CATEGORIES
 from esc50.errors import UserError
+from esc50.results.ensemble import ensemble
 from esc50.results.labels import tag
 from esc50.results.predictions import (
     PooledPredictions,
@@ -81,7 +82,12 @@ def summarise(
             if (seed, fold) not in have:
                 missing.setdefault(run_name(seed, fold), "no finished run")
     summary = _finite(
-        {**_identity(finished, missing), **_over_runs(finished), **_over_clips(finished)}
+        {
+            **_identity(finished, missing),
+            **_over_runs(finished),
+            **_over_clips(finished),
+            "ensemble": ensemble(finished),
+        }
     )
     _write(summary, out)
     return summary

@@ -21,6 +21,9 @@ def console_table(summary: Mapping[str, Any]) -> Table:
     table = _by_run(summary)
     interval = f"{_interval(summary['test/acc_ci95'])}{mark(summary['leaky'])}"
     notes = [f"95% interval over the tested clips: {interval}"]
+    if ensemble := summary["ensemble"]:
+        together = f"{percent(ensemble['acc'])}{mark(summary['leaky'])}"
+        notes.append(f"mean of the {ensemble['networks']} networks of each fold: {together}")
     notes += [f"missing: {name}: {reason}" for name, reason in summary["missing"].items()]
     table.note = "\n".join(notes)
     table.title = heading(summary)
@@ -32,6 +35,7 @@ def markdown(summary: Mapping[str, Any]) -> str:
     return render(
         "summary.md.j2",
         **{key: value for key, value in summary.items() if "/" not in key} | _numbers(summary),
+        together=summary["ensemble"] and _together(summary["ensemble"]),
         words={"leaky": LEAKY, "synthetic": SYNTHETIC},
         mark=mark(summary["leaky"]),
         heading=heading(summary),
@@ -54,6 +58,17 @@ def _numbers(summary: Mapping[str, Any]) -> dict[str, str | None]:
         "by_category": _by_category(summary).markdown() if summary["per_category"] else "",
         "by_class": _by_class(summary).markdown(),
         "confused": _confused(summary).markdown() if summary["confused"] else "",
+    }
+
+
+def _together(ensemble: Mapping[str, Any]) -> dict[str, str]:
+    """What the template shows of the seeds' mean, as text."""
+    return {
+        "networks": str(ensemble["networks"]),
+        "accuracy": percent(ensemble["acc"]),
+        "interval": _interval(ensemble["ci95"]),
+        "log_loss": _number(ensemble["log_loss"]),
+        "ece": percent(ensemble["ece"]),
     }
 
 

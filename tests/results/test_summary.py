@@ -98,7 +98,10 @@ def test_several_seeds(tmp_path, make_run):
     drawn = np.random.default_rng(0).integers(0, len(sums), (4000, len(sums)))
     bootstrap = np.percentile(sums[drawn].mean(1), [2.5, 97.5])
     assert summary["test/acc_ci95"] == pytest.approx(bootstrap, abs=0.015)
-    assert "## By seed" in (tmp_path / "out/summary.md").read_text()
+    text = (tmp_path / "out/summary.md").read_text()
+    assert "## By seed" in text
+    together = summary["ensemble"]
+    assert together["networks"] == 3 and f"**{together['acc']:.2%}** (95%" in text
 
 
 def test_missing_and_failed_folds_are_named(five, tmp_path):
