@@ -7,9 +7,9 @@
     python scripts/benchmark.py --compare old.json new.json   # of two that are there
 
 Parts: a features, b an augmented example, c training, d a whole experiment (--full only),
-e growth with the number of clips (400; with --full 2,000 and 20,000, which take 6 GB), f start-up,
-g checks and limits of a GPU (--only g; a machine without one does what it can, tiny), h a
-cross-validation against the sum of its fits, i networks in bfloat16 against float32 (--only i).
+e growth with the number of clips (400; with --full up to 100,000, which take 33 GB of disk),
+f start-up, g checks and limits of a GPU (--only g; a machine without one does what it can, tiny),
+h a cross-validation against the sum of its fits, i networks in bfloat16 against float32 (--only i).
 --quick leaves out (d), (e), (h), Ogg files and the slower libraries.
 Every contestant runs in a process of its own, in turns; medians are printed, all turns are in the
 JSON, which is always written. Run it on an idle machine.
@@ -156,6 +156,8 @@ def _measure(args: argparse.Namespace) -> dict:
             "h": lambda: folds_at_once(wav, scratch, sizes.fold_epochs),
             "i": lambda: precisions(scratch, sizes.repeats),
         }
+        if "e" in only:
+            bench.check_room()  # before an hour of other parts
         rows = [row for part in PARTS if part in only for row in parts[part]()]
     extent = "quick" if args.quick else "full" if args.full else "default"
     clips = "demo (synthetic)" if args.clips is None else args.clips.name

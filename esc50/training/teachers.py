@@ -30,6 +30,11 @@ def _find_teacher(path: Path, fold: int) -> Path:
     if not path.is_dir():
         return path
     run = path if (path / "checkpoints").is_dir() else path / f"fold{fold}"
+    if not run.is_dir():
+        raise UserError(
+            f"teachers: {path} holds no run of fold {fold}: name the folder of a run "
+            "(outputs/RECIPE/seed1/fold1) or of its folds (outputs/RECIPE/seed1)"
+        )
     if why := why_unfinished(run):
         raise UserError(f"teachers: {run}: {why}")
     return chosen_checkpoint(run)

@@ -51,7 +51,7 @@ class Sizes:
 FASTEST = ("librosa offline", "audiomentations")  # what is published, and the fastest of the rest
 QUICK = Sizes(2, 24, 1, 1, 32, 2, (), 1, ("WAV",), (), base=50, libraries=FASTEST, threads=False)
 DEFAULT = Sizes(5, 120, 4, 16, 64, 7, (400,), 3)
-FULL = Sizes(5, 120, 4, 16, 64, 7, (400, 2_000, 20_000), 3)
+FULL = Sizes(5, 120, 4, 16, 64, 7, (400, 2_000, 20_000, 100_000), 3)
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,7 @@ class Bench:
 
     def growth(self) -> list[dict]:
         """(e) Features and training on ever larger sets, against the smallest."""
+        self.check_room()
         rows, smallest = [], None
         for n in self.sizes.growth:
             outcomes = self._at_size(n)
@@ -196,8 +197,11 @@ class Bench:
                 rows.append(make_row("e", name, unit, outcomes[what], against=against, other=other))
         return rows
 
+    def check_room(self) -> None:
+        """Refuse to begin what (e) would fill the disk with."""
+        check_space(self.scratch, max(self.sizes.growth), CACHED_BYTES)
+
     def _at_size(self, n: int) -> dict[str, Outcome]:
-        check_space(self.scratch, n, CACHED_BYTES)
         folder, cache = self.scratch / f"growth{n}", self.scratch / f"cache_growth{n}"
         link(self.wav, folder, n)
         repeats = max(1, min(self.sizes.repeats, 4_000 // n))

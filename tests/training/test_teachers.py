@@ -85,7 +85,7 @@ def test_a_taught_run_goes_on_to_the_same_bits(config, tiny_run, tmp_path):
 def test_teachers_that_do_not_fit_are_refused(config, tiny_run, tmp_path):
     with pytest.raises(UserError, match="trained on other features than this run"):
         run_fold(config(taught(tiny_run), "features.width=16"), tmp_path / "narrow")
-    with pytest.raises(UserError, match=r"teachers: .*fold1: not finished: no results.json"):
+    with pytest.raises(UserError, match=r"teachers: .* holds no run of fold 1: name the folder"):
         find_teachers([str(tmp_path)], 1)
     (tmp_path / "text.ckpt").write_text("nothing")
     with pytest.raises(UserError, match="not a checkpoint of this package, or is damaged"):
