@@ -72,8 +72,8 @@ def load(
     """Load a trained network, or several as one ensemble: `load("best.ckpt").predict("dog.wav")`.
 
     Args:
-        checkpoints: a checkpoint; the folder of a run; the folder of a cross-validation, whose
-            folds become one ensemble; or a list of these. Nothing in the files is run.
+        checkpoints: a checkpoint; the folder of a run; that of folds or of seeds, which
+            become one ensemble; or a list of these. Nothing in the files is run.
         device: where to compute, as torch names it; auto: a GPU where there is one.
         trusted: whether a network of another package may be imported, which runs its code.
 

@@ -3,7 +3,7 @@
     python scripts/evaluate.py outputs/augmented-0123456789/seed42/fold1 data=esc10 fold=1
     python scripts/evaluate.py best.ckpt data=folder data.root=path/to/sounds
 
-CHECKPOINT is a checkpoint, a run's folder, or the folder of a cross-validation, whose folds are one
+CHECKPOINT is a checkpoint, a run's folder, or the folder of its folds or seeds, which are one
 ensemble. Settings are those of conf/evaluate.yaml. Clips that the checkpoint was trained or chosen
 on make the result LEAKY.
 """

@@ -3,7 +3,7 @@
     python scripts/listen.py best.ckpt
     ffmpeg -i rtsp://... -f s16le -ar 44100 -ac 1 - | python scripts/listen.py best.ckpt --raw
 
-CHECKPOINT is a checkpoint, a run's folder, or the folder of a cross-validation, whose folds are one
+CHECKPOINT is a checkpoint, a run's folder, or the folder of its folds or seeds, which are one
 ensemble. It reads a microphone (which needs the extra `listen`), or with --raw samples from a pipe.
 """
 

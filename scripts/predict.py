@@ -3,7 +3,7 @@
     python scripts/predict.py outputs/augmented-0123456789/seed42/fold1 dog.wav recordings/
     cat dog.wav | python scripts/predict.py best.ckpt - --json
 
-CHECKPOINT is a checkpoint, a run's folder, or the folder of a cross-validation, whose folds are one
+CHECKPOINT is a checkpoint, a run's folder, or the folder of its folds or seeds, which are one
 ensemble. Sounds may be of any format that libsndfile reads, any rate and length; "-" is a sound on
 standard input. Long ones are cut into overlapping windows, and get a timeline.
 """

@@ -69,7 +69,8 @@ def training_commands() -> dict[str, list[str]]:
     for program in ("python train.py", "esc50-train"):
         for command in commands(program):
             words = shlex.split(command.removeprefix(program), comments=True)
-            plain = [word for word in words if not word.startswith(("-", "hydra"))]
+            # Teachers are runs that the reader has made.
+            plain = [word for word in words if not word.startswith(("-", "hydra", "teachers="))]
             if not {"--help", "--cfg", "--info"} & {word.split("=")[0] for word in words}:
                 found[command] = [one_job(word) for word in plain if not word.endswith("=-1")]
     return found

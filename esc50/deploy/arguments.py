@@ -23,7 +23,7 @@ def checkpoint_parser(about: str | None, *, several: bool = False) -> argparse.A
         nargs="+" if several else None,
         type=Path,
         metavar="CHECKPOINT",
-        help="best.ckpt; or the folder of a run, or of a cross-validation: an ensemble",
+        help="best.ckpt; or the folder of a run, of folds or of seeds, which are an ensemble",
     )
     parser.add_argument(
         "--trust", action="store_true", help="import the network's code if it is another package's"

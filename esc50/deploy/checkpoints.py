@@ -14,21 +14,23 @@ from esc50.results.run_folder import chosen_checkpoint, why_unfinished
 
 
 def find_checkpoints(path: Path) -> list[Path]:
-    """Find the tested checkpoints of a run's folder, or of the runs in a cross-validation's.
+    """Find the tested checkpoints of a run's folder, or of all runs of a seed or a recipe.
 
     Args:
-        path: a checkpoint, which is found as it is; the folder of a run; or the folder of its
-            folds, `fold1` to `fold5`.
+        path: a checkpoint, which is found as it is; the folder of a run; that of its folds, `fold1`
+            to `fold5`; or that of its seeds, `seed1` and so on, with folds in them.
 
     Raises:
         UserError: a folder without runs, or a run that is not finished.
     """
     if not path.is_dir():
         return [path]
-    runs = [path] if (path / "checkpoints").is_dir() else sorted(path.glob("fold*/"))
+    runs = [path] if (path / "checkpoints").is_dir() else []
+    runs = runs or sorted(path.glob("fold*/")) or sorted(path.glob("seed*/fold*/"))
     if not runs:
         raise UserError(
-            f"{path} is no folder of a run, nor of folds: give a checkpoint, such as best.ckpt"
+            f"{path} is no folder of a run, of folds or of seeds: give a checkpoint, "
+            "such as best.ckpt"
         )
     for run in runs:
         if why := why_unfinished(run):

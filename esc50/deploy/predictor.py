@@ -259,8 +259,8 @@ def load(
     """Load a trained network, or several as one ensemble; nothing in their files is run.
 
     Args:
-        checkpoints: a checkpoint; the folder of a run; the folder of a cross-validation, whose
-            folds become one ensemble; or a list of these.
+        checkpoints: a checkpoint; the folder of a run; that of folds or of seeds, which
+            become one ensemble; or a list of these.
         device: where to compute, as torch names it; auto: a GPU where there is one.
         trusted: whether a network of another package may be imported, which runs its code.
 

@@ -1,3 +1,4 @@
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -26,6 +27,14 @@ def test_what_was_tested_is_found(folds):
     assert find_checkpoints(folds) == expected
     assert find_checkpoints(folds / "fold1") == expected[:1]
     assert find_checkpoints(expected[1]) == expected[1:]
+
+
+def test_all_seeds_of_a_recipe_are_one_ensemble(folds):
+    for seed in ("seed1", "seed2"):
+        for fold in ("fold1", "fold2"):
+            shutil.copytree(folds / fold, folds / "recipe" / seed / fold)
+    found = [path.relative_to(folds).parts[1:3] for path in find_checkpoints(folds / "recipe")]
+    assert found == [(seed, fold) for seed in ("seed1", "seed2") for fold in ("fold1", "fold2")]
 
 
 def test_unfinished_runs_and_other_folders_are_refused(folds, tmp_path):
