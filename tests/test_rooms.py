@@ -14,6 +14,7 @@ PACKAGE = REPOSITORY / "esc50"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Test files that are of no single module, and what they are of.
 WIDER = {
+    "audio/test_augment_kinds.py": "esc50/audio/augment.py, on features that are no log-mels",
     "data/test_killed_builds.py": "the cache, with kill -9",
     "test_conf.py": "conf/",
     "test_docs.py": "the commands in README.md and docs/",
