@@ -31,4 +31,6 @@ class Teachers:
         Softened by nothing but their disagreement and the mixtures they were trained on: the
         temperature of Hinton, Vinyals and Dean (2015, arXiv:1503.02531) is 1.
         """
-        return torch.stack([one.probabilities(x).to(x.device) for one in self.networks]).mean(0)
+        with torch.autocast(x.device.type, enabled=False):  # each answers in its own precision
+            answers = [one.probabilities(x.float()).to(x.device) for one in self.networks]
+        return torch.stack(answers).mean(0)

@@ -32,6 +32,17 @@ def test_answers_are_the_mean_of_probabilities_and_nothing_learns_from_giving_th
     assert not answers.requires_grad
 
 
+def test_each_answers_in_its_own_precision_whatever_its_pupil_is_trained_in(teacher):
+    x = torch.rand(6, 1, 32, 32)
+    for precision in ("32-true", "bf16-mixed"):
+        specification = {**teacher.specification, "precision": precision}
+        network = type(teacher)(teacher.network, specification, teacher.device)
+        alone = Teachers([network], WEIGHT).answers(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(Teachers([network], WEIGHT).answers(x), alone)
+            assert Teachers([network], WEIGHT).answers(x.bfloat16()).dtype == torch.float32
+
+
 @pytest.mark.parametrize("mixed", [False, True])
 def test_part_of_the_loss_is_cross_entropy_with_the_answers(teacher, mixed):
     teachers = Teachers([teacher], WEIGHT)
