@@ -66,6 +66,7 @@ def metadata(models: Sequence[TrainedModel], checked: Checked) -> dict[str, str]
         "data_licence": LICENCES.get(first.specification["data"], UNKNOWN_LICENCE)[0],
         "pretrained_on": first.specification["pretrained_on"] or "nothing",
         "weights_licence": weights_licence(first.specification),
+        "teachers": first.specification.get("teachers") or "",
         "protocol": first.specification["protocol"],
         "folds": ", ".join(str(each["fold"]) for each in facts),
         "seeds": ", ".join(str(each["seed"]) for each in facts),

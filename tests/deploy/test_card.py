@@ -67,3 +67,9 @@ def test_a_threshold_is_told():
     assert metadata([model], checked())["threshold"] == "0.625000"
     card = model_card([model], [checked()])
     assert "none of these: below 0.625" in card
+
+
+def test_who_taught_it_is_told():
+    model = small_model(teachers="best-0123456789/seed1/fold1 (0123)")
+    assert "**Taught by** best-0123456789/seed1/fold1" in model_card([model], [checked()])
+    assert "Taught by" not in model_card([small_model()], [checked()])
