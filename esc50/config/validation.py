@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -134,8 +135,23 @@ def _check_settings(name: str, section: dict[str, Any]) -> Any:
     if isinstance(target, str) and target.startswith("esc50."):
         settings = locate(name, target)
         if isinstance(settings, type) and issubclass(settings, Settings):
+            for key in section.keys() - settings.model_fields.keys() - {"_target_"}:
+                if hint := _taken_from_recipe(f"{name}.{key}"):
+                    raise UserError(f"{name}.{key} is not a setting: {hint}")
             return settings.parse(name, section)
     return None
+
+
+def _taken_from_recipe(key: str) -> str | None:
+    """Say how to leave out a key that nobody typed: a recipe set it for another choice of group."""
+    choices = HydraConfig.get().runtime.choices
+    recipes = [f"+{name}={choices[name]}" for name in RECIPES if choices.get(name)]
+    typed = {override.key_or_group for override in _overrides()}
+    if not recipes or key in typed:
+        return None
+    group = key.partition(".")[0]
+    choice = f"{group}={choices.get(group)}"
+    return f"{' '.join(recipes)} sets it, and {choice} has no such one: take it out with ~{key}"
 
 
 def _check_devices(trainer: dict[str, Any], batch_size: int) -> None:
@@ -160,8 +176,7 @@ def _check_keys(cfg: DictConfig) -> None:
     `+key=value` adds such an argument; anywhere else nothing would read it.
     """
     hydra = HydraConfig.get()
-    overrides = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
-    added = {o.key_or_group for o in overrides if o.is_add() or o.is_force_add()}
+    added = {o.key_or_group for o in _overrides() if o.is_add() or o.is_force_add()}
     choices = [
         f"{group}={choice}"
         for group, choice in hydra.runtime.choices.items()
@@ -187,8 +202,13 @@ def _check_keys(cfg: DictConfig) -> None:
             siblings = [k for k in _keys(declared) if k.count(".") == key.count(".")]
             close = difflib.get_close_matches(key, siblings, n=1)
             hint = f"an argument is added with +{key}=..." if builds else "nothing would read it"
+            hint = _taken_from_recipe(key) or hint
             hint = f"did you mean {close[0]}?" if close and key not in added else hint
             raise UserError(f"{key} is not a setting: {hint}")
+
+
+def _overrides() -> list[Override]:
+    return OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
 
 
 def _compose(choices: list[str]) -> DictConfig:

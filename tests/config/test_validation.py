@@ -82,6 +82,11 @@ def test_a_wrong_config_is_refused_before_torch_loads(arguments, words, tmp_path
         (["optimizer.lr=.inf"], "optimizer.lr=.inf is invalid"),
         (["split.fold=[1,2]"], "split.fold=.1, 2. is invalid"),
         (["data.workers=-1"], "data.workers=-1 is invalid"),
+        (["+experiment=best", "augment=none"], r"\+experiment=best sets it, .*~augment.mix_until"),
+        (
+            ["+experiment=augmented", "+augment.foo=1"],
+            "augment.foo is not a setting: nothing would",
+        ),
         (["teachers=outputs"], "teachers=outputs is invalid: it takes a list of checkpoints or"),
         (["teachers=[gone]"], "teachers: there is no gone: name checkpoints"),
         (["teacher_weight=0.2"], "teacher_weight=0.2 counts for nothing without teachers"),
