@@ -129,7 +129,7 @@ class Audit:
         names: dict[tuple[str, str], set[str]] = defaultdict(set)
         for crossing in self.crossings:
             if crossing.leaks == leaking:
-                before = f" seen by {EARLIER}" if crossing.sides[1] == EARLIER else ""
+                before = f" seen by the {EARLIER}" if crossing.sides[1] == EARLIER else ""
                 names[crossing.label + before, crossing.kind].add(crossing.name)
         return [(label, len(which), kind) for (label, kind), which in names.items()]
 

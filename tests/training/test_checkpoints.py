@@ -46,7 +46,7 @@ def test_weights_that_have_seen_the_tested_clips_make_the_result_leaky(config, t
         cfg = config(f"split.fold={fold}", f"model.weights={best}", "split=literature", quick)
         results = run_fold(cfg, tmp_path / f"fold{fold}")
         assert results["leaky"] is leaky
-        assert ("clips seen by earlier networks: 10" in results["audit"]) is leaky
+        assert ("clips seen by the earlier networks: 10" in results["audit"]) is leaky
         assert first["signature"] in results["origin"]
     # What a network has seen is handed down: fold 1 was trained on by the run just made.
     second = tmp_path / "fold3" / "checkpoints" / "last.ckpt"
@@ -95,7 +95,7 @@ def test_weights_of_other_clips_and_classes_start_any_network(config, tiny, tmp_
     own = [*cnn14[:2], f"model.weights={best}", f"data.root={root}", "split=literature"]
     results = run_fold(config(*own, "trainer.max_epochs=1"), tmp_path / "second")
     assert (results["n_classes"], results["leaky"]) == (3, True)
-    assert "clips seen by earlier networks: 1;" in results["audit"]
+    assert "clips seen by the earlier networks: 1;" in results["audit"]
     assert first["signature"] in results["origin"] and results["pretrained_on"] is None
 
 

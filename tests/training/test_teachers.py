@@ -43,7 +43,7 @@ def test_teachers_that_know_the_tested_clips_make_the_result_leaky(config, tiny_
         cfg = config(taught(tiny_run), f"split.fold={fold}", "split=literature", QUICK)
         results = run_fold(cfg, tmp_path / f"fold{fold}")
         assert results["leaky"] is leaky
-        assert ("clips seen by earlier networks: 10" in results["audit"]) is leaky
+        assert ("clips seen by the earlier networks: 10" in results["audit"]) is leaky
     # What teachers have seen is handed down to whom their pupil teaches.
     cfg = config(taught(tmp_path / "fold3"), "split.fold=1", "split=literature", QUICK)
     assert run_fold(cfg, tmp_path / "handed")["leaky"]
