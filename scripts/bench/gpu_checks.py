@@ -79,7 +79,7 @@ class Fits:
             "enable_checkpointing": False,
             "use_distributed_sampler": False,  # as in training: the data module does that
         }
-        module = build_module(plain, data.table, (data.spec.height, data.spec.width), {})
+        module = build_module(plain, data, {})
         build("trainer", settings, given).fit(module, datamodule=data)
         return watch, {name: value.cpu() for name, value in module.state_dict().items()}
 

@@ -209,6 +209,11 @@ def test_a_failed_check_and_one_that_did_not_run_are_seen(bench):
     assert "not run: no GPU (2)" in shown.note
 
 
+def test_a_check_of_the_gpu_part_trains_and_passes(bench, tiny, tmp_path):
+    passed, said = bench("bench.gpu_checks").Fits(tiny, tmp_path).deterministic()
+    assert passed, said
+
+
 @pytest.mark.slow
 def test_the_gpu_part_does_on_a_processor_what_it_can(bench, tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
