@@ -10,7 +10,7 @@ Parts: a features, b an augmented example, c training, d a whole experiment (--f
 e growth with the number of clips (400; with --full up to 100,000, which take 33 GB of disk),
 f start-up, g checks and limits of a GPU (--only g; a machine without one does what it can, tiny),
 h a cross-validation against the sum of its fits, i networks in bfloat16 against float32 (--only i).
---quick leaves out (d), (e), (h), Ogg files and the slower libraries.
+--quick leaves out (d), (e), (h), Ogg and MP3 files and the slower libraries.
 Every contestant runs in a process of its own, in turns; medians are printed, all turns are in the
 JSON, which is always written. Run it on an idle machine.
 """

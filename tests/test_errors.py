@@ -93,7 +93,8 @@ def test_no_output_encoding_ends_a_command(coding):
 
 
 STOPPABLE = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # not as the shell has it
 from esc50.errors import exit_on_error
 with exit_on_error():
     try:

@@ -17,7 +17,7 @@ MIB = 1 << 20
 
 
 def copy_as(source: Path, folder: Path, suffix: str, n: int, rate: int | None = None) -> Path:
-    """Copy up to `n` clips, evenly taken, as .wav or .ogg files in ESC-50 layout, at any rate."""
+    """Copy up to `n` clips, evenly taken, in ESC-50 layout, as .wav, .ogg or .mp3 of any rate."""
     table = read_table(source)
     rows = np.arange(min(n, len(table))) * len(table) // min(n, len(table))
     (folder / "audio").mkdir(parents=True)
@@ -69,7 +69,7 @@ def _convert(path: Path, target: Path, wanted: int | None) -> None:
     samples, rate = soundfile.read(path, dtype="int16")
     if wanted is not None:
         samples, rate = soxr.resample(samples, rate, wanted), wanted
-    subtype = {".wav": "PCM_16", ".ogg": "VORBIS"}[target.suffix]
+    subtype = {".wav": "PCM_16", ".ogg": "VORBIS", ".mp3": "MPEG_LAYER_III"}[target.suffix]
     with soundfile.SoundFile(target, "w", rate, 1, subtype) as file:
         for start in range(0, len(samples), BLOCK):
             file.write(samples[start : start + BLOCK])

@@ -39,7 +39,7 @@ class Sizes:
     steps: int  # in a turn of (c)
     growth: tuple[int, ...]  # clips in (e)
     startups: int
-    formats: tuple[str, ...] = ("WAV", "Ogg")  # of (a)
+    formats: tuple[str, ...] = ("WAV", "Ogg", "MP3")  # of (a)
     rates: tuple[int, ...] = (22_050, 48_000)  # Hz, of (a), besides the 44,100 of the features
     base: int = 400  # clips that the larger sets are linked to
     epochs: int = 10  # of (d)
@@ -72,12 +72,13 @@ class Bench:
         """(a) Clips per second from sound files to cached features."""
         n, folder = self.sizes.clips, self.scratch
         sets = {"WAV": link(self.wav, folder / "features_wav", n)}
-        if "Ogg" in self.sizes.formats:
-            sets["Ogg"] = copy_as(self.wav, folder / "features_ogg", ".ogg", n)
+        for name in self.sizes.formats[1:]:
+            suffix = f".{name.lower()}"
+            sets[name] = copy_as(self.wav, folder / f"features_{name}", suffix, n)
         who = {}
         for name, clips in sets.items():
             cache, npy = folder / f"cache_{name}", folder / f"npy_{name}"
-            decode = {"clips": clips, "decode": name == "Ogg"}
+            decode = {"clips": clips, "decode": name != "WAV"}
             who |= {
                 f"ours {name}": _features("ours", clips=clips, cache_dir=cache),
                 f"published {name}": _features("published", clips=clips, folder=npy),
@@ -85,6 +86,8 @@ class Bench:
             }
         one = {"clips": sets["WAV"], "cache_dir": folder / "cache_one", "workers": 1}
         who["one thread"] = _features("ours", **one)
+        parts = {"clips": sets["WAV"], "cache_dir": folder / "cache_parts"}
+        who["a process per core"] = _features("processes", **parts)
         for rate in self.sizes.rates:
             clips = copy_as(self.wav, folder / f"features_{rate}", ".wav", n, rate)
             cache = folder / f"cache_{rate}"
@@ -104,7 +107,7 @@ class Bench:
             for name in sets
         ]
         ours = done["ours WAV"]
-        others = {"one thread": done["one thread"]}
+        others = {name: done[name] for name in ("one thread", "a process per core")}
         others |= {f"from {rate / 1000:g} kHz": done[f"{rate}"] for rate in self.sizes.rates}
         for against, other in others.items():
             what = "features from WAV"
