@@ -187,7 +187,6 @@ class Bench:
 
     def growth(self) -> list[dict]:
         """(e) Features and training on ever larger sets, against the smallest."""
-        self.check_room()
         rows, smallest = [], None
         for n in self.sizes.growth:
             outcomes = self._at_size(n)
