@@ -6,6 +6,7 @@ python scripts/audit.py split=random split.keep_sources=false table=path/to/esc5
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
@@ -31,7 +32,8 @@ def _main(cfg: DictConfig) -> None:
 
     with exit_on_error():
         table, digests, logmels = _open(cfg)
-        settings = SplitSettings.parse("split", OmegaConf.to_container(cfg.split))
+        section: Any = OmegaConf.to_container(cfg.split)
+        settings = SplitSettings.parse("split", section)
         leaky = False
         folds = choosable_folds(table, settings.protocol)
         for fold in folds if settings.fold == "all" else [settings.fold]:
@@ -49,15 +51,17 @@ def _open(cfg: DictConfig) -> tuple:
     from esc50.data.tables.table import read_table
 
     if cfg.table is not None:
-        table = Path(cfg.table)
-        return read_table(table.parent, check_files=False, table=table), None, None
+        path = Path(cfg.table)
+        return read_table(path.parent, check_files=False, table=path), None, None
     from esc50.audio.spec import make_spec
+    from esc50.config.sections import DataSettings
     from esc50.data.cache.digests import clip_digests
-    from esc50.data.datasets import DataSettings, open_clips
+    from esc50.data.datasets import open_clips
     from esc50.data.features import clip_features, profiles
 
-    data = OmegaConf.to_container(cfg.data, resolve=True)
-    spec = make_spec(OmegaConf.to_container(cfg.features, resolve=True))
+    data: Any = OmegaConf.to_container(cfg.data, resolve=True)
+    section: Any = OmegaConf.to_container(cfg.features, resolve=True)
+    spec = make_spec(section)
     table = open_clips(data, spec.seconds)
     settings = DataSettings.of(data)
     cache_dir = Path(settings.cache_dir)

@@ -23,11 +23,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from esc50.atomic import atomic_write_text
 from esc50.config.typed import as_typed
 from esc50.errors import exit_on_error
+
+if TYPE_CHECKING:
+    from esc50.results.tables import Table
 
 PARTS = "abcdefghi"
 REPORTS = Path("outputs", "benchmark")
@@ -73,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
             raise UserError(f"failed: {'; '.join(failed)}")
 
 
-def _show(table, markdown: bool) -> None:
+def _show(table: "Table", markdown: bool) -> None:
     from bench.table import fitted
     from esc50.results.layout import show_table
 
@@ -145,7 +150,7 @@ def _measure(args: argparse.Namespace) -> dict:
             make_demo(source, clips_per_fold=max(1, sizes.base // 50))
         wav = copy_as(source, scratch / "wav", ".wav", sizes.base)
         bench = Bench(sizes, scratch, wav)
-        parts = {
+        parts: dict[str, Callable[[], list[dict]]] = {
             "a": bench.features,
             "b": bench.augmentation,
             "c": bench.training,

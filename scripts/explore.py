@@ -4,6 +4,8 @@ python scripts/explore.py data=esc10
 python scripts/explore.py data=folder data.root=/my/sounds augment=published
 """
 
+from typing import Any
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -28,7 +30,8 @@ def _main(cfg: DictConfig) -> None:
 
     with exit_on_error():
         name = HydraConfig.get().runtime.choices["data"]
-        exploration = Exploration(OmegaConf.to_container(cfg, resolve=True), name)
+        plain: Any = OmegaConf.to_container(cfg, resolve=True)
+        exploration = Exploration(plain, name)
         exploration.write()
         print(f"the page is {exploration.page}")
 

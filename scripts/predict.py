@@ -12,12 +12,18 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from esc50.deploy.arguments import add_device, add_threshold, checkpoint_parser, parse
 from esc50.errors import UserError, exit_on_error, printable
+
+if TYPE_CHECKING:
+    from esc50.deploy.prediction import Prediction
+    from esc50.deploy.predictor import Predictor
+    from esc50.deploy.sounds import Sound
 
 SOON = 64  # windows: fewer are done before a progress bar is read
 
@@ -84,7 +90,7 @@ def _predict(args: argparse.Namespace, spool: Path) -> int:
     return len(failed)
 
 
-def _sounds(name: str, failed: list[UserError], spool: Path) -> list:
+def _sounds(name: str, failed: list[UserError], spool: Path) -> list["Sound"]:
     """List what an argument means; "-" is kept in `spool`, since a pipe cannot be searched."""
     from esc50.deploy.sounds import Sound, sounds_in
 
@@ -99,7 +105,9 @@ def _sounds(name: str, failed: list[UserError], spool: Path) -> list:
         return []
 
 
-def _readable(answers, failed: list[UserError], spool: Path) -> Iterator:
+def _readable(
+    answers: Iterable["Prediction | UserError"], failed: list[UserError], spool: Path
+) -> Iterator["Prediction"]:
     """Pass on predictions; name what could not be read."""
     for answer in answers:
         if isinstance(answer, UserError):
@@ -114,7 +122,7 @@ def _skip(error: UserError, failed: list[UserError], spool: Path) -> None:
     print(f"skipped: {why}", file=sys.stderr)
 
 
-def _print(args: argparse.Namespace, model, made: list) -> None:
+def _print(args: argparse.Namespace, model: "Predictor", made: list["Prediction"]) -> None:
     from esc50.deploy import formats
     from esc50.deploy.checkpoints import describe, describe_threshold
     from esc50.results.layout import show_table

@@ -83,14 +83,14 @@ def _tables(args: argparse.Namespace) -> list:
     if not args.compare:
         told, whole = tell_apart(recipes, args.ledger), args.wide or args.markdown or args.latex
         return leaderboard_tables(recipes, args.sort, told, whole)
-    pair = [find_recipe(recipes, name, args.ledger) for name in args.compare]
-    names = [recipe.experiment for recipe in pair]
-    if pair[0] is pair[1]:
-        raise UserError(f"{' and '.join(args.compare)} are one recipe, {pair[0].handle}")
+    a, b = (find_recipe(recipes, name, args.ledger) for name in args.compare)
+    if a is b:
+        raise UserError(f"{' and '.join(args.compare)} are one recipe, {a.handle}")
+    names = a.experiment, b.experiment
     if names[0] == names[1]:
-        names = [recipe.handle for recipe in pair]
-    folders = [run_folders(recipe, args.ledger) for recipe in pair]
-    return [comparison_table(compare(*folders, names=tuple(names)))]
+        names = a.handle, b.handle
+    folders = run_folders(a, args.ledger), run_folders(b, args.ledger)
+    return [comparison_table(compare(*folders, names))]
 
 
 if __name__ == "__main__":

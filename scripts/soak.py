@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -115,7 +115,8 @@ def _rows(
 def _try(fault: Fault, trial: Trial, name: str) -> tuple[bool, bool]:
     """Do one fault to one command; returns whether it ended the same, and as it should."""
     outcome = []
-    for step in (lambda: fault(trial), lambda: trial.finish()):
+    steps: list[Callable[[], None]] = [lambda: fault(trial), trial.finish]
+    for step in steps:
         try:
             step()
             outcome.append(True)

@@ -6,7 +6,9 @@ with the cached spectrum, as training does.
 
 import itertools
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +32,7 @@ ONLINE = CONF / "augment" / "online.yaml"
 def ours(turns: Turns, clips: str, batches: int) -> None:
     """Batches of 64 through the code that training runs, every clip changed in all three ways."""
     spec = FeatureSpec()
-    options = OmegaConf.to_container(OmegaConf.load(ONLINE))
+    options: Any = OmegaConf.to_container(OmegaConf.load(ONLINE))
     options |= {key: 0.0 for key in options if key.endswith("_prob") or key == "gain_db"}
     options |= {"stretch_prob": 1.0, "pitch_prob": 1.0, "noise_prob": 1.0}
     options |= {"rate_min": RATES[0], "rate_max": RATES[1], "pitch_max": SEMITONES}
@@ -146,7 +148,7 @@ def torch_audiomentations_online(turns: Turns, clips: str, examples: int) -> Non
     _take_turns(turns, render, len(waveforms))
 
 
-def _take_turns(turns: Turns, render, examples: int) -> None:
+def _take_turns(turns: Turns, render: Callable[[], None], examples: int) -> None:
     render()
     while turns.wait():
         start = time.perf_counter()

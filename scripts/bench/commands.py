@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from bench.contest import Contestant, Outcome, compete, high_water_mib, make_row
@@ -76,13 +77,13 @@ def startup(clips: Path, scratch: Path, repeats: int) -> list[dict]:
             step.values.append(float(noted.read_text()) - began)
             step.peak_mib = whole.peak_mib
             advance()
-    importing = {"limit": hydra, "limit_name": "import hydra alone"}
-    libraries = {"limit": heavy, "limit_name": "import torch, Lightning alone"}
+    beside_hydra = partial(make_row, "f", limit=hydra, limit_name="import hydra alone")
+    beside_torch = partial(make_row, "f", limit=heavy, limit_name="import torch, Lightning alone")
     return [
-        make_row("f", "train.py --help", "s", usage, **importing),
-        make_row("f", "train.py --cfg job", "s", config, **importing),
-        make_row("f", "command to first step, warm cache", "s", step, **libraries),
-        make_row("f", "one-step run, start to end", "s", whole, **libraries),
+        beside_hydra("train.py --help", "s", usage),
+        beside_hydra("train.py --cfg job", "s", config),
+        beside_torch("command to first step, warm cache", "s", step),
+        beside_torch("one-step run, start to end", "s", whole),
     ]
 
 

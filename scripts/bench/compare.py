@@ -9,6 +9,7 @@ together, and than 3%.
 import json
 import math
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def changes(old: dict, new: dict) -> list[Change]:
     found = []
     for key in before.keys() & after.keys():
         then, now = before[key], after[key]
+        assert then.median and now.median  # what has none was left out above
         if then.unit == "check" or min(then.median, now.median) < 0:
             continue  # of a difference that is nothing but noise there is no ratio
         ratio = now.median / then.median if then.unit.endswith("/s") else then.median / now.median
@@ -134,7 +136,7 @@ def _notes(old: dict, new: dict, found: list[Change]) -> list[str]:
     return notes
 
 
-def _usual_spread(some) -> float:
+def _usual_spread(some: Iterable[Measurement]) -> float:
     spreads = [one.spread for one in some if one.spread is not None]
     return statistics.median(spreads) if spreads else UNKNOWN
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
 from esc50.errors import UserError
 
@@ -23,7 +24,7 @@ MIB = 1 << 20
 class Turns:
     """A contestant's end of the line: it waits for its turn and reports what it measured."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         """Take standard output for the replies; what libraries print goes to standard error."""
         self._replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
@@ -90,27 +91,33 @@ def compete(
         for _ in range(repeats):
             for name, process in running.items():
                 if outcomes[name].skipped is None:
-                    process.stdin.write("go\n")
-                    process.stdin.flush()
+                    _pipe(process.stdin).write("go\n")
+                    _pipe(process.stdin).flush()
                     _listen(name, contestants[name], process, outcomes[name], log_dir)
                     if outcomes[name].skipped is None:  # it says again that it is ready
                         _listen(name, contestants[name], process, outcomes[name], log_dir)
                 advance()
     finally:
         for process in running.values():
-            process.stdin.close()
+            _pipe(process.stdin).close()
             process.terminate()
             process.wait()
     return outcomes
 
 
-def _start(contestant: Contestant, log: Path) -> subprocess.Popen:
+def _start(contestant: Contestant, log: Path) -> subprocess.Popen[str]:
     settings = json.dumps(contestant.settings, default=str)
-    command = [sys.executable, BENCHMARK, "--worker", contestant.worker, "--settings", settings]
+    command = [sys.executable, str(BENCHMARK)]
+    command += ["--worker", contestant.worker, "--settings", settings]
     pipe = subprocess.PIPE
     with log.open("w") as file:
         env = {k: v for k, v in {**os.environ, **contestant.env}.items() if v is not None}
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=file, text=True, env=env)
+
+
+def _pipe(end: IO[str] | None) -> IO[str]:
+    assert end is not None  # both are opened by `_start`
+    return end
 
 
 def _listen(
@@ -118,8 +125,8 @@ def _listen(
 ) -> None:
     if outcome.skipped is not None:
         return
-    line = process.stdout.readline()
-    reply = json.loads(line) if line else {"failed": "ended without a word"}
+    line = _pipe(process.stdout).readline()
+    reply: dict[str, Any] = json.loads(line) if line else {"failed": "ended without a word"}
     if "value" in reply:
         outcome.values.append(reply["value"])
         outcome.peak_mib = reply["peak_mib"]

@@ -28,7 +28,7 @@ CHECKS = {  # of bench.gpu_checks: what is said of each
     "ddp": "DDP with one process computes the same",
     "deterministic": "twice the same run, the same bits",
 }
-WAYS = {  # of making the bare step, beside our own
+WAYS: dict[str, dict[str, object]] = {  # of making the bare step, beside our own
     "planar": {"layout": "planar"},
     "channels_last": {"layout": "interleaved"},
     "optimiser not fused": {"fused": False},
@@ -116,8 +116,8 @@ def _at_batch(batch: int, extent: Extent, repeats: int, here: dict, scratch: Pat
     }
     with progress_bar(f"batches of {batch}", repeats * len(who)) as advance:
         done = compete(who, repeats, scratch, advance)
-    limit = {"limit_name": f"bare step, batch {batch}", "limit": done["bare"]}
-    row = partial(make_row, "g", unit="clips/s", **limit)
+    limit_name = f"bare step, batch {batch}"
+    row = partial(make_row, "g", unit="clips/s", limit_name=limit_name, limit=done["bare"])
     rows = [
         row(f"training, batch {batch}", ours=done["ours"]),
         row(f"training, online, batch {batch}", ours=done["online"]),

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -31,15 +32,20 @@ ROUNDING = 1e-6  # absolute difference of weights that another order of adding m
 class Watch(pl.Callback):
     """Keeps the batches as the network sees them, and the losses."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         """Start at nothing."""
-        self.batches, self.losses = [], []
+        self.batches: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.losses: list[float] = []
 
-    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: Any, batch: dict, batch_idx: int
+    ) -> None:
         """Keep what is trained on."""
         self.batches.append((batch["item"].cpu(), batch["x"].cpu()))
 
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: dict, batch_idx: int
+    ) -> None:
         """Keep the loss before the step."""
         self.losses.append(outputs["loss"].item())
 
@@ -60,7 +66,7 @@ class Fits:
         pictures = [f"features.height={size}", f"features.width={size}"]
         cfg = compose_config([f"augment={augment}", f"batch_size={batch_size}", *pictures])
         cfg.data.root, cfg.data.cache_dir = str(self.clips), str(self.cache_dir)
-        plain = OmegaConf.to_container(cfg, resolve=True)
+        plain: Any = OmegaConf.to_container(cfg, resolve=True)
         setup_environment(plain["seed"])
         data = ESC50DataModule.from_config(plain)
         data.setup()

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench.clips import link
 from esc50.config.composition import compose_config
@@ -59,7 +60,8 @@ def main(clips: str, folder: str, n: str) -> None:
     if not clips_of.exists():
         link(Path(clips), clips_of, int(n))
     cfg = compose_config([*FEATURES, f"data.root={clips_of}", f"data.cache_dir={cache}"])
-    data = ESC50DataModule.from_config(OmegaConf.to_container(cfg, resolve=True))
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    data = ESC50DataModule.from_config(plain)
     measure("nothing yet", lambda: None)
     measure("table", lambda: data.table)
     measure("digests", lambda: data.digests)

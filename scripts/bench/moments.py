@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 
@@ -13,7 +14,9 @@ class FirstStep(pl.Callback):
         """Take the file."""
         self.path = Path(path)
 
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: dict, batch_idx: int
+    ) -> None:
         """Note the first."""
         if not self.path.exists():
             self.path.write_text(str(time.time()))
@@ -26,7 +29,7 @@ class EpochEnds(pl.Callback):
         """Take the file."""
         self.path = Path(path)
 
-    def on_train_epoch_end(self, trainer, pl_module) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Note this epoch, which has been validated by now."""
         with self.path.open("a") as file:
             file.write(f"{time.time()} {float(trainer.callback_metrics['val/acc'])}\n")

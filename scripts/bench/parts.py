@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.clips import check_space, copy_as, link
@@ -17,8 +18,8 @@ WAVEFORM_LIBRARIES = {
     "torch-audiomentations (no stretch)": "torch_audiomentations_online",
 }
 
-
-THREADS = {  # environment variables that say how OpenMP's threads wait; the first is train.py's
+# Environment variables that say how OpenMP's threads wait; the first is train.py's.
+THREADS: dict[str, dict[str, str | None]] = {
     "ours": {"OMP_WAIT_POLICY": None, "GOMP_SPINCOUNT": SPINS},
     "as OpenMP has it": {"OMP_WAIT_POLICY": None, "GOMP_SPINCOUNT": None},
     "passive": {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": None},
@@ -62,7 +63,9 @@ class Bench:
     scratch: Path
     wav: Path  # base clips, in ESC-50 layout
 
-    def contest(self, what: str, who: dict[str, Contestant], repeats: int | None = None) -> dict:
+    def contest(
+        self, what: str, who: dict[str, Contestant], repeats: int | None = None
+    ) -> dict[str, Outcome]:
         """Let them compete under a progress bar."""
         repeats = repeats or self.sizes.repeats
         with progress_bar(what, repeats * len(who)) as advance:
@@ -75,7 +78,7 @@ class Bench:
         for name in self.sizes.formats[1:]:
             suffix = f".{name.lower()}"
             sets[name] = copy_as(self.wav, folder / f"features_{name}", suffix, n)
-        who = {}
+        who: dict[str, Contestant] = {}
         for name, clips in sets.items():
             cache, npy = folder / f"cache_{name}", folder / f"npy_{name}"
             decode = {"clips": clips, "decode": name != "WAV"}
@@ -125,10 +128,10 @@ class Bench:
             worker, optional = WAVEFORM_LIBRARIES[name], name != "librosa offline"
             who[name] = Contestant(f"bench.augment:{worker}", _at(clips, examples=n), optional)
         done = self.contest("augmentation", who)
-        limit = {"limit_name": "one rfft of a clip", "limit": done["limit"]}
+        row = partial(make_row, "b", limit_name="one rfft of a clip", limit=done["limit"])
         what = "stretched, shifted, noisy example"
         return [
-            make_row("b", what, "ms", done["ours"], against=name, other=done[name], **limit)
+            row(what, "ms", done["ours"], against=name, other=done[name])
             for name in self.sizes.libraries
         ]
 
@@ -148,13 +151,13 @@ class Bench:
                 "limit": Contestant("bench.step:bare", step),
             },
         )
-        limit = {"limit_name": "network step alone", "limit": done["limit"]}
-        published = {"against": "published loop", "other": done["published"]}
-        plain = {"against": "ours, not augmented", "other": done["ours"]}
+        row = partial(make_row, "c", limit_name="network step alone", limit=done["limit"])
+        beside_published = partial(row, against="published loop", other=done["published"])
+        beside_plain = partial(row, against="ours, not augmented", other=done["ours"])
         return [
-            make_row("c", "training", "clips/s", done["ours"], **published, **limit),
-            make_row("c", "training, online", "clips/s", done["online"], **published, **limit),
-            make_row("c", "training, online", "clips/s", done["online"], **plain, **limit),
+            beside_published("training", "clips/s", done["ours"]),
+            beside_published("training, online", "clips/s", done["online"]),
+            beside_plain("training, online", "clips/s", done["online"]),
             *(self.threads(step) if sizes.threads else []),
         ]
 

@@ -13,12 +13,12 @@ from torchvision.models import resnet18
 FRAMES, SIZE = 500, 128
 
 
-def load(path: Path) -> tuple[np.ndarray, int]:
+def load(path: Path) -> tuple[np.ndarray, float]:
     """Read a clip at its own rate."""
     return librosa.load(path, sr=None)
 
 
-def picture(y: np.ndarray, sr: int) -> np.ndarray:
+def picture(y: np.ndarray, sr: float) -> np.ndarray:
     """Log-mel, z-scored, padded to 500 frames, area-interpolated: float32 (128, 128)."""
     mel = librosa.feature.melspectrogram(
         y=y, sr=sr, n_fft=2048, hop_length=512, n_mels=SIZE, fmax=sr / 2
@@ -29,7 +29,7 @@ def picture(y: np.ndarray, sr: int) -> np.ndarray:
     return cv2.resize(padded, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
 
-def change(y: np.ndarray, sr: int, rate: float, semitones: float, noise_std: float) -> np.ndarray:
+def change(y: np.ndarray, sr: float, rate: float, semitones: float, noise_std: float) -> np.ndarray:
     """Stretch, shift and add noise to a waveform, each where it is asked for."""
     if rate != 1:
         y = librosa.effects.time_stretch(y, rate=rate)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -56,8 +57,8 @@ class Step:
         keep_freed_memory()
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         plain = compose_plain(list(self.overrides))
-        size = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
-        network = self._network(plain["model"], size).to(device)
+        height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
+        network = self._network(plain["model"], (height, width)).to(device)
         module = torch.compile(network, mode=self.compiled) if self.compiled else network
         settings = plain["optimizer"] | {"fused": self.fused}
         if self.graph:
@@ -66,7 +67,7 @@ class Step:
         fast = self.bfloat16
         if fast is None:
             fast = resolve_precision(plain["trainer"]) == "bf16-mixed"
-        x = torch.randn(self.batch_size, 1, *size, device=device)
+        x = torch.randn(self.batch_size, 1, height, width, device=device)
         y = torch.randint(N_CLASSES, (self.batch_size,), device=device)
 
         def step() -> torch.Tensor:
@@ -113,9 +114,9 @@ def _captured(step: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
     return replay
 
 
-def bare(turns: Turns, steps: int, neighbours: int = 0, **how: object) -> None:
+def bare(turns: Turns, steps: int, neighbours: int = 0, **how: Any) -> None:
     """Take turns of `steps` steps, each beside so many processes that spin."""
-    step = Step(**how)  # type: ignore[arg-type]  # from JSON
+    step = Step(**how)  # from JSON
     train = step.trainer()
     train(WARM_UP)
     while turns.wait():
@@ -132,10 +133,10 @@ def _busy(n: int) -> Iterator[None]:
     spinning = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(n)]
     try:
         for process in spinning:
+            assert process.stdout is not None  # a pipe
             process.stdout.readline()
         yield
     finally:
         for process in spinning:
-            process.kill()
-            process.wait()
-            process.stdout.close()
+            with process:  # closes the pipe and waits for the end
+                process.kill()

@@ -1,14 +1,17 @@
 """Contestants that train the ResNet-18: clips per second."""
 
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
+from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from bench.contest import Turns
 from esc50.config.composition import compose_config, compose_plain
@@ -27,13 +30,16 @@ class Clock(pl.Callback):
 
     def __init__(self, turns: Turns):
         """Take the line to the parent."""
-        self.turns, self.items, self.started = turns, 0, None
+        self.turns, self.items = turns, 0
+        self.started: float | None = None
 
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: dict, batch_idx: int
+    ) -> None:
         """Count the items."""
         self.items += len(batch["y"])
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Report, then wait for the next turn; its clock runs from the end of this epoch."""
         if trainer.strategy.root_device.type == "cuda":
             torch.cuda.synchronize()
@@ -106,14 +112,19 @@ def lightning(turns: Turns, batch_size: int, steps: int, size: int = 128) -> Non
     trainer = build("trainer", settings, given)
     if trainer.strategy.root_device.type == "cuda":
         batch = {name: value.cuda() for name, value in batch.items()}
-    loader = DataLoader([batch] * steps, batch_size=None)
+    batches = cast(Dataset, [batch] * steps)  # a list is one in all but name
+    loader = DataLoader(batches, batch_size=None)
     trainer.fit(module, train_dataloaders=loader)
 
 
 class BareModule(pl.LightningModule):
     """A network and its loss, and nothing else."""
 
-    def __init__(self, network: torch.nn.Module, make_optimizer):
+    def __init__(
+        self,
+        network: nn.Module,
+        make_optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+    ):
         """Take the network and what makes its optimiser."""
         super().__init__()
         self.network, self.make_optimizer = network, make_optimizer
@@ -131,4 +142,5 @@ def _config(clips: str, cache_dir: str, augment: str, batch_size: int, size: int
     pictures = [f"features.height={size}", f"features.width={size}"]
     cfg = compose_config([f"augment={augment}", f"batch_size={batch_size}", *pictures])
     cfg.data.root, cfg.data.cache_dir = clips, cache_dir
-    return OmegaConf.to_container(cfg, resolve=True)
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    return plain

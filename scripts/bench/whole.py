@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
@@ -24,17 +25,18 @@ from esc50.data.tables.table import read_table
 
 def main(clips: str, folder: str, epochs: str) -> None:
     """Make features and copies, train, test once, print a line of JSON."""
-    table, folder = read_table(Path(clips)), Path(folder)
-    folder.mkdir(parents=True)
+    table, npy = read_table(Path(clips)), Path(folder)
+    npy.mkdir(parents=True)
     config = OmegaConf.load(CONF / "train.yaml")
-    recipe = make_recipe(OmegaConf.load(CONF / "augment" / "published.yaml"))
+    options: Any = OmegaConf.to_container(OmegaConf.load(CONF / "augment" / "published.yaml"))
+    recipe = make_recipe(options)
     rng = np.random.default_rng([config.seed, DRAW_COPIES])
     clip_of_copy, params = recipe.sample_copies(len(table), rng)
     settings = SplitSettings(protocol="official", fold=1)
     split = draw_split(table, settings, config.seed, clip_of_copy)
     used = split.train[split.train >= len(table)]
 
-    paths = [folder / f"{item}.npy" for item in range(len(split.clip_of))]
+    paths = [npy / f"{item}.npy" for item in range(len(split.clip_of))]
     sounds = table.paths
     for clip, path in enumerate(sounds):
         np.save(paths[clip], picture(*load(path)))

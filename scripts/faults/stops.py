@@ -35,7 +35,7 @@ def _stop(number: int, phase: Phase) -> Fault:
         else:
             check_end(command, number, code, phase.name == "Python starts")
             if code > 0 and phase.name not in BEFORE:
-                assert STOPPED.search(command.text)[1], f"not what is left: {command.console}"
+                assert any(STOPPED.findall(command.text)), f"not what is left: {command.console}"
         assert not (left := command.orphans()), f"orphans: {left}"
 
     return fault
