@@ -53,7 +53,7 @@ def share_batch_norm(network: nn.Module, device: torch.device) -> nn.Module:
         The network, whose state dict is as before.
     """
     if device.type == "cuda":
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         return converted
     for parent in list(network.modules()):
         for name, norm in list(parent.named_children()):

@@ -133,7 +133,7 @@ class WeightAverage(pl.callbacks.WeightAveraging):
 
     def __init__(self, decay: float):
         """Keep `decay`, 0..1, of the average at every step."""
-        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
 
     def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
         """Begin the average; have every checkpoint hold it."""
