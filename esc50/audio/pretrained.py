@@ -11,6 +11,7 @@ from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
 _LEAST_POWER = 1e-10
 _LEAST_ENERGY = 1.1920928955078125e-07  # Kaldi's: what float32 takes 1 and the next number apart
 _EMPHASIS = 0.97  # of the sample before, subtracted
+_POVEY = 0.85  # the power of a Hann window that Kaldi's own window is
 
 
 class _FixedScale(BandedFrontEnd):
@@ -58,7 +59,7 @@ class KaldiBank(_FixedScale):
     """Kaldi's log filter bank.
 
     All that happens to a frame before its power is taken is linear, and so is one product: without
-    its mean, each sample less 0.97 of the one before, a symmetric Hann window, Fourier transform.
+    its mean, each sample less 0.97 of the one before, its window, Fourier transform.
     """
 
     analysis: torch.Tensor
@@ -71,10 +72,12 @@ class KaldiBank(_FixedScale):
         frame = frame - frame.mean(0)
         before = torch.cat([frame[:1], frame[:-1]])
         window = torch.hann_window(n, periodic=False, dtype=torch.float64)
+        window = window**_POVEY if spec.window_type == "povey" else window
         spectra = torch.fft.rfft((frame - _EMPHASIS * before) * window[:, None], spec.n_fft, dim=0)
         parts = torch.cat([spectra.real, spectra.imag])
         self.register_buffer("analysis", parts.float().unsqueeze(1), persistent=False)
         self.mean, self.scale = spec.mean, 2 * spec.std
+        self.full_power = (spec.full_scale or 1.0) ** 2
 
     def power(self, waveform: torch.Tensor) -> torch.Tensor:
         """Power spectrogram of float32 (..., n_samples): float32 (..., n_fft // 2 + 1, T)."""
@@ -85,4 +88,5 @@ class KaldiBank(_FixedScale):
 
     def cells(self, rows: torch.Tensor) -> torch.Tensor:
         """Natural logarithms (..., 1, n_mels, T)."""
-        return rows.clamp(min=_LEAST_ENERGY).log().unsqueeze(-3)
+        # Scaled no earlier: augmentation changes the power of sound with full scale 1.
+        return (rows * self.full_power).clamp(min=_LEAST_ENERGY).log().unsqueeze(-3)

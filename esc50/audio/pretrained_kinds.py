@@ -62,10 +62,16 @@ class AbsoluteSpec(MelSpec):
 
 
 class KaldiSpec(MelSpec):
-    """Kaldi's log filter bank, as `torchaudio.compliance.kaldi.fbank` has it: AST's.
+    """Kaldi's log filter bank, as `torchaudio.compliance.kaldi.fbank` has it: AST's, BEATs'.
 
     Natural logarithm of the mel power of frames that lie whole within the clip, each without its
     mean and with its high frequencies raised; (x - mean) / (2 std), as Gong et al. (2021) do.
+
+    Attributes:
+        window_type: povey, Kaldi's own, the symmetric Hann window to the power of 0.85; None: the
+            Hann window itself.
+        full_scale: the number that a full-scale sample counts as, 32768 being Kaldi's 16-bit
+            integers; None: 1. The least energy does not go with it, so it is no mere offset.
     """
 
     title = "Kaldi filter bank"
@@ -76,6 +82,8 @@ class KaldiSpec(MelSpec):
     hop_length: Annotated[int, Field(ge=1, le=2**17)] = 160
     n_fft: Annotated[int, Field(ge=16, le=2**17)] = 512
     fmin: Annotated[float, Field(ge=0)] = 20.0
+    window_type: Literal["povey"] | None = None
+    full_scale: Annotated[float, Field(gt=0)] | None = None
     mean: float = -4.2677393
     std: Annotated[float, Field(gt=0)] = 4.5689974
     standardise: Literal["fixed"] = "fixed"
@@ -92,6 +100,12 @@ class KaldiSpec(MelSpec):
     def n_frames(self) -> int:
         """Frames that lie whole within a clip."""
         return 1 + (self.n_samples - self.frame_length) // self.hop_length
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What names features in the cache: settings newer than it count where they are set."""
+        newer = ("window_type", "full_scale")
+        return {k: v for k, v in super().key.items() if k not in newer or v is not None}
 
     @property
     def remarks(self) -> list[str]:

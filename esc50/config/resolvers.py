@@ -21,13 +21,16 @@ def register_resolvers() -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
-def frames(seconds: float, sample_rate: int, hop_length: int) -> int:
+def frames(seconds: float, sample_rate: int, hop_length: int, frame_length: int = 0) -> int:
     """Count the frames that a clip makes: all of them are shown, and no padding.
 
-    A clip of 431 frames, ESC-50's five seconds, is padded to the published pipeline's 500.
+    A clip of 431 frames, ESC-50's five seconds, is padded to the published pipeline's 500. With a
+    `frame_length` in samples, frames are those that lie whole within the clip.
     """
     try:
-        own = 1 + round(seconds * sample_rate) // hop_length
+        own = 1 + (round(seconds * sample_rate) - frame_length) // hop_length
     except (TypeError, ZeroDivisionError, OverflowError):
         return 1  # whoever checks these settings says what is wrong with them
+    if frame_length:
+        return max(1, own)
     return 500 if own == 431 else own

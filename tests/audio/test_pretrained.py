@@ -15,6 +15,9 @@ CLAP = AbsoluteSpec(
     **MEL64, sample_rate=48000, hop_length=480, frames=1001, width=1001, fill_seconds=10.0
 )
 AST = KaldiSpec(frames=1024, width=1024)
+BEATS = KaldiSpec(
+    frames=498, width=498, window_type="povey", full_scale=32768.0, mean=15.41663, std=6.55582
+)
 
 
 def bark(rate):
@@ -41,6 +44,22 @@ def test_kaldi_features_are_torchaudios():
     theirs = fbank(sound[None], sample_frequency=16000, window_type="hanning", num_mel_bins=128)
     cells = make_front_end(AST).cells(make_front_end(AST).rows(sound))
     torch.testing.assert_close(cells[0].T, theirs, atol=2e-3, rtol=0)
+
+
+def test_beats_features_are_its_authors():
+    """What `BEATs.preprocess` computes, of sound that ends in digital silence."""
+    from torchaudio.compliance.kaldi import fbank
+
+    sound = torch.from_numpy(bark(16000))
+    theirs = fbank(sound[None] * 2**15, num_mel_bins=128, sample_frequency=16000)
+    front_end = make_front_end(BEATS)
+    cells = front_end.cells(front_end.rows(sound))
+    assert theirs.min() < -15.9  # the least energy
+    torch.testing.assert_close(cells[0].T, theirs, atol=2e-3, rtol=0)
+    ours = front_end.features(sound)
+    assert ours.shape == (1, 128, 498)
+    scaled = (theirs - 15.41663) / (2 * 6.55582)
+    torch.testing.assert_close(ours[0].T, scaled, atol=2e-4, rtol=0)
 
 
 @pytest.mark.parametrize(("truncation", "mel_scale"), [("rand_trunc", "slaney"), ("fusion", "htk")])
@@ -78,7 +97,7 @@ def test_a_picture_longer_than_its_clip_ends_in_silence(spec, silence):
                                atol=1e-3, rtol=0)  # fmt: skip
 
 
-@pytest.mark.parametrize("spec", [AST, PANNS, CLAP], ids=["ast", "panns", "clap"])
+@pytest.mark.parametrize("spec", [AST, BEATS, PANNS, CLAP], ids=["ast", "beats", "panns", "clap"])
 def test_augmentation_follows_them(spec):
     """What is changed by nothing is the clip again; what is 6 dB louder is 6 dB higher."""
     front_end = make_front_end(spec)
@@ -92,6 +111,6 @@ def test_augmentation_follows_them(spec):
     augment = Augment(spec, recipe)
     assert torch.equal(augment.render(magnitude, peak, picture, sampled(1)), picture)
     louder = augment.render(magnitude, peak, picture, sampled(1, gain_db=6.0))
-    decibels = 2 * spec.std * 10 / np.log(10) if spec is AST else 1.0
+    decibels = 2 * spec.std * 10 / np.log(10) if isinstance(spec, KaldiSpec) else 1.0
     middle = (louder - picture)[0, 0, 5:, 50:300] * decibels
     assert abs(float(middle.median()) - 6.0) < 0.3

@@ -44,7 +44,15 @@ def test_frames_are_those_of_the_sound_that_is_looked_at():
     clap = AbsoluteSpec(**PANNS | {"sample_rate": 48000, "hop_length": 480}, fill_seconds=10.0)
     assert clap.n_frames == 1001
     assert AbsoluteSpec(**PANNS).key != FeatureSpec(**PANNS).key
+    assert KaldiSpec(seconds=10.0).n_frames == 998
     assert not KaldiSpec(frames=1024, width=1024).remarks  # half of the picture empty, as in AST
+
+
+def test_kaldis_window_and_scale_count_in_the_cache_where_they_are_set():
+    before = KaldiSpec().key
+    assert not {"window_type", "full_scale"} & before.keys() and before["fmax"] is None
+    assert KaldiSpec(window_type="povey").key == before | {"window_type": "povey"}
+    assert KaldiSpec(full_scale=32768.0).key == before | {"full_scale": 32768.0}
 
 
 def test_what_does_not_go_together_is_refused():

@@ -41,3 +41,12 @@ def test_a_picture_has_as_many_frames_as_its_clip(settings, frames):
     register_resolvers()
     cfg = OmegaConf.load(CONF / "features" / "logmel128.yaml")
     assert OmegaConf.merge(cfg, settings).frames == frames
+
+
+@pytest.mark.parametrize(
+    ("seconds", "frames"), [(5.0, 498), (10.0, 998), (4.325, 431), (0.01, 1), ("many", 1)]
+)
+def test_frames_of_a_window_cut_from_the_clip_lie_whole_within_it(seconds, frames):
+    register_resolvers()
+    cfg = OmegaConf.load(CONF / "features" / "beats.yaml")
+    assert OmegaConf.merge(cfg, {"seconds": seconds}).frames == frames

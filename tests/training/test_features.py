@@ -111,6 +111,11 @@ def test_the_guide_names_every_choice():
     classical = "mfcc_zcr"  # which no network of pictures takes
     assert table == CHOICES.keys() | {"logmel128", classical}
     assert {each for names in commands for each in names.split(",")} <= table
-    pretrained = {"ast", "panns", "clap"}  # with their networks: tests/audio/test_pretrained.py
+    pretrained = {
+        "ast",
+        "beats",
+        "panns",
+        "clap",
+    }  # with their networks: tests/audio/test_pretrained.py
     files = {path.stem for path in (CONF / "features").glob("*.yaml")}
     assert files == table | pretrained and all(f"`{name}`" in page for name in pretrained)
