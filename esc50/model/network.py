@@ -10,7 +10,7 @@ from esc50.config.targets import build, check_target, takes
 from esc50.errors import UserError
 from esc50.model.head import head_name
 from esc50.model.resnet import optimize_memory_layout
-from esc50.model.weights import Weights, load_weights, own_checkpoint
+from esc50.model.weights import Weights, check_there, load_weights, own_checkpoint
 
 RUN_KEYS = tuple(ModelUse.model_fields)  # what the run does with a network; it is not told
 APART = (*RUN_KEYS, "weights")  # what says nothing of which network it is
@@ -18,7 +18,9 @@ GIVEN = ("n_classes", "num_classes", "size", "in_channels", "architecture")  # t
 
 
 def check_network(section: Mapping[str, Any]) -> None:
-    """Refuse a `model` section whose target does not exist or does not take its arguments."""
+    """Refuse a `model` section whose target, or a file of weights, does not exist or fit."""
+    if str(section.get("_target_")).startswith("esc50."):  # others may know names of their own
+        check_there(section.get("weights"))
     check_target("model", _to_build(section)[0], dict.fromkeys(GIVEN))
 
 

@@ -16,6 +16,9 @@ NETWORK = "network."  # before the names of a network's weights in a checkpoint 
 # Under which names others keep a state dict within a file, the averaged one first.
 WITHIN = ("state_dict_ema", "model_ema", "state_dict", "model")
 KINDS = "a PyTorch state dict (.pth), .safetensors, or a checkpoint of one's own (best.ckpt)"
+FILES = (".pt", ".pth", ".safetensors", ".ckpt")  # how names of files of weights end
+# Where files are published that only a browser gets, by how their names begin.
+PUBLISHED = {"BEATs_": "https://github.com/microsoft/unilm/tree/master/beats"}
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,32 @@ class Weights:
         path: as the config names it.
         state: tensors by their names.
         specification: what a checkpoint of this package says of its run; None for other files.
+        cfg: what a file says of its network beside the weights, as BEATs' do; None for others.
     """
 
     path: str
     state: dict[str, Tensor]
     specification: Mapping[str, Any] | None = None
+    cfg: Mapping[str, Any] | None = None
+
+
+def check_there(weights: str | None) -> None:
+    """Refuse a name that is that of a file, where there is none; other names are a network's own.
+
+    Raises:
+        UserError: saying where the file is published, if that is known.
+    """
+    if weights is None or Path(weights).exists() or Path(weights).suffix not in FILES:
+        return
+    name = Path(weights).name
+    for beginning, place in PUBLISHED.items():
+        if name.startswith(beginning):
+            raise UserError(
+                f"model.weights={weights} is no file: fetch {name} from {place} with a browser and "
+                f"give its path as model.weights=/path/to/{name}, or train from scratch with "
+                "model.weights=null"
+            )
+    raise UserError(f"model.weights={weights} is no file: give {KINDS}, or null")
 
 
 def own_checkpoint(weights: str | None) -> Weights | None:
@@ -55,6 +79,7 @@ def read_weights(path: str) -> Weights:
     Raises:
         UserError: there is none, or it is damaged or something else.
     """
+    check_there(path)
     file = Path(path)
     if not file.is_file():
         raise UserError(f"model.weights={path} is no file: give {KINDS}, or null")
@@ -70,6 +95,7 @@ def read_weights(path: str) -> Weights:
         inside = held.get("state_dict", {})
         state = {k.removeprefix(NETWORK): v for k, v in inside.items() if k.startswith(NETWORK)}
         return Weights(path, state, held["esc50"])
+    cfg = held["cfg"] if isinstance(held.get("cfg"), Mapping) else None
     for name in WITHIN:
         if isinstance(held.get(name), Mapping):
             held = held[name]
@@ -78,7 +104,7 @@ def read_weights(path: str) -> Weights:
     tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
     if not tensors:
         raise UserError(f"model.weights={path} holds no weights: give {KINDS}")
-    return Weights(path, tensors)
+    return Weights(path, tensors, cfg=cfg)
 
 
 def _load_torch(path: Path) -> Any:

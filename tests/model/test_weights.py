@@ -5,7 +5,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from esc50.errors import UserError
-from esc50.model.weights import Weights, load_weights, match_channels, own_checkpoint, read_weights
+from esc50.model.weights import (
+    Weights,
+    check_there,
+    load_weights,
+    match_channels,
+    own_checkpoint,
+    read_weights,
+)
 
 STATE = {"0.weight": torch.arange(6.0).reshape(2, 3), "0.bias": torch.ones(2)}
 
@@ -48,6 +55,28 @@ def test_a_checkpoint_of_this_package_says_so(tmp_path):
     assert read.specification == {"experiment": "best"} and read.state.keys() == STATE.keys()
     for other in (None, "imagenet", str(tmp_path), str(tmp_path / "weights.pth")):
         assert own_checkpoint(other) is None
+
+
+def test_what_a_file_says_of_its_network_is_read_with_it(tmp_path):
+    torch.save({"cfg": {"encoder_layers": 12}, "model": STATE}, tmp_path / "said.pt")
+    torch.save({"cfg": [12], "model": STATE}, tmp_path / "other.pt")
+    assert read_weights(str(tmp_path / "said.pt")).cfg == {"encoder_layers": 12}
+    assert read_weights(str(tmp_path / "other.pt")).cfg is None
+
+
+def test_a_file_that_is_not_there_is_said_to_be_none_and_where_it_is_to_be_had(tmp_path):
+    torch.save(STATE, tmp_path / "weights.pth")
+    for there in (None, "imagenet", "MIT/ast-0.4593", str(tmp_path / "weights.pth")):
+        check_there(there)
+    with pytest.raises(
+        UserError, match=r"^model\.weights=no/a\.safetensors is no file: give a PyT"
+    ):
+        check_there("no/a.safetensors")
+    said = (
+        r"no/BEATs_iter3\.pt is no file: fetch BEATs_iter3\.pt from https://github\.com/microsoft"
+    )
+    with pytest.raises(UserError, match=said):
+        check_there("no/BEATs_iter3.pt")
 
 
 def test_what_holds_no_weights_is_refused(tmp_path):
