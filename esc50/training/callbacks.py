@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
@@ -18,6 +19,22 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
         """Stop at once when the checkpoint was written by the epoch that ended the run."""
         if self.wait_count >= max(self.patience, 1):  # a patience of 0 stops after one, too
             trainer.should_stop = True
+
+
+class EpochSeed(pl.Callback):
+    """Seeds torch anew for each epoch: a run that goes on drops what one in one piece would."""
+
+    def __init__(self, seed: int) -> None:
+        """Take the run's seed."""
+        self.seed = seed
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: Any, batch: dict, batch_idx: int
+    ) -> None:
+        """Seed it by the run's seed, the epoch, and which of several processes this is."""
+        if batch_idx == 0:  # the epoch's start is too early: the loader draws after it, or before
+            entropy = [self.seed, trainer.current_epoch, trainer.global_rank]
+            torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
 
 
 def model_checkpoints(trainer: pl.Trainer) -> list[pl.callbacks.ModelCheckpoint]:

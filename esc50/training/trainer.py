@@ -10,7 +10,7 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from esc50.config.targets import build, check_target
 from esc50.errors import UserError
-from esc50.training.callbacks import DivergenceCheck
+from esc50.training.callbacks import DivergenceCheck, EpochSeed
 from esc50.training.checkpoints import AtomicCheckpointIO
 from esc50.training.history import History
 from esc50.training.profile import ProfileReport
@@ -66,6 +66,7 @@ def build_trainer(
     given = {
         "callbacks": [
             *meters,
+            EpochSeed(plain["seed"]),
             DivergenceCheck(),
             *callbacks.values(),
             History(folder),

@@ -185,3 +185,12 @@ def test_a_run_with_class_weights_goes_on_to_the_same_bits(config, tmp_path):
     run_fold(longer, tmp_path / "longer")
     run_fold(config("trainer.max_epochs=2", *weighted), tmp_path / "long")
     assert same_weights(weights(tmp_path / "longer", "last"), weights(tmp_path / "long", "last"))
+
+
+def test_a_run_with_dropout_goes_on_to_the_same_bits(config, tmp_path):
+    cnn14 = ["model=panns_cnn14", "model.width=2", "model.weights=null", "optimizer.lr=0.01"]
+    run_fold(config("trainer.max_epochs=1", KEPT, *cnn14), tmp_path / "short")
+    last = tmp_path / "short" / "checkpoints" / "last.ckpt"
+    run_fold(config("trainer.max_epochs=2", f"ckpt_path={last}", *cnn14), tmp_path / "longer")
+    run_fold(config("trainer.max_epochs=2", *cnn14), tmp_path / "long")
+    assert same_weights(weights(tmp_path / "longer", "last"), weights(tmp_path / "long", "last"))
