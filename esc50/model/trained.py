@@ -22,6 +22,7 @@ FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint chan
 # What a checkpoint may have built without being trusted. A rule on the beginning of the name would
 # not do: by way of what a module imports, it leads to any function of any package.
 NETWORKS = (
+    "esc50.model.beats.beats",
     "esc50.model.forest.RandomForest",
     "esc50.model.huggingface.hub_network",
     "esc50.model.panns.panns_cnn14",

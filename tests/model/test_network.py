@@ -5,6 +5,7 @@ from torch import nn
 from esc50.errors import UserError
 from esc50.model.head import head_name
 from esc50.model.network import build_network, check_network, without_weights
+from tests.model.beats_files import make_beats
 from tests.model.hub_folders import make_ast
 
 RESNET = {"_target_": "esc50.model.resnet.single_channel_resnet18"}
@@ -22,6 +23,7 @@ NETWORKS = {
         "weights": None,
     },
     "panns": {"_target_": "esc50.model.panns.panns_cnn14", "width": 2, "weights": None},
+    "beats": {"_target_": "esc50.model.beats.beats", "weights": None},
     "hub": {"_target_": "esc50.model.huggingface.hub_network", "weights": None},
     "one's own": {"_target_": "tests.model.test_network.Own", "width": 3},
 }
@@ -69,6 +71,18 @@ def test_what_the_run_does_with_a_network_is_not_told_to_it():
     assert build_network(section, 7, (32, 64)).fc.out_features == 7
 
 
+def test_a_file_of_weights_that_is_not_there_is_told_before_anything_is_built():
+    with pytest.raises(UserError, match=r"model\.weights=no\.pth is no file"):
+        check_network({**RESNET, "weights": "no.pth"})
+    own = {"_target_": "tests.model.test_network.Named", "weights": "a name.pth"}
+    check_network(own)  # who knows what that is to it
+
+
+class Named(nn.Linear):
+    def __init__(self, weights, num_classes):
+        super().__init__(1, num_classes)
+
+
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NETWORKS],
@@ -80,6 +94,8 @@ def test_a_checkpoint_of_ones_own_starts_any_network_for_other_classes(name, che
     if name == "hub":
         make_ast(tmp_path / "hub")
         section = {**section, "weights": str(tmp_path / "hub")}
+    if name == "beats":
+        section = {**section, "weights": make_beats(tmp_path / "BEATs_tiny.pt")}
     first = build_network(section, 7, (32, 64))
     path = checkpoint({**without_weights(section), "train": "all"}, first)
     second = build_network({**section, "weights": path}, 3, (32, 64)).eval()
