@@ -141,6 +141,16 @@ class BandedFrontEnd(FrontEnd):
         if usual and PowerSums.is_possible(spec.n_fft):
             self._sums = PowerSums(window.numpy(), spec.hop_length, [filters, bands])
 
+    @property
+    def middle(self) -> float:
+        """Middle of the window behind the first sample that it takes, in units of n_fft."""
+        return 0.5
+
+    def spectrum(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Spectrum of float32 (..., n_samples): complex64 (..., T, n_fft // 2 + 1)."""
+        spectrum: torch.Tensor = self.fourier(waveform)
+        return spectrum
+
     def power(self, waveform: torch.Tensor) -> torch.Tensor:
         """Power spectrogram of float32 (..., n_samples): float32 (..., n_fft // 2 + 1, T)."""
         power: torch.Tensor = self.fourier.power(waveform)

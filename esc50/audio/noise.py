@@ -35,12 +35,12 @@ class NoiseBank(torch.nn.Module):
         generator = torch.Generator().manual_seed(_SEED)
         n_frames = math.ceil(_BANK_SECONDS * spec.sample_rate / spec.hop_length)
         n_samples = spec.n_fft + n_frames * spec.hop_length
-        spectrum = front_end.fourier(torch.randn(n_samples, generator=generator))
+        spectrum = front_end.spectrum(torch.randn(n_samples, generator=generator))
         skipped = spec.n_fft // spec.hop_length + 1  # frames that reach into the padding
         spectrum = spectrum[skipped:-skipped]
         frames, bins = (torch.arange(size, dtype=torch.float64) for size in spectrum.shape)
-        # Phase of a tone at each bin's frequency, the window's centre being half a window in.
-        turns = bins * (frames[:, None] * spec.hop_length / spec.n_fft + 0.5)
+        # Phase of a tone at each bin's frequency.
+        turns = bins * (frames[:, None] * spec.hop_length / spec.n_fft + front_end.middle)
         tone = torch.polar(torch.ones_like(turns), 2 * math.pi * (turns % 1)).to(torch.complex64)
         in_phase = (spectrum * tone.conj()).real.T.contiguous()
         filters = SparseMatmul(spec.filters())

@@ -79,12 +79,26 @@ class KaldiBank(_FixedScale):
         self.mean, self.scale = spec.mean, 2 * spec.std
         self.full_power = (spec.full_scale or 1.0) ** 2
 
+    @property
+    def middle(self) -> float:
+        """Middle of the window behind the first sample that it takes, in units of n_fft."""
+        return (self.spec.frame_length - 1) / 2 / self.spec.n_fft
+
+    def spectrum(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Spectrum of float32 (..., n_samples): complex64 (..., T, n_fft // 2 + 1)."""
+        return torch.complex(*self._parts(waveform)).transpose(-1, -2)
+
     def power(self, waveform: torch.Tensor) -> torch.Tensor:
         """Power spectrogram of float32 (..., n_samples): float32 (..., n_fft // 2 + 1, T)."""
+        re, im = self._parts(waveform)
+        return re.square() + im.square()
+
+    def _parts(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Real and imaginary spectrum, float32 (..., n_fft // 2 + 1, T) each."""
         sound = waveform.reshape(-1, 1, waveform.shape[-1])
-        re, im = F.conv1d(sound, self.analysis, stride=self.spec.hop_length).chunk(2, dim=1)
-        power = re.square() + im.square()
-        return power.reshape(*waveform.shape[:-1], *power.shape[-2:])
+        both = F.conv1d(sound, self.analysis, stride=self.spec.hop_length)
+        re, im = both.reshape(*waveform.shape[:-1], *both.shape[-2:]).chunk(2, dim=-2)
+        return re, im
 
     def cells(self, rows: torch.Tensor) -> torch.Tensor:
         """Natural logarithms (..., 1, n_mels, T)."""

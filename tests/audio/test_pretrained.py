@@ -7,7 +7,7 @@ from esc50.audio.augment import Augment
 from esc50.audio.augment_params import make_recipe
 from esc50.audio.front_end import make_front_end
 from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
-from tests.audio.pictures import sampled
+from tests.audio.pictures import make, sampled
 
 MEL64 = {"n_fft": 1024, "n_mels": 64, "fmin": 50.0, "fmax": 14000.0, "height": 64}
 PANNS = AbsoluteSpec(**MEL64, sample_rate=32000, hop_length=320, frames=501, width=501)
@@ -114,3 +114,23 @@ def test_augmentation_follows_them(spec):
     decibels = 2 * spec.std * 10 / np.log(10) if isinstance(spec, KaldiSpec) else 1.0
     middle = (louder - picture)[0, 0, 5:, 50:300] * decibels
     assert abs(float(middle.median()) - 6.0) < 0.3
+
+
+@pytest.mark.parametrize("spec", [PANNS, CLAP, AST, BEATS], ids=["panns", "clap", "ast", "beats"])
+def test_noise_is_what_it_would_be_in_the_sound(spec):
+    """By row, of a dying tone with its own noise and of silence, in decibels."""
+    rate, std, n = spec.sample_rate, 0.02, 4
+    front_end, generator = make_front_end(spec), torch.Generator().manual_seed(1)
+    augment = make("online", spec)
+    decibels = 2 * spec.std * 10 / np.log(10) if isinstance(spec, KaldiSpec) else 1.0
+    frames = min(spec.frames, spec.n_frames)
+    for sound in (torch.from_numpy(bark(rate)), torch.zeros(5 * rate)):
+        noise = std * torch.randn(n, len(sound), generator=generator)
+        theirs = torch.stack([front_end.features(sound + one) for one in noise])
+        clean, magnitude, peak = (part.expand(n, *part.shape) for part in front_end(sound))
+        params = sampled(n, noise_std=std, noise_at=np.arange(n) / n)
+        ours = augment.render(magnitude, peak, clean, params)
+        apart = (ours - theirs)[..., :frames].mean((0, 1, 3)) * decibels
+        spread = (ours[..., :frames].std(3) - theirs[..., :frames].std(3)).mean((0, 1)) * decibels
+        print(f"at most {apart.abs().max():.2f} dB in mean, {spread.abs().max():.2f} in spread")
+        assert apart.abs().max() < 1 and spread.abs().max() < 1
