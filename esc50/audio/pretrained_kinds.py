@@ -75,6 +75,7 @@ class KaldiSpec(MelSpec):
     """
 
     title = "Kaldi filter bank"
+    added_keys = ("channel", "window_type", "full_scale")
     front_end = "esc50.audio.pretrained.KaldiBank"
 
     sample_rate: Annotated[int, Field(ge=1000, le=768_000)] = 16000
@@ -100,12 +101,6 @@ class KaldiSpec(MelSpec):
     def n_frames(self) -> int:
         """Frames that lie whole within a clip."""
         return 1 + (self.n_samples - self.frame_length) // self.hop_length
-
-    @property
-    def key(self) -> dict[str, Any]:
-        """What names features in the cache: settings newer than it count where they are set."""
-        newer = ("window_type", "full_scale")
-        return {k: v for k, v in super().key.items() if k not in newer or v is not None}
 
     @property
     def remarks(self) -> list[str]:

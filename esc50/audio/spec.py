@@ -27,6 +27,7 @@ class Spec(Settings):
     title: ClassVar[str]  # what it is called
     front_end: ClassVar[str]  # the class that computes it: a `esc50.audio.front_end.FrontEnd`
     rows_key: ClassVar[str]  # the key that says how many rows there are
+    added_keys: ClassVar[tuple[str, ...]] = ("channel",)  # newer than caches that stay valid
 
     sample_rate: Annotated[int, Field(ge=1000, le=768_000)] = 44100
     seconds: Annotated[float, Field(ge=0.05, le=3600)] = 5.0
@@ -93,8 +94,9 @@ class Spec(Settings):
     def key(self) -> dict[str, Any]:
         """What names features in the cache: settings newer than it count where they are set."""
         kind = type(self).__name__
-        newer = {"kind": kind} if kind != FeatureSpec.__name__ else {}
-        return newer | {k: v for k, v in self.model_dump().items() if k != "channel" or v}
+        named = {"kind": kind} if kind != FeatureSpec.__name__ else {}
+        settings = self.model_dump().items()
+        return named | {k: v for k, v in settings if v is not None or k not in self.added_keys}
 
     @property
     def log_mel(self) -> "FeatureSpec":

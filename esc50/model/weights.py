@@ -46,15 +46,19 @@ def check_there(weights: str | None) -> None:
     """
     if weights is None or Path(weights).exists() or Path(weights).suffix not in FILES:
         return
+    raise _no_file(weights)
+
+
+def _no_file(weights: str) -> UserError:
     name = Path(weights).name
     for beginning, place in PUBLISHED.items():
         if name.startswith(beginning):
-            raise UserError(
+            return UserError(
                 f"model.weights={weights} is no file: fetch {name} from {place} with a browser and "
                 f"give its path as model.weights=/path/to/{name}, or train from scratch with "
                 "model.weights=null"
             )
-    raise UserError(f"model.weights={weights} is no file: give {KINDS}, or null")
+    return UserError(f"model.weights={weights} is no file: give {KINDS}, or null")
 
 
 def own_checkpoint(weights: str | None) -> Weights | None:
@@ -79,10 +83,9 @@ def read_weights(path: str) -> Weights:
     Raises:
         UserError: there is none, or it is damaged or something else.
     """
-    check_there(path)
     file = Path(path)
     if not file.is_file():
-        raise UserError(f"model.weights={path} is no file: give {KINDS}, or null")
+        raise _no_file(path)
     try:
         held = _load_safetensors(file) if file.suffix == ".safetensors" else _load_torch(file)
     except Exception:  # both raise many kinds for files that are not their own

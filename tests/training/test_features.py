@@ -111,11 +111,7 @@ def test_the_guide_names_every_choice():
     classical = "mfcc_zcr"  # which no network of pictures takes
     assert table == CHOICES.keys() | {"logmel128", classical}
     assert {each for names in commands for each in names.split(",")} <= table
-    pretrained = {
-        "ast",
-        "beats",
-        "panns",
-        "clap",
-    }  # with their networks: tests/audio/test_pretrained.py
+    # With their networks: tests/audio/test_pretrained.py.
+    pretrained = {"ast", "beats", "panns", "clap"}
     files = {path.stem for path in (CONF / "features").glob("*.yaml")}
     assert files == table | pretrained and all(f"`{name}`" in page for name in pretrained)
