@@ -1,6 +1,7 @@
 """The LightningDataModule: table -> split -> cached features -> batches -> augmentation."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -144,10 +145,15 @@ class ESC50DataModule(pl.LightningDataModule):
 
     @property
     def digest(self) -> str:
-        """Identify the clips, their names, classes and folds: 16 hexadecimal digits."""
+        """Identify the clips and all that a split or an audit goes by: 16 hexadecimal digits.
+
+        That is each clip's name, sound, class, target number, source and fold or side.
+        """
         table = self.table
-        lines = zip(table.filenames, self.digests, table.labels, table.parts, strict=True)
-        text = "\n".join(" ".join(map(str, line)) for line in lines)
+        classes = [table.classes[target] for target in table.targets]
+        labels, sources = table.labels.tolist(), table.sources.tolist()
+        columns = (table.filenames, self.digests, classes, labels, sources, table.parts)
+        text = json.dumps([list(column) for column in columns])
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property

@@ -159,9 +159,11 @@ def open_clips(dataset: DataSet | Mapping[str, Any], seconds: float | None = Non
     if not isinstance(dataset, Mapping):
         return table
     settings = DataSettings.of(dataset)
+    # Before they are cut: a recording keeps its fold, however long its windows are.
+    table = give_folds(table, settings.folds, settings.fold_seed, Path(settings.cache_dir))
     if settings.windows is not None and seconds is not None:
         table = cut_windows(table, seconds, settings.windows)
-    return give_folds(table, settings.folds, settings.fold_seed, Path(settings.cache_dir))
+    return table
 
 
 def data_name(section: Mapping[str, Any]) -> str:

@@ -197,8 +197,18 @@ def test_balanced_training_sees_as_many_items_and_the_other_sides_are_as_they_we
     assert np.array_equal(plain.split.test, balanced.split.test)
 
 
-def test_sides_are_part_of_what_identifies_the_data(make):
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: {"sides": np.array(["train"] * len(table))},
+        lambda table: {"sources": np.roll(table.sources, 1)},
+        lambda table: {"classes": ("another", *table.classes[1:])},
+        lambda table: {"folds": np.roll(table.folds, 1)},
+    ],
+    ids=["sides", "sources", "classes", "folds"],
+)
+def test_all_that_a_split_goes_by_identifies_the_data(make, change):
     data = make()
     before = data.digest
-    data.__dict__["table"] = replace(data.table, sides=np.array(["train"] * len(data.table)))
+    data.__dict__["table"] = replace(data.table, **change(data.table))
     assert data.digest != before

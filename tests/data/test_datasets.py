@@ -1,7 +1,9 @@
 import contextlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -194,3 +196,17 @@ def test_a_wrong_column_section_is_refused_by_its_key():
     section = {"table": "x.csv", "columns": {"file": "a"}}
     with pytest.raises(UserError, match=r"data\.columns\.label has no value"):
         make_dataset({"_target_": "esc50.data.datasets.Table", **section})
+
+
+def test_a_recording_keeps_its_fold_however_long_its_windows_are(tmp_path):
+    for row in range(24):
+        path = tmp_path / "ab"[row % 2] / f"take{'abcdefghijklmnopqrstuvwx'[row]}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, np.zeros(800 * (3 + row % 5)), 800)
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        own = ["data=folder", f"data.root={tmp_path}", f"data.cache_dir={tmp_path}/cache"]
+        section = OmegaConf.to_container(compose("train", [*own, "data.windows=1"]).data)
+    tables = [open_clips(section, seconds) for seconds in (1.0, 1.5, 2.0)]
+    folds = [dict(zip(table.files, table.folds.tolist(), strict=True)) for table in tables]
+    assert folds[0] == folds[1] == folds[2] and len(folds[0]) == 24
+    assert len(tables[0]) > len(tables[2]) > 24

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -34,8 +35,8 @@ def give_folds(table: ClipTable, n_folds: int, seed: int, cache_dir: Path) -> Cl
     """
     if not (table.folds == NO_FOLD).any():
         return table
-    lines = zip(table.filenames, table.labels, table.sources, strict=True)
-    text = "\n".join(map(str, [n_folds, seed, *lines]))
+    columns = table.filenames, table.labels.tolist(), table.sources.tolist()
+    text = json.dumps([n_folds, seed, *zip(*columns, strict=True)])
     digest = hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
     path = cache_dir / "folds" / f"{table.root.absolute().stem}-{digest}.csv"
     folds = _read(path, table)

@@ -94,7 +94,8 @@ class ClipTable:
         """The file of each clip: its name, without the second at which a window begins."""
         if self.offsets is None:
             return list(self.filenames)
-        return [name.rpartition("#t=")[0] or name for name in self.filenames]
+        starts = map(window_mark, self.offsets.tolist())
+        return [name.removesuffix(end) for name, end in zip(self.filenames, starts, strict=True)]
 
     def start(self, row: int) -> float:
         """The second of its file that a clip begins at."""
@@ -104,8 +105,8 @@ class ClipTable:
         """Tell the windows of one file apart, whose digests are the same."""
         if self.offsets is None:
             return digests
-        pairs = zip(digests, self.offsets, strict=True)
-        return [f"{digest}#t={offset:g}" if offset else digest for digest, offset in pairs]
+        pairs = zip(digests, self.offsets.tolist(), strict=True)
+        return [digest + window_mark(offset) if offset else digest for digest, offset in pairs]
 
     @property
     def categories5(self) -> np.ndarray | None:
@@ -139,6 +140,11 @@ class ClipTable:
             sides=None if self.sides is None else self.sides[keep],
             offsets=None if self.offsets is None else self.offsets[keep],
         )
+
+
+def window_mark(start: float) -> str:
+    """What tells the window at a second from others of its file: `#t=12.5`."""
+    return "#t=" + f"{start:.6f}".rstrip("0").rstrip(".")
 
 
 def read_table(

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
 
 from esc50.data.notices import notice
 from esc50.data.tables.columns import ColumnNames
-from esc50.data.tables.table import read_clips
+from esc50.data.tables.table import read_clips, window_mark
 from esc50.data.tables.windows import cut_windows
 
 
@@ -40,3 +42,13 @@ def test_a_long_recording_becomes_windows_of_one_source(table, capsys):
 def test_windows_overlap_or_leave_out_as_they_are_told(table, seconds, step, starts):
     cut = cut_windows(table, seconds, step)
     assert sum(name.startswith("long") for name in cut.filenames) == starts
+
+
+def test_windows_far_into_a_file_keep_names_of_their_own(table):
+    starts = np.array([99999.95, 100000.0, 100000.05, 0.0, 0.0])
+    names = ("r.wav#t=99999.95", "r.wav#t=100000", "r.wav#t=100000.05", "r.wav#t=0", "a#t=7.wav")
+    far = replace(table.select(np.zeros(3, bool)), filenames=names, offsets=starts)
+    assert far.files == ["r.wav"] * 4 + ["a#t=7.wav"]
+    ends = [window_mark(start) for start in starts]
+    assert [name.removeprefix("r.wav") for name in names[:4]] == ends[:4]
+    assert len(set(far.identify(["d"] * 5))) == 4  # the last two begin at the file's first second
