@@ -94,6 +94,8 @@ class Spec(Settings):
     def key(self) -> dict[str, Any]:
         """What names features in the cache: settings newer than it count where they are set."""
         kind = type(self).__name__
+        if not self.__module__.startswith("esc50."):  # one's own may have the name of another
+            kind = f"{self.__module__}.{kind}"
         named = {"kind": kind} if kind != FeatureSpec.__name__ else {}
         settings = self.model_dump().items()
         return named | {k: v for k, v in settings if v is not None or k not in self.added_keys}

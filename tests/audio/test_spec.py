@@ -65,3 +65,8 @@ def test_a_setting_newer_than_the_cache_counts_where_it_is_set():
         k: v for k, v in FeatureSpec().model_dump().items() if k != "channel"
     }
     assert FeatureSpec(channel=2).key == before | {"channel": 2}
+
+
+def test_a_kind_of_ones_own_never_has_the_key_of_another():
+    own = type("FeatureSpec", (FeatureSpec,), {"__module__": "mine"})
+    assert own().key == {"kind": "mine.FeatureSpec"} | FeatureSpec().key
