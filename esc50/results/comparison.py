@@ -29,9 +29,10 @@ def compare(
 
     Returns:
         names, leaky (two), synthetic, pairs (seed, fold, a, b, difference), missing (names of runs
-        that only one has), acc (two means over the pairs), difference (mean over folds of the mean
-        over seeds), t_ci95 and t_p (paired t over folds; None for one fold), bootstrap_ci95
-        (see `paired_bootstrap`), mcnemar (only_a, only_b, p; see `mcnemar`), n_clips, n_sources.
+        that only one has), same_data (whether both say they read the same), acc (two) and
+        difference (means over folds of the means over seeds), t_ci95 and t_p (paired t over folds;
+        None for one fold), bootstrap_ci95 (see `paired_bootstrap`), mcnemar (only_a, only_b, p; see
+        `mcnemar`), n_clips, n_sources.
 
     Raises:
         UserError: no fold and seed in common, other test clips or targets, or a damaged run.
@@ -57,19 +58,24 @@ def compare(
     }
     sources = np.array([source_of[clip] for clip in clips])
     pairs = [_pair(key, runs_a[key], runs_b[key]) for key in common]
-    by_fold = [
-        np.mean([pair["difference"] for pair in pairs if pair["fold"] == fold])
-        for fold in sorted({fold for _, fold in common})
+    folds = sorted({fold for _, fold in common})
+    by_fold = {
+        side: [np.mean([pair[side] for pair in pairs if pair["fold"] == fold]) for fold in folds]
+        for side in ("a", "b", "difference")
+    }
+    interval, p = paired_t(by_fold["difference"])
+    digests = [
+        {runs[key].results.get("data_digest") for key in common} for runs in (runs_a, runs_b)
     ]
-    interval, p = paired_t(by_fold)
     return {
         "names": list(names),
         "leaky": [_any(runs_a, common, "leaky"), _any(runs_b, common, "leaky")],
         "synthetic": _any(runs_a, common, "synthetic"),
         "pairs": pairs,
         "missing": missing,
-        "acc": [float(np.mean([pair[side] for pair in pairs])) for side in ("a", "b")],
-        "difference": float(np.mean(by_fold)),
+        "same_data": digests[0] == digests[1],
+        "acc": [float(np.mean(by_fold[side])) for side in ("a", "b")],
+        "difference": float(np.mean(by_fold["difference"])),
         "t_ci95": interval,
         "t_p": p,
         "bootstrap_ci95": list(paired_bootstrap(right_a, right_b, sources)),
@@ -167,6 +173,11 @@ def comparison_table(result: dict[str, Any]) -> Table:
         f"p = {test['p']:.3g}",
     ]
     left_out = [f"left out: {name}, {why}" for name, why in result["missing"].items()]
+    if not result["same_data"]:
+        left_out.append(
+            "their data_digest differs: the clips have the same names and targets, but not the "
+            "same sound, sources or folds"
+        )
     table.note = "\n".join([*(f"{line}{either}" for line in lines), *left_out])
     return table
 

@@ -25,10 +25,12 @@ def clustered_wilson(
 
     Clips cut from one recording tend to be right or wrong together, so n clips tell less than n
     independent ones. The design effect is the variance of the accuracy between sources over that
-    between clips, at least 1; Wilson's interval then takes n / effect clips, as Korn and Graubard
-    (Survey Methodology 24, 1998) propose and Dean and Pagano (J. Survey Stat. Methodol. 3, 2015)
-    find best for proportions near 1. A clip tested several times (several seeds) counts once, by
-    the mean of its tests. For clips that are all independent this is Wilson's interval itself.
+    between clips, at least 1; Wilson's interval then takes n / effect clips, fewer still where few
+    sources tell little of the effect: times the squared ratio of Student's t quantiles for n clips
+    and for the sources, as Korn and Graubard (Survey Methodology 24, 1998) propose and Dean and
+    Pagano (J. Survey Stat. Methodol. 3, 2015) find best for proportions near 1. A clip tested
+    several times (several seeds) counts once, by the mean of its tests. For clips that are all
+    independent this is Wilson's interval itself.
 
     Chosen over the cluster bootstrap because near 100% that one is too narrow: with 80 clips at a
     true 99% it covers the truth in half of the trials, and with no error it has no width.
@@ -59,7 +61,14 @@ def clustered_wilson(
     effect = (between_sources * m / (m - 1)) / (between_clips * n / (n - 1))
     # Means of several tests vary less than single tests do: 1 when each clip is tested once.
     steadiness = n * accuracy * (1 - accuracy) / (between_clips * (n / len(correct)) ** 2)
-    return wilson(accuracy, n * steadiness / max(effect, 1.0), level)
+    few_sources = _t_quantile(n - 1, level) / _t_quantile(m - 1, level)
+    return wilson(accuracy, n * steadiness / max(effect, 1.0) * few_sources**2, level)
+
+
+def _t_quantile(degrees: int, level: float) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(0.5 + level / 2, degrees))
 
 
 def describe_accuracy(

@@ -1,4 +1,5 @@
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -88,6 +89,24 @@ def test_bootstrap_knows_that_takes_are_copies():
     alone = paired_bootstrap(right_a, right_b, np.array([f"s{i}" for i in range(800)]))
     together = paired_bootstrap(right_a, right_b, np.array([f"s{i // 4}" for i in range(800)]))
     assert np.diff(together) == pytest.approx(2 * np.diff(alone), rel=0.1)  # sqrt(4)
+
+
+def test_the_means_differ_by_the_difference_where_folds_have_other_numbers_of_seeds(
+    tmp_path, make_run
+):
+    keys = [(1, 1), (1, 2), (2, 1)]
+    a = [make_run(tmp_path / f"a{k}", fold=k[0], seed=k[1], skill=2.6, luck=1) for k in keys]
+    b = [make_run(tmp_path / f"b{k}", fold=k[0], seed=k[1], signature="bbbb") for k in keys]
+    result = compare(a, b)
+    assert len({pair["difference"] for pair in result["pairs"]}) > 1
+    assert result["acc"][0] - result["acc"][1] == pytest.approx(result["difference"])
+
+
+def test_data_that_are_not_the_same_are_said_to_be(recipes):
+    assert "data_digest" not in comparison_table(compare(*recipes)).markdown()
+    path = recipes[1][2] / "results.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data_digest": "another"}))
+    assert "their data_digest differs" in comparison_table(compare(*recipes)).markdown()
 
 
 def test_only_common_folds_are_compared_and_the_rest_is_named(recipes):

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
 from esc50.results.statistics import (
     calibration_error,
@@ -27,9 +27,10 @@ def test_the_interval_is_that_of_the_recordings_when_takes_are_copies():
     correct = np.repeat(np.random.default_rng(1).random(50) < 0.8, 4)
     clips = [f"c{i}" for i in range(200)]
     sources = [f"s{i // 4}" for i in range(200)]
-    expected = binomtest(int(correct.sum()) // 4, 50).proportion_ci(method="wilson")
+    few_sources = t.ppf(0.975, 199) / t.ppf(0.975, 49)
+    expected = wilson(correct.mean(), 50 * few_sources**2)
     got = clustered_wilson(correct, clips, sources)
-    assert got == pytest.approx((expected.low, expected.high), abs=2e-3)
+    assert got == pytest.approx(expected, abs=2e-3)
 
 
 def test_testing_clips_again_with_the_same_outcome_adds_no_certainty():
@@ -53,6 +54,18 @@ def test_the_interval_covers_the_truth_where_plain_wilson_does_not():
             covered[index] += low <= truth <= high
     assert covered[0] / trials > 0.92
     assert covered[1] / trials < 0.80
+
+
+@pytest.mark.parametrize(("n_sources", "takes", "least"), [(2, 4, 0.95), (3, 3, 0.95), (5, 8, 0.9)])
+def test_the_interval_of_few_recordings_covers_the_truth_too(n_sources, takes, least):
+    rng, truth, trials, covered = np.random.default_rng(5), 0.75, 400, 0
+    sources = np.arange(n_sources).repeat(takes)
+    for _ in range(trials):
+        by_source = rng.beta(truth, 1 - truth, n_sources)
+        correct = rng.random(len(sources)) < by_source[sources]
+        low, high = clustered_wilson(correct, np.arange(len(sources)), sources)
+        covered += low <= truth <= high
+    assert covered / trials > least
 
 
 def test_the_interval_agrees_with_a_cluster_bootstrap_away_from_the_ends():
