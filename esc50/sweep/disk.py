@@ -10,6 +10,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from esc50.errors import printable
+
 SHAPING = ("model", "features", "callbacks", "optimizer", "report")
 REPORT = 8_000_000  # bytes of a run's report.html: its library of figures 5, its sounds the rest
 OTHERS = 2_000_000  # of all else that a run leaves: TensorBoard's events, predictions
@@ -20,12 +22,21 @@ FOLDS = 5  # that split.fold=all stands for where the config does not say
 def announce(jobs: Sequence[DictConfig], at_once: int | None = None) -> None:
     """Print what those of the jobs that are not finished will write; warn where it will not fit.
 
-    Nothing is said where a network cannot be built: its job says why.
+    Nothing is said where a network cannot be built: its job says why. Whatever else goes wrong
+    costs a sentence.
 
     Args:
         jobs: their configs, with Hydra's own part.
         at_once: how many the sweeper starts at a time; None: as many as the launcher takes.
     """
+    try:
+        _announce(jobs, at_once)
+    except Exception as error:  # of whatever kind: no estimate is worth a sweep
+        why = printable(f"{type(error).__name__}: {error}".splitlines()[0])
+        print(f"disk: what the sweep will take is not known ({why})", file=sys.stderr)
+
+
+def _announce(jobs: Sequence[DictConfig], at_once: int | None) -> None:
     known: dict[str, tuple[int, int] | None] = {}  # by what shapes a run's files: one build each
     runs, kept, working = 0, 0, 0
     for cfg in jobs:
@@ -45,6 +56,8 @@ def announce(jobs: Sequence[DictConfig], at_once: int | None = None) -> None:
 
 def sizes(plain: dict[str, Any]) -> tuple[int, int] | None:
     """Bytes that a finished run keeps, and that it takes on top while it runs; None: not known.
+
+    A model of scikit-learn counts as nothing: it grows with its clips, to some megabytes.
 
     Args:
         plain: a config in plain dictionaries.
@@ -66,20 +79,25 @@ def _network_bytes(plain: dict[str, Any]) -> int | None:
     """Count the bytes of the network's weights, without memory for them; None where that fails."""
     import torch
 
+    from esc50.audio.spec import make_spec
     from esc50.model.network import build_plain_network
 
     section = {**plain["model"], "weights": None} if "weights" in plain["model"] else plain["model"]
-    size = (plain["features"]["height"], plain["features"]["width"])
     try:
+        spec = make_spec(plain["features"])
         with torch.device("meta"):
-            network = build_plain_network(section, CLASSES, size)
+            network = build_plain_network(
+                section, CLASSES, (spec.height, spec.width), spec.in_channels
+            )
     except Exception:  # of whatever kind: the job says what is wrong with its network
         return None
     return sum(part.numel() * part.element_size() for part in network.state_dict().values())
 
 
 def _states(optimizer: dict[str, Any]) -> int:
-    """How many numbers an optimizer remembers of each weight: two, unless it is plain SGD."""
+    """How many numbers an optimizer remembers of each weight: two, unless it is SGD or none."""
+    if not optimizer:
+        return 0
     if str(optimizer["_target_"]).endswith(".SGD"):
         return int(bool(optimizer.get("momentum")))
     return 2

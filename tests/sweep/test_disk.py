@@ -70,3 +70,27 @@ def test_a_sweep_that_will_not_fit_is_warned_of(job, capsys, monkeypatch):
 def test_of_a_network_that_cannot_be_built_nothing_is_said(job, capsys):
     disk.announce([job("model._target_=nowhere.Network")])
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("model", ["random_forest", "svm"])
+def test_classical_models_have_rows_of_their_own_and_no_optimizer(job, capsys, model):
+    disk.announce([job("+experiment=classical", f"model={model}")] * 2)
+    assert "disk: 2 runs of 2 MB will take 4 MB, and 0 MB more" in capsys.readouterr().out
+
+
+def test_a_picture_of_several_channels_takes_its_larger_first_layer():
+    one = disk.sizes(compose_plain(["report=false"]))
+    three = disk.sizes(compose_plain(["report=false", "features=logmel128_deltas"]))
+    assert three[0] > one[0]
+
+
+def test_an_estimate_that_goes_wrong_costs_a_sentence(job, capsys, monkeypatch):
+    def gone(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("shutil.disk_usage", gone)
+    disk.announce([job()])
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("disk: what the sweep will take is not known (PermissionError: ")
+    assert said.err.count("\n") == 1
