@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from esc50.config.resolvers import register_resolvers
-from esc50.errors import printable, refusal
+from esc50.errors import Stopped, exit_on_error, printable, refusal
 from esc50.sweep.jobs import LOG, Job, JobNote, Sweep
 from esc50.sweep.plugins import register_plugins
 from esc50.sweep.progress import ProgressPrinter
@@ -63,27 +63,37 @@ class SummariseSweep(Callback):
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Summarise every recipe of the sweep; exit non-zero when something failed."""
-        if self.progress:
-            self.progress.stop()
-        sweep = Sweep.find(config.hydra)
-        for path in sweep.bad_notes():
-            print(f"{path} does not hold what a job notes: it is passed over", file=sys.stderr)
-        known = sweep.ended_jobs()
-        if is_search(config):  # there, that a trial diverged is a result
-            known = [replace(job, failed=None) if job.diverged else job for job in known]
-        failed = [job for job in known if job.failed]
-        for job in failed:
-            _tell(job)
-        complete = summarise_recipes(config, known)
-        if config.report and known and not is_search(config):  # a search has its own
-            write_page(config, known, sweep.folder)
-        if failed or not complete:
-            sys.exit(1)
+        # Hydra would make a warning of whatever is raised here, and a success of the sweep.
+        with exit_on_error():
+            if self.progress:
+                self.progress.stop()
+            try:
+                _summarise(config)
+            except Stopped as stopped:
+                stopped.remedy = "the same command summarises what is done"
+                raise
 
 
 def is_search(config: DictConfig) -> bool:
     """Whether a config's sweeper is the search, whose jobs are trials."""
     return bool(config.hydra.sweeper._target_.endswith(".Search"))
+
+
+def _summarise(config: DictConfig) -> None:
+    sweep = Sweep.find(config.hydra)
+    for path in sweep.bad_notes():
+        print(f"{path} does not hold what a job notes: it is passed over", file=sys.stderr)
+    known = sweep.ended_jobs()
+    if is_search(config):  # there, that a trial diverged is a result
+        known = [replace(job, failed=None) if job.diverged else job for job in known]
+    failed = [job for job in known if job.failed]
+    for job in failed:
+        _tell(job)
+    complete = summarise_recipes(config, known)
+    if config.report and known and not is_search(config):  # a search has its own
+        write_page(config, known, sweep.folder)
+    if failed or not complete:
+        sys.exit(1)
 
 
 def _check_launcher(config: DictConfig) -> None:

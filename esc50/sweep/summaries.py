@@ -36,11 +36,13 @@ def summarise_recipes(config: DictConfig, jobs: Iterable[Job]) -> bool:
         Whether all of them are complete.
     """
     outputs = Path(config.hydra.sweep.dir).absolute()
+    # Jobs that differ in nothing that shapes a run share its folder, where the last one had the
+    # last word.
+    last = {job.folder: job for job in jobs if job.folder}
     groups: dict[Path, list[Job]] = {}
-    for job in jobs:
-        if job.folder:
-            group = outputs / Path(job.folder).relative_to(outputs).parts[0]
-            groups.setdefault(group, []).append(job)
+    for job in last.values():
+        group = outputs / Path(job.folder).relative_to(outputs).parts[0]
+        groups.setdefault(group, []).append(job)
     folds, seeds = (_swept(config, key) for key in ("split.fold", "seed"))
     complete = True
     several = len(groups) > 1  # then one table of them all is shown, not one for each
@@ -60,7 +62,7 @@ def _swept(config: DictConfig, key: str) -> list[int]:
     for override in overrides:
         if override.key_or_group == key and override.is_sweep_override():
             values = [str(value) for value in override.sweep_string_iterator()]
-            return [int(value) for value in values if value.isdigit()]
+            return list(dict.fromkeys(int(value) for value in values if value.isdigit()))
     return []
 
 

@@ -60,6 +60,25 @@ def test_a_failed_trial_fails_its_search(master):
     assert ended.value.code == 1
 
 
+@pytest.mark.parametrize(
+    ("place", "said"), [("made-0123", "predictions.csv"), ("../elsewhere", "unforeseen")]
+)
+def test_a_summary_that_cannot_be_made_is_a_sentence_and_fails_the_sweep(
+    master, make_run, capsys, monkeypatch, tmp_path, place, said
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # where a traceback goes
+    config = master("output_dir=" + str(tmp_path / "outputs"))
+    config.hydra.overrides.task = ["seed=1,2"]
+    folder = (tmp_path / "outputs" / place / "seed1" / "fold1").resolve()
+    (make_run(folder) / "predictions.csv").write_text("clip\n")
+    Sweep.create(config).note(0).write(Job(0, [], str(folder), ended=1.0, metric=0.5))
+    with pytest.raises(SystemExit) as ended:
+        SummariseSweep().on_multirun_end(config)
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and said in error and error.count("\n") == 1
+
+
 def test_a_callback_sets_up_the_process_it_is_unpickled_in():
     packed = pickle.dumps(SummariseSweep())
     OmegaConf.clear_resolver("esc50.mode")

@@ -18,7 +18,7 @@ def sweep(tmp_path, make_run):
         for seed, fold in runs:
             folder = tmp_path / "made-0123" / f"seed{seed}" / f"fold{fold}"
             why = "no such clip" if (seed, fold) in failed else None
-            if why is None:
+            if why is None and not folder.exists():
                 make_run(folder, fold=fold, seed=seed)
             jobs.append(Job(len(jobs), [], str(folder), failed=why))
         hydra = {"sweep": {"dir": str(tmp_path)}, "overrides": {"task": list(overrides)}}
@@ -40,6 +40,16 @@ def test_folds_are_summarised_by_seed_and_over_the_seeds(sweep, tmp_path):
     assert summary(group)["n_runs"] == 4 and summary(group)["complete"]
     for seed in (1, 2):
         assert summary(group / f"seed{seed}")["seeds"] == [seed]
+
+
+def test_jobs_that_share_a_folder_are_one_run(sweep, tmp_path):
+    assert sweep("model.train=null,all", "seed=1,2", runs=[(1, 1), (2, 1)] * 2)
+    assert summary(tmp_path / "made-0123")["n_runs"] == 2
+
+
+def test_a_seed_given_twice_is_one_seed_and_needs_no_summary(sweep, tmp_path):
+    assert sweep("seed=1,1", "split.fold=2,2", runs=[(1, 2)] * 2)
+    assert not list(tmp_path.rglob("summary.json"))
 
 
 def test_a_failed_job_is_named_where_it_is_missing(sweep, tmp_path):
