@@ -117,9 +117,10 @@ class Study:
 
         Args:
             trial: one that was asked for.
-            value: its metric; nan or None when there is none.
+            value: its metric; nan when it diverged, None when nothing was validated.
             failed: why its job failed, None when it did not.
         """
+        failed = failed or (unvalidated(self.cfg) if value is None else None)
         if PRUNED in self.study.trials[trial.number].user_attrs:
             self.study.tell(trial, state=TrialState.PRUNED)
         elif failed:
@@ -192,10 +193,15 @@ def _as_job(trial: FrozenTrial, overrides: list[str]) -> Job:
 def _check_objective(cfg: DictConfig) -> None:
     check_monitor(cfg.monitor)
     if cfg.split.protocol == "literature":
-        raise UserError(
-            "split=literature has no validation clips, so a search has nothing to optimise: "
-            "search under split=official"
-        )
+        raise UserError(unvalidated(cfg))
+
+
+def unvalidated(cfg: DictConfig) -> str:
+    """Say in a sentence that a search of this config has no validation clips to go by."""
+    return (
+        f"split={cfg.split.protocol} has no validation clips, so a search has nothing to "
+        "optimise: search under a split that has some, such as split=official"
+    )
 
 
 def _distribution(override: Override) -> BaseDistribution:

@@ -163,7 +163,13 @@ class Search(Sweeper):
         return space, fixed
 
     def _run(self, study: "Study", trials: "list[optuna.Trial]", fixed: list[str]) -> None:
-        """Run a batch of trials, and tell the study how each ended."""
+        """Run a batch of trials, and tell the study how each ended.
+
+        Raises:
+            UserError: one trained without validation, as all the others would.
+        """
+        from esc50.sweep.study import unvalidated
+
         folder = f"trial.study={quoted(study.folder)}"
         batch = [
             [*fixed, *study.overrides(trial), folder, f"trial.number={trial.number}"]
@@ -175,6 +181,8 @@ class Search(Sweeper):
         failed = {job.number: job.failed for job in jobs if not job.diverged}
         for trial, returned in zip(trials, returns, strict=True):
             study.tell(trial, returned.return_value, failed.get(trial.number))
+        if any(returned.return_value is None for returned in returns):
+            raise UserError(unvalidated(study.cfg))
 
 
 def _plain(section: DictConfig) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from optuna.distributions import (  # noqa: E402
 )
 from optuna.trial import TrialState  # noqa: E402
 
+from esc50.sweep.study import FAILED  # noqa: E402
 from esc50.training.pruning import JOURNAL, report_and_should_prune  # noqa: E402
 from tests.sweep.search import RANDOM, SPACE, drive, make  # noqa: E402
 
@@ -82,6 +83,16 @@ def test_a_failed_trial_is_tried_again_the_next_time_and_a_diverged_one_is_not(c
     with third.sole_driver():
         assert third.count() == 3
         assert not third.study.get_trials(states=[TrialState.WAITING])
+
+
+def test_a_trial_without_validation_has_failed_and_not_diverged(config):
+    study = make(config("split=given"))
+    with study.sole_driver():
+        (trial,) = study.ask(1)
+        study.tell(trial, None, None)
+        why = study.study.trials[trial.number].user_attrs[FAILED]
+        (job,) = study.ended_jobs()
+    assert why.startswith("split=given has no validation clips") and not job.diverged
 
 
 def test_one_process_at_a_time_drives_a_search(config):

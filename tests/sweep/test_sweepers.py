@@ -1,13 +1,14 @@
-"""The launcher that survives what it launches."""
+"""The launcher that survives what it launches, and the search that hands it its trials."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 
 from esc50.sweep.jobs import Sweep
-from hydra_plugins.esc50.sweepers import FaultTolerantLauncher
+from hydra_plugins.esc50.sweepers import FaultTolerantLauncher, Search
 
 DONE = JobReturn(status=JobStatus.COMPLETED, _return_value=0.5)
 FAILED = JobReturn(status=JobStatus.FAILED, _return_value=OSError("disk full"))
@@ -15,9 +16,10 @@ FAILED = JobReturn(status=JobStatus.FAILED, _return_value=OSError("disk full"))
 
 class Stub:
     def __init__(self, answer):
-        self.answer = answer
+        self.answer, self.launched = answer, 0
 
     def launch(self, job_overrides, initial_job_idx):
+        self.launched += 1
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -44,3 +46,30 @@ def test_what_hydra_says_of_a_config_is_said_as_ever(tmp_path):
     launcher = FaultTolerantLauncher(Stub(HydraException("no such choice")), Sweep(tmp_path))
     with pytest.raises(HydraException, match="no such choice"):
         launcher.launch([["data=none"]], initial_job_idx=0)
+
+
+@pytest.fixture
+def search(config, tmp_path):
+    """Makes a search, set up with a launcher whose jobs all give one answer."""
+    pytest.importorskip("optuna", reason="searches need the extra `sweep`")
+    from omegaconf import OmegaConf
+
+    from tests.sweep.search import MEDIAN, RANDOM
+
+    def make(answer, n_trials=3, n_jobs=1, seed=0, overrides=()):
+        sampler, pruner = OmegaConf.create(RANDOM), OmegaConf.create(MEDIAN)
+        made = Search(n_trials, n_jobs, seed, sampler, pruner, None)
+        made.master, made.sweep_notes = None, Sweep(tmp_path)
+        cfg = config(*overrides)
+        made.config_loader = SimpleNamespace(load_sweep_config=lambda master, fixed: cfg)
+        made.tolerant = Stub([answer])
+        return made
+
+    return make
+
+
+def test_a_search_without_validation_ends_at_its_first_trial(search):
+    unvalidated = search(JobReturn(status=JobStatus.COMPLETED), overrides=["split=given"])
+    with pytest.raises(SystemExit, match="error: split=given has no validation clips"):
+        unvalidated.sweep(["optimizer.lr=interval(0.1, 0.2)"])
+    assert unvalidated.tolerant.launched == 1
