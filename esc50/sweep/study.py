@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import optuna
 from filelock import Timeout
@@ -21,8 +21,11 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.trial import FrozenTrial, TrialState
+from pydantic import Field
 
 from esc50.atomic import file_lock
+from esc50.config.sections import FromOne
+from esc50.config.settings import Settings
 from esc50.config.signature import mode, signature
 from esc50.config.validation import check_monitor
 from esc50.errors import UserError
@@ -30,6 +33,14 @@ from esc50.sweep.jobs import Job
 from esc50.training.pruning import PRUNED, live_trial, mend_journal, open_journal
 
 FAILED, AGAIN = "failed", "again"  # marks on trials: why, and instead of which
+
+
+class SearchSettings(Settings):
+    """The numbers of conf/hydra/sweeper/optuna.yaml."""
+
+    n_trials: FromOne
+    n_jobs: FromOne
+    seed: Annotated[int, Field(ge=0, le=10**9)]  # each trial adds to it; NumPy takes 32 bits
 
 
 class Study:
@@ -207,16 +218,26 @@ def unvalidated(cfg: DictConfig) -> str:
 def _distribution(override: Override) -> BaseDistribution:
     key, sweep = override.key_or_group, override.value()
     if isinstance(sweep, IntervalSweep):
-        log = "log" in sweep.tags
-        low, high = sweep.start, sweep.end
-        if isinstance(low, int) and isinstance(high, int):
-            return IntDistribution(low, high, log=log)
-        assert low is not None and high is not None  # for mypy: the parser has both
-        return FloatDistribution(low, high, log=log)
+        return _interval(key, sweep)
     if isinstance(sweep, RangeSweep):
-        values = list(sweep.range())
+        values = list(sweep.range()) if sweep.step else []
         if not values:
             raise UserError(f"{key}: the range is empty")
         if all(isinstance(value, int) for value in values):
             return IntDistribution(min(values), max(values), step=abs(int(sweep.step)))
     return CategoricalDistribution(list(override.sweep_string_iterator()))
+
+
+def _interval(key: str, sweep: IntervalSweep) -> BaseDistribution:
+    low, high, log = sweep.start, sweep.end, "log" in sweep.tags
+    assert low is not None and high is not None  # for mypy: the parser has both
+    text = f"{key}: interval({low}, {high})"
+    if not -math.inf < low <= high < math.inf:
+        raise UserError(f"{text} is invalid: it takes two finite numbers, the lower one first")
+    if log and low <= 0:
+        raise UserError(
+            f"{text} has no logarithm at its lower end: raise that above 0, or leave out tag(log, )"
+        )
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(low, high, log=log)

@@ -134,11 +134,13 @@ class Search(Sweeper):
 
     def _search(self, arguments: list[str]) -> None:
         try:
-            from esc50.sweep.study import Study  # Optuna loads here
+            from esc50.sweep.study import SearchSettings, Study  # Optuna loads here
             from esc50.sweep.study_report import write_report
         except ModuleNotFoundError as error:
             raise UserError(f"a search needs {error.name}: pip install -e '.[sweep]'") from None
 
+        counts = {"n_trials": self.n_trials, "n_jobs": self.n_jobs, "seed": self.seed}
+        SearchSettings.parse("hydra.sweeper", counts)
         space, fixed = self._space(arguments)
         cfg = self.config_loader.load_sweep_config(self.master, fixed)
         study = Study(cfg, space, self.seed, _plain(self.sampler), _plain(self.pruner))

@@ -46,6 +46,21 @@ def test_what_cannot_be_searched_is_refused(config):
         make(config(), space=[])
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a=interval(0.5, 0.1)", r"^a: interval\(0\.5, 0\.1\) is invalid.*the lower one first"),
+        ("a=interval(0, inf)", "two finite numbers"),
+        ("a=tag(log, interval(0, 0.1))", r"^a: interval\(0\.0, 0\.1\).*above 0"),
+        ("a=tag(log, int(interval(0, 8)))", r"^a: interval\(0, 8\).*above 0"),
+        ("a=range(1, 9, 0)", "^a: the range is empty"),
+    ],
+)
+def test_an_interval_that_holds_nothing_is_refused_in_a_sentence(config, text, said):
+    with pytest.raises(UserError, match=said):
+        make(config(), space=[text])
+
+
 @pytest.mark.parametrize("sampler", [RANDOM, TPE])
 def test_a_search_killed_and_continued_chooses_what_an_unbroken_one_does(config, tmp_path, sampler):
     unbroken = make(config(f"output_dir={tmp_path / 'unbroken'}"), sampler=sampler)

@@ -73,3 +73,12 @@ def test_a_search_without_validation_ends_at_its_first_trial(search):
     with pytest.raises(SystemExit, match="error: split=given has no validation clips"):
         unvalidated.sweep(["optimizer.lr=interval(0.1, 0.2)"])
     assert unvalidated.tolerant.launched == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("n_jobs", -1), ("n_trials", 0), ("n_trials", 2.5), ("seed", -1)]
+)
+def test_numbers_of_a_search_that_make_no_sense_are_refused(search, key, value):
+    wrong = search(DONE, **{key: value})
+    with pytest.raises(SystemExit, match=f"error: hydra.sweeper.{key}={value} is invalid"):
+        wrong.sweep(["optimizer.lr=interval(0.1, 0.2)"])
