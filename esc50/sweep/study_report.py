@@ -161,7 +161,8 @@ def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[
     """Write the best trial as an experiment; returns the command that trains it."""
     chosen = [f"{key}={value}" for key, value in best.params.items()]
     overrides = OverridesParser.create().parse_overrides([*fixed, *chosen])
-    defaults: list[Any] = []
+    added: list[Any] = []
+    replaced: list[Any] = []  # after them, as Hydra will have it
     left: list[str] = []
     values = OmegaConf.create({"name": f"{cfg.name[:NAME_LENGTH]}_best"})
     for override in overrides:
@@ -171,9 +172,13 @@ def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[
         if key.split(".")[0] in OPEN:
             left.append(str(override.input_line))
         elif (CONF / key).is_dir():
-            base = key == "experiment"
             choice = override.value()
-            defaults.insert(0, choice) if base else defaults.append({f"override /{key}": choice})
+            if key == "experiment":
+                added.insert(0, choice)
+            elif override.is_add():  # a group that train.yaml has no choice of to replace
+                added.append({f"/{key}": choice})
+            else:
+                replaced.append({f"override /{key}": choice})
         else:
             OmegaConf.update(values, key, override.value(), force_add=True)
     command = (
@@ -181,7 +186,7 @@ def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[
     )
     command = " ".join([command, *map(shlex.quote, left)])
     (folder / "experiment").mkdir(exist_ok=True)
-    recipe = OmegaConf.to_yaml({"defaults": [*defaults, "_self_"], **values})
+    recipe = OmegaConf.to_yaml({"defaults": [*added, *replaced, "_self_"], **values})
     atomic_write_text(
         folder / "experiment" / "best_trial.yaml",
         "# @package _global_\n"

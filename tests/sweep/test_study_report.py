@@ -40,6 +40,19 @@ def test_the_report_ranks_and_its_recipe_is_the_best_trial(tiny_overrides, confi
     assert OmegaConf.to_container(recipe.augment) == OmegaConf.to_container(trial.augment)
 
 
+def test_the_best_trial_keeps_a_choice_of_a_group_that_is_none_of_the_defaults(config):
+    fixed = ["+debug=one_batch", "optimizer=adamw"]
+    cfg = config(*fixed)
+    study = make(cfg)
+    drive(study, 1)
+    write_report(study.study, cfg, study.folder, fixed)
+    with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
+        search = f"hydra.searchpath=[file://{study.folder}]"
+        recipe = compose("train", overrides=[search, "+experiment=best_trial"])
+    assert recipe.trainer.limit_train_batches == 1 and "AdamW" in recipe.optimizer._target_
+    assert recipe.name == "debug_one_batch_best"
+
+
 HOSTILE = "a<b, c=d \"e\" 'f' $HOME " + "x" * 70  # as long as a name may be, almost
 
 
