@@ -1,6 +1,6 @@
 """Leases GPUs to the jobs of sweeps on one machine: one job per GPU, or as many as are allowed."""
 
-import getpass
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -46,7 +46,9 @@ def leased(count: int, jobs_per_gpu: int = 1) -> Iterator[dict[str, str]]:
 
 
 def _free(gpus: set[str], count: int, jobs_per_gpu: int, stack: ExitStack) -> list[str]:
-    folder = Path(tempfile.gettempdir()) / f"esc50-gpus-{getpass.getuser()}"
+    # By number: in a container that runs as any user, that user may have no name.
+    user = os.getuid() if hasattr(os, "getuid") else 0  # elsewhere the folder is each user's own
+    folder = Path(tempfile.gettempdir()) / f"esc50-gpus-{user}"
     folder.mkdir(exist_ok=True)
     found: list[str] = []
     for place in range(jobs_per_gpu):  # every GPU once before any twice

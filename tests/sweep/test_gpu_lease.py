@@ -83,3 +83,12 @@ def test_more_than_there_are_means_all_and_none_means_none(monkeypatch):
         assert visible_gpus() == []
         with leased(1) as env:
             assert env == {}
+
+
+def test_a_user_without_a_name_gets_gpus_too(monkeypatch, tmp_path):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)  # as `docker run --user` gives one
+    with leased(1) as env:
+        assert env == {"CUDA_VISIBLE_DEVICES": "0"}
+    assert (tmp_path / f"esc50-gpus-{2**31 - 7}").is_dir()
