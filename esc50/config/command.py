@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def hydra_command(about: Callable[[], str]) -> Iterator[None]:
     Args:
         about: writes what `--help` prints.
     """
-    sys.argv[1:] = arguments = quote_paths(sys.argv[1:])
+    sys.argv[1:] = arguments = _multirun_first(quote_paths(sys.argv[1:]))
     with exit_on_error():
         if asked := [word for word in arguments if word.split("=")[0] in ("--help", "-h")]:
             group = asked[0].partition("=")[2]
@@ -37,6 +37,11 @@ def hydra_command(about: Callable[[], str]) -> Iterator[None]:
         os.environ["HYDRA_FULL_ERROR"] = "1"
         with described_refusals():
             yield
+
+
+def _multirun_first(arguments: Sequence[str]) -> list[str]:
+    """Move -m to the front: argparse knows no overrides on both sides of an option."""
+    return sorted(arguments, key=lambda argument: argument not in ("-m", "--multirun"))
 
 
 @contextmanager

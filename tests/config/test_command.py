@@ -51,6 +51,10 @@ def test_a_path_that_exists_is_taken_as_it_stands(typed, tmp_path):
     assert typed(f"data.root={tmp_path / 'a, b'}") == [f"data.root='{tmp_path / 'a, b'}'"]
 
 
+def test_overrides_may_stand_on_both_sides_of_m(typed):
+    assert typed("output_dir=x", "-m", "seed=1,2") == ["-m", "output_dir=x", "seed=1,2"]
+
+
 def test_a_key_within_null_is_refused_in_a_sentence():
     register_resolvers()
     directory = initialize_config_dir(version_base="1.3", config_dir=str(CONF))
