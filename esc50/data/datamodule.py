@@ -145,15 +145,11 @@ class ESC50DataModule(pl.LightningDataModule):
 
     @property
     def digest(self) -> str:
-        """Identify the clips and all that a split or an audit goes by: 16 hexadecimal digits.
-
-        That is each clip's name, sound, class, target number, source and fold or side.
-        """
+        """Identify the clips and all that a split or an audit goes by: 16 hexadecimal digits."""
         table = self.table
         classes = [table.classes[target] for target in table.targets]
-        labels, sources = table.labels.tolist(), table.sources.tolist()
-        columns = (table.filenames, self.digests, classes, labels, sources, table.parts)
-        text = json.dumps([list(column) for column in columns])
+        columns = (table.labels.tolist(), table.sources.tolist(), table.parts)
+        text = json.dumps([table.filenames, self.digests, classes, *columns])
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property
