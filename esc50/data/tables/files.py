@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,6 +44,18 @@ def is_system(name: str) -> bool:
     return name.startswith(".") or name.lower() in SYSTEM
 
 
+def answers(ask: Callable[[], bool]) -> bool:
+    """Ask what a path is (`is_file`, `is_dir`): no, where the system cannot tell.
+
+    A link to itself, a folder that is closed and a dead mount raise, where one that leads nowhere
+    is neither.
+    """
+    try:
+        return ask()
+    except OSError:
+        return False
+
+
 def list_folder(folder: Path, place: str, passed: PassedOver) -> tuple[list[str], list[str]]:
     """List the folders and the clips in a folder, sorted; everything else is passed over.
 
@@ -64,9 +76,9 @@ def list_folder(folder: Path, place: str, passed: PassedOver) -> tuple[list[str]
         suffix = Path(entry.name).suffix.lower()
         if is_system(entry.name):
             passed.add(place + entry.name, "hidden or the system's own")
-        elif entry.is_dir():
+        elif answers(entry.is_dir):
             folders.append(entry.name)
-        elif not entry.is_file():
+        elif not answers(entry.is_file):
             passed.add(place + entry.name, "links that lead nowhere")
         elif suffix in SUFFIXES or suffix in CONTAINERS:
             clips.append(entry.name)
@@ -126,22 +138,27 @@ def check_listed(table: Path, audio: Path, names: Sequence[str], outside: bool) 
 
 def _there(audio: Path, names: Sequence[str], outside: bool) -> set[str]:
     """Those of the listed files that exist; a folder is read once, not asked for each file."""
-    inside = audio.resolve()
+    inside = _real(audio)
     there: set[str] = set()
-    for folder in {name.rpartition("/")[0] for name in names}:
-        prefix = f"{folder}/" if folder else ""
-        if not outside and not (audio / folder).resolve().is_relative_to(inside):
-            raise UserError(_leads_out(audio / folder, audio))
+    for prefix in {name[: name.rfind("/") + 1] for name in names}:
+        folder = audio / prefix
+        if not outside and not _real(folder).is_relative_to(inside):
+            raise UserError(_leads_out(folder, audio))
         try:
-            with os.scandir(audio / (prefix or ".")) as entries:
-                found = {prefix + entry.name: entry for entry in entries if entry.is_file()}
+            with os.scandir(folder) as entries:
+                found = {prefix + entry.name: entry for entry in entries if answers(entry.is_file)}
         except OSError:
             continue  # its clips are then reported as missing
         for name in [name for name, entry in found.items() if entry.is_symlink() and not outside]:
-            if not (audio / name).resolve().is_relative_to(inside):
+            if not _real(audio / name).is_relative_to(inside):
                 raise UserError(_leads_out(audio / name, audio))
         there.update(found)
     return there
+
+
+def _real(path: Path) -> Path:
+    """Follow links; Path.resolve raises of a link to itself, up to Python 3.12."""
+    return Path(os.path.realpath(path))
 
 
 def _leads_out(link: Path, audio: Path) -> str:
@@ -157,7 +174,7 @@ def _described(audio: Path, missing: list[str], shown: int = 5) -> str:
 
 def _beside(name: str, found: str | None) -> str:
     """A missing name, with the one that it may stand for."""
-    if found is None:
+    if found is None or found == name:  # the latter is a link that leads nowhere
         return name
     if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", found):
         return f"{name!r} (there is {found!a}, another Unicode form of {name!a})"

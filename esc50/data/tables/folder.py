@@ -9,7 +9,7 @@ import numpy as np
 
 from esc50.data.notices import notice, some
 from esc50.data.tables.columns import NO_FOLD, SIDE_OF, check_class, source_and_take
-from esc50.data.tables.files import PassedOver, list_folder
+from esc50.data.tables.files import PassedOver, answers, list_folder
 from esc50.data.tables.table import MARKER, ClipTable, read_table
 from esc50.errors import UserError
 
@@ -112,7 +112,7 @@ def _list_class(folder: Path, side: str, place: str, passed: PassedOver) -> list
     within, names = list_folder(folder / place, f"{place}/", passed)
     for name in within:
         for path in sorted((folder / place / name).rglob("*")):
-            if path.is_file():
+            if answers(path.is_file):
                 passed.add(path.relative_to(folder).as_posix(), "in a folder within a class folder")
     if not names:
         passed.add(f"{place}/", "folders without a clip")
@@ -121,7 +121,7 @@ def _list_class(folder: Path, side: str, place: str, passed: PassedOver) -> list
 
 
 def _nothing_there(folder: Path, folders: list[str]) -> str:
-    deeper = [f for f in folders if any(p.is_dir() for p in (folder / f).iterdir())]
+    deeper = [f for f in folders if any(answers(p.is_dir) for p in (folder / f).iterdir())]
     hint = f": are they in data.root={folder / deeper[0]}?" if deeper else "."
     return f"{folder} holds no sound in its sub-folders {some(folders)}{hint}"
 

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from esc50.data.tables import files
@@ -46,6 +48,32 @@ def test_links_out_are_followed_where_that_is_allowed(tmp_path):
     (root / "a.wav").symlink_to(tmp_path / "a.wav")
     refuses(root, "a.wav", words="leads out of .* data.outside=true allows it")
     check_listed(root / "t.csv", root, ["a.wav", str(tmp_path / "a.wav"), "../a.wav"], True)
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_link_to_itself_hides_no_other_clip_and_is_missing_itself(tmp_path, outside):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    (tmp_path / "loops").symlink_to("loops")
+    check_listed(tmp_path / "t.csv", tmp_path, ["a.wav"], outside)
+    refuses(tmp_path, "a.wav", "loop.wav", words="1 of 2 .*: loop.wav$", outside=outside)
+    refuses(tmp_path, "a.wav", "loops/b.wav", words="1 of 2 .*: loops/b.wav$", outside=outside)
+
+
+def test_a_link_to_itself_is_passed_over(tmp_path, capsys):
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    passed = PassedOver()
+    assert list_folder(tmp_path, "", passed) == (["dog"], [])
+    passed.tell(tmp_path)
+    assert "1 links that lead nowhere ('loop')" in capsys.readouterr().err
+
+
+def test_a_file_right_below_the_root_of_all_is_looked_for_there(tmp_path):
+    name = next((entry.path for entry in os.scandir("/") if entry.is_file()), None)
+    if name is None:
+        pytest.skip("there is no file right below /")
+    check_listed(tmp_path / "t.csv", tmp_path, [name], True)
 
 
 def test_what_needs_a_decoder_is_refused_where_it_is_not_installed(tmp_path, monkeypatch):
