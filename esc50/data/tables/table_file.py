@@ -4,8 +4,9 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +103,16 @@ def _decode(path: Path) -> str:
 
 def _read_text(path: Path, text: str) -> TableFile:
     separator = _separator(text)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+    )
+    cells: list[tuple[list[str], int]] = []
     try:
-        reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
-        )
-        cells = [([cell.strip(BLANKS) for cell in row], reader.line_num) for row in reader]
-    except csv.Error as error:
-        raise UserError(f"{path} is not a CSV table: {error}.") from None
+        for row in reader:
+            cells.append(([cell.strip(BLANKS) for cell in row], reader.line_num))
+    except csv.Error as error:  # noticed at the end of the file, where a quote is never closed
+        begun = cells[-1][1] + 1 if cells else 1
+        raise UserError(f"{path} is not a CSV table from line {begun} on: {error}.") from None
     rows = [(row, line) for row, line in cells if any(row)]
     header = rows[0][0] if rows else []
     while header and not header[-1]:  # a separator at the end of each line
@@ -131,7 +135,7 @@ def _separator(text: str) -> str:
 
     csv.Sniffer takes letters for separators where a table is short.
     """
-    lines = [line for line in text.splitlines()[:PROBED] if line.strip()]
+    lines = [line for line in islice(_lines(text), PROBED) if line.strip()]
     best, most = ",", 1
     for separator in SEPARATORS:
         try:
@@ -145,11 +149,16 @@ def _separator(text: str) -> str:
     return best
 
 
+def _lines(text: str) -> Iterator[str]:
+    """Cut at line ends, not at what else str.splitlines() takes for one: cells may hold it."""
+    return io.StringIO(text, newline=None)
+
+
 def _read_json(path: Path, text: str) -> list[tuple[Any, int]]:
     try:
         if text.lstrip().startswith("["):
             return [(record, number) for number, record in enumerate(json.loads(text), start=1)]
-        lines = enumerate(text.splitlines(), start=1)
+        lines = enumerate(_lines(text), start=1)
         return [(json.loads(line), number) for number, line in lines if line.strip()]
     except ValueError as error:
         raise UserError(f"{path} is not JSON lines: {error}.") from None

@@ -57,6 +57,32 @@ def test_json_lines_and_parquet_hold_the_same(tmp_path):
     assert read_table_file(tmp_path / "t.parquet").columns == wanted
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_cell_may_hold_what_unicode_takes_for_a_line_end(tmp_path, end):
+    cell = "a\u2028b\x85c.wav"
+    rows = [json.dumps({"file": cell}, ensure_ascii=False), "", '{"file": "d.wav"}']
+    table = read(tmp_path, end.join(rows), "t.jsonl")
+    assert table.columns == {"file": [cell, "d.wav"]} and table.lines == [1, 3]
+    cells = [("".join("a\u2028" * 60)), "rain"]
+    assert read(tmp_path, f"file;label{end}{';'.join(cells)}{end}").columns == {
+        "file": [cells[0]],
+        "label": [cells[1]],
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('file,label\na.wav,x\n"b".wav,x\nc.wav,x\n', 3),
+        ('file,label\n\n"a\nb.wav",x\n"c.wav,x\nd.wav,x\n', 5),
+        ('"file,label\na.wav,x\n', 1),
+    ],
+)
+def test_quotes_that_are_wrong_are_refused_by_the_line_they_begin_on(tmp_path, content, line):
+    with pytest.raises(UserError, match=f"is not a CSV table from line {line} on: "):
+        read(tmp_path, content)
+
+
 @pytest.mark.parametrize("name", ["semicolon.csv", "space_after_comma.csv"])
 def test_tables_that_went_wrong_elsewhere(name):
     path = TEST_DATA / "odd" / name
