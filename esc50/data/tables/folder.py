@@ -28,7 +28,8 @@ def read_folder(folder: Path | str, takes: bool | None = None) -> ClipTable:
     """Make a clip table of `folder/<class>/<clip>`, without writing to the folder.
 
     Classes are the sub-folders in alphabetical order, targets their numbers from 0. Where all
-    sub-folders are called train, val or test, the classes are theirs, and each clip has its side.
+    sub-folders are called train, val or test, the classes are theirs, and each clip has its side;
+    one such folder among others is a class.
     What is no clip is passed over, and counted. Folds are left to be made: see `give_folds`.
 
     The source of a clip is, within its class,
@@ -47,7 +48,8 @@ def read_folder(folder: Path | str, takes: bool | None = None) -> ClipTable:
         takes: whether names that differ only in a number at their end are takes of one source.
 
     Raises:
-        UserError: no such folder, no classes, no clips, or a name that is unfit.
+        UserError: no such folder, no classes, no clips, folders that are only in part the sides of
+            a split, or a name that is unfit.
     """
     folder = Path(folder)
     if (folder / "meta" / "esc50.csv").exists():
@@ -90,8 +92,11 @@ def _list_clips(folder: Path) -> list[_Clip]:
         )
     for name in loose:
         passed.add(name, "in no class folder")
+    sides = [name for name in folders if name.lower() in SIDE_OF]
+    if 1 < len(sides) < len(folders):
+        raise UserError(_half_split(folder, sides, folders))
     clips = []
-    if all(name.lower() in SIDE_OF for name in folders):
+    if len(sides) == len(folders):
         for name in folders:
             within, loose = list_folder(folder / name, f"{name}/", passed)
             for clip in loose:
@@ -118,6 +123,14 @@ def _list_class(folder: Path, side: str, place: str, passed: PassedOver) -> list
         passed.add(f"{place}/", "folders without a clip")
     category = place.rpartition("/")[2]
     return [_Clip(side, category, f"{place}/{name}") for name in names]
+
+
+def _half_split(folder: Path, sides: list[str], folders: list[str]) -> str:
+    others = [name for name in folders if name not in sides]
+    return (
+        f"{folder} holds {some(others)} beside the sides {some(sides)} of a split: move what is no "
+        "side elsewhere, or into one; where all are classes, list the clips in a table (data=csv)."
+    )
 
 
 def _nothing_there(folder: Path, folders: list[str]) -> str:

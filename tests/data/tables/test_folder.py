@@ -97,6 +97,16 @@ def test_folders_of_sides_give_each_clip_its_side(tmp_path):
     assert all(path.is_file() for path in table.paths)
 
 
+def test_other_folders_beside_those_of_sides_are_refused(tmp_path):
+    fill(tmp_path, train=FIVE, dog=FIVE)
+    assert read_folder(tmp_path).classes == ("dog", "train")
+    fill(tmp_path, noise=FIVE)
+    fill(tmp_path / "Test", cat=FIVE)
+    words = "holds 'dog', 'noise' beside the sides 'Test', 'train' of a split: move .*data=csv"
+    with pytest.raises(UserError, match=words):
+        read_folder(tmp_path)
+
+
 def test_folds_are_made_of_whole_sources_and_classes_are_spread(tmp_path):
     rng = np.random.default_rng(0)
     classes = {
