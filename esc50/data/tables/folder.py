@@ -1,6 +1,7 @@
 """Own clips: one sub-folder per class, or train/, val/ and test/ with one per class in each."""
 
 import re
+import unicodedata
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -121,7 +122,8 @@ def _list_class(folder: Path, side: str, place: str, passed: PassedOver) -> list
                 passed.add(path.relative_to(folder).as_posix(), "in a folder within a class folder")
     if not names:
         passed.add(f"{place}/", "folders without a clip")
-    category = place.rpartition("/")[2]
+    # A Mac may write the é of one side in two characters, and Linux that of the other in one.
+    category = unicodedata.normalize("NFC", place.rpartition("/")[2])
     return [_Clip(side, category, f"{place}/{name}") for name in names]
 
 

@@ -107,6 +107,14 @@ def test_other_folders_beside_those_of_sides_are_refused(tmp_path):
         read_folder(tmp_path)
 
 
+def test_a_class_is_one_in_whatever_unicode_form_its_folders_are(tmp_path):
+    for side, name in (("train", "caf\u00e9"), ("test", "cafe\u0301")):
+        fill(tmp_path / side, **{name: FIVE})
+    table = read_folder(tmp_path)
+    assert table.classes == ("caf\u00e9",)
+    assert all(path.is_file() for path in table.paths)
+
+
 def test_folds_are_made_of_whole_sources_and_classes_are_spread(tmp_path):
     rng = np.random.default_rng(0)
     classes = {
