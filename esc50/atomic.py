@@ -17,6 +17,7 @@ from esc50.errors import LOCKLESS
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+NAME_MAX = 255  # bytes of a file's name, on the file systems in use
 PART = "*.part[0-9]*"  # a file that is being written, and by which process
 
 
@@ -24,19 +25,38 @@ PART = "*.part[0-9]*"  # a file that is being written, and by which process
 def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file beside `path`, which takes its place when the block ends well.
 
-    Until then, and if it fails, `path` is as it was.
+    Until then, and if it fails, `path` is as it was. As with a plain write, a link stays one and
+    what it leads to is written, and who may read and write a file stays as it is.
 
     Args:
         path: the file to make or to replace.
         mode: "w" for UTF-8 text with its line ends as they are, "wb" for bytes.
     """
-    part = path.with_name(f"{path.name}.part{os.getpid()}")
+    path = Path(os.path.realpath(path))
+    part = path.with_name(_part_name(path.name))
     try:
         with _open(part, mode) as file:
             yield file
+        _keep_rights(path, part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part_name(name: str) -> str:
+    """A name for a file that is being written, which no other thread, process or machine takes."""
+    ending = f".part{os.getpid()}-{os.urandom(4).hex()}"
+    kept = os.fsencode(name)[: NAME_MAX - len(ending)]
+    return kept.decode(errors="ignore") + ending
+
+
+def _keep_rights(path: Path, part: Path) -> None:
+    """Give a new file the group and mode of the one that it will replace, as far as may be."""
+    with suppress(OSError):  # there is none, or a file system without modes
+        old = path.stat()
+        with suppress(OSError, AttributeError):  # not one's own group; Windows
+            os.chown(part, -1, old.st_gid)
+        part.chmod(stat.S_IMODE(old.st_mode))
 
 
 def _open(path: Path, mode: str) -> IO[Any]:

@@ -14,6 +14,7 @@ import pytest
 from filelock import SoftFileLock, Timeout
 
 from esc50.atomic import (
+    PART,
     _has_locks,
     atomic_write,
     atomic_write_text,
@@ -47,6 +48,43 @@ def test_a_failure_in_the_middle_leaves_the_old_file_alone(tmp_path, error):
     assert [left.name for left in tmp_path.iterdir()] == ["a.txt"]
 
 
+def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path):
+    (tmp_path / "shared").mkdir()
+    link = tmp_path / "a.txt"
+    link.symlink_to(Path("shared", "b.txt"))
+    for text in ("new", "newer"):  # the first is not there yet
+        atomic_write_text(link, text)
+        assert link.is_symlink() and (tmp_path / "shared" / "b.txt").read_text() == text
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o600])
+def test_who_may_read_and_write_a_file_stays_as_it_is(tmp_path, mode):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    path.chmod(mode)
+    groups = [group for group in os.getgroups() if group != path.stat().st_gid]
+    group = 1 if os.getuid() == 0 else next(iter(groups), -1)
+    os.chown(path, -1, group)
+    wanted = path.stat()
+    atomic_write_text(path, "new")
+    assert path.stat().st_mode == wanted.st_mode and path.stat().st_gid == wanted.st_gid
+
+
+def test_threads_that_write_one_file_leave_what_one_of_them_wrote(tmp_path):
+    path = tmp_path / "a.txt"
+    with atomic_write(path) as first:
+        atomic_write_text(path, "second")  # as another thread would, meanwhile
+        first.write("first")
+    assert path.read_text() == "first"
+    assert [left.name for left in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "é" * 127, "a" + "é" * 127])
+def test_a_name_may_be_as_long_as_for_a_plain_write(tmp_path, name):
+    atomic_write_text(tmp_path / name, "new")
+    assert [left.name for left in tmp_path.iterdir()] == [name]
+
+
 def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
@@ -61,6 +99,7 @@ def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(path)])
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
+    assert len(list(tmp_path.glob(PART))) == 1
     atomic_write_text(path, "newer")
     assert path.read_text() == "newer"
 
