@@ -32,6 +32,7 @@ FORMAT = 1  # raise it when the meaning of the stored numbers changes
 BLOCK = 1 << 20  # bytes read at a time when a checksum is taken
 MIB = 1 << 20
 REMARKS = "remarks.json"
+REMOVED = "was removed while it was built or read: run the same command again"
 
 Remarks = dict[str, list[int]]  # rows by what is odd about them
 
@@ -102,13 +103,20 @@ def open_or_build(
     except OSError as error:
         found = _open(folder, arrays)  # of a machine that this one shares no locks with
         if found is None:
-            raise UserError(
-                f"the cache entry {folder} cannot be written "
-                + refusal(error, "set data.cache_dir to another folder")
-            ) from None
+            raise UserError(_unbuilt(folder, error)) from None
     if found is None:
-        raise UserError(f"the cache entry {folder} does not read back as written: check that disk")
+        fault = "does not read back as written: check that disk" if folder.exists() else REMOVED
+        raise UserError(f"the cache entry {folder} {fault}")
     return found
+
+
+def _unbuilt(folder: Path, error: OSError) -> str:
+    """Say why an entry could not be built, and what to do."""
+    part = str(_part(folder))
+    if isinstance(error, FileNotFoundError) and str(error.filename).startswith(part):
+        return f"the cache entry {folder} {REMOVED}"
+    otherwise = refusal(error, "set data.cache_dir to another folder")
+    return f"the cache entry {folder} cannot be written {otherwise}"
 
 
 def _locked(path: Path) -> AbstractContextManager[object]:
@@ -130,8 +138,7 @@ def _build(folder: Path, arrays: Shapes, fill: Callable[[RowWriter], None]) -> N
         folder.unlink()
     elif folder.exists():
         shutil.rmtree(folder)  # now: what belongs to another user cannot be replaced in the end
-    user = os.getuid() if hasattr(os, "getuid") else 0  # who could not go on with another's files
-    part = folder.with_name(f"{folder.name}.part-{user}")
+    part = _part(folder)
     try:
         if fault_of(part, arrays):  # else it was killed right before it was renamed
             with RowWriter(part, arrays, FORMAT) as writer:
@@ -148,6 +155,12 @@ def _build(folder: Path, arrays: Shapes, fill: Callable[[RowWriter], None]) -> N
     part.rename(folder)
     for other in folder.parent.glob(f"{folder.name}.part*"):
         shutil.rmtree(other, ignore_errors=True)  # another user's, who was killed
+
+
+def _part(folder: Path) -> Path:
+    """Where this user builds an entry: nobody could go on with another's files."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return folder.with_name(f"{folder.name}.part-{user}")
 
 
 def _record(part: Path, arrays: Shapes, remarks: Remarks) -> None:
@@ -183,7 +196,10 @@ def _open(folder: Path, arrays: Shapes, tell: bool = False) -> Entry | None:
             print(f"{folder}: {said}; building it again", file=sys.stderr, flush=True)
         return None
     paths = {name: folder / f"{name}.npy" for name in arrays}
-    return Entry({name: np.load(path, mmap_mode="c") for name, path in paths.items()}, remarks)
+    try:
+        return Entry({name: np.load(path, mmap_mode="c") for name, path in paths.items()}, remarks)
+    except FileNotFoundError:  # removed since it was looked at
+        return None
 
 
 def entry_fault(folder: Path) -> str | None:

@@ -145,3 +145,33 @@ def test_a_lock_that_is_a_folder_is_named(tmp_path):
     (tmp_path / "k.lock").mkdir()
     with pytest.raises(UserError, match=r"k\.lock, the lock, is a folder: remove it"):
         open_or_build(tmp_path, "k", SHAPES, Filler())
+
+
+def test_a_cache_that_is_removed_while_an_entry_is_built_is_to_be_built_again(tmp_path):
+    def fill(writer):
+        Filler()(writer)
+        shutil.rmtree(tmp_path / "cache")
+
+    with pytest.raises(UserError, match="was removed while it was built or read: run the same com"):
+        open_or_build(tmp_path / "cache", "k", SHAPES, fill)
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_an_entry_that_is_removed_before_it_is_opened_is_built_again_once(
+    tmp_path, monkeypatch, times
+):
+    removals, load = iter([tmp_path / "k"] * times), np.load
+
+    def lose_and_load(path, **how):
+        shutil.rmtree(next(removals, tmp_path / "absent"), ignore_errors=True)
+        return load(path, **how)
+
+    fill = Filler()
+    open_or_build(tmp_path, "k", SHAPES, fill)
+    monkeypatch.setattr(np, "load", lose_and_load)
+    if times == 1:
+        assert np.array_equal(open_or_build(tmp_path, "k", SHAPES, fill).arrays["a"], ROWS)
+    else:
+        with pytest.raises(UserError, match="was removed while it was built or read: run the same"):
+            open_or_build(tmp_path, "k", SHAPES, fill)
+    assert fill.calls == 2
