@@ -2,14 +2,17 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 BFLOAT16_GPU = 8.0  # compute capability from which NVIDIA's GPUs multiply bfloat16 (Ampere)
+GPU = re.compile(r"\d+$|GPU-|MIG-")  # as CUDA names one: by index, or by UUID
 # What is in the names of networks of small depthwise convolutions: on processors with bfloat16 they
 # train at 0.4 to 0.8 of their speed in float32, where others reach 1.1 to 2.5 times theirs
 # (scripts/benchmark.py --only i).
@@ -24,11 +27,15 @@ INSTRUCTION_SETS = {
 
 
 def visible_gpus() -> list[str]:
-    """Name the GPUs that this process may use, as CUDA_VISIBLE_DEVICES would."""
+    """Name the GPUs that this process may use, as CUDA_VISIBLE_DEVICES would.
+
+    CUDA reads that list as far as its first invalid name, and one that repeats a name not at all.
+    """
     declared = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if declared is not None:
-        return [name for name in declared.split(",") if name.strip() and name != "-1"]
-    return [index for index, _, _ in _nvidia_gpus()]
+    if declared is None:
+        return [index for index, _, _ in _nvidia_gpus()]
+    names = list(takewhile(GPU.match, (name.strip() for name in declared.split(","))))
+    return names if len(set(names)) == len(names) else []
 
 
 def resolve_precision(
@@ -52,10 +59,9 @@ def resolve_precision(
     if accelerator == "mps" or (accelerator == "auto" and _is_apple()):
         return "32-true"
     if accelerator != "cpu":
-        visible = visible_gpus()
-        gpus = [cap for index, uuid, cap in _nvidia_gpus() if {index, uuid} & set(visible)]
-        if gpus:
-            return "bf16-mixed" if min(gpus) >= BFLOAT16_GPU else "32-true"
+        found = filter(None, map(_capability, visible_gpus()))
+        if least := min(found, default=None):
+            return "bf16-mixed" if least >= BFLOAT16_GPU else "32-true"
     name = str((model or {}).get("name"))
     slower = any(part in name for part in SLOW_IN_BFLOAT16)
     able = instruction_set() in ("AMX", "AVX512-BF16")
@@ -72,6 +78,15 @@ def processor() -> str:
     """Name the processor, with its instruction set where known: `AMD EPYC, AVX2`."""
     name = _cpuinfo().get("model name") or platform.processor() or platform.machine()
     return ", ".join(filter(None, [name, instruction_set()]))
+
+
+def _capability(name: str) -> float | None:
+    """Compute capability of a visible GPU, whose UUID may be cut short; None: there is no such."""
+    gpus = _nvidia_gpus()
+    if gpus and name.startswith("MIG-"):
+        return BFLOAT16_GPU  # at the least: none before Ampere can be partitioned
+    fits = (cap for index, uuid, cap in gpus if name == index or uuid.startswith(name))
+    return next(fits, None)
 
 
 def _is_apple() -> bool:

@@ -41,29 +41,63 @@ def test_apples_gpus_compute_in_single_precision():
     assert resolve_precision({"accelerator": "mps", "precision": "auto"}) == "32-true"
 
 
-@pytest.mark.parametrize(
-    ("capabilities", "visible", "precision"),
-    [
-        ("0, GPU-a, 9.0\n1, GPU-b, 8.0", "0,1", "bf16-mixed"),
-        ("0, GPU-a, 9.0\n1, GPU-b, 7.5", "0,1", "32-true"),
-        ("0, GPU-a, 9.0\n1, GPU-b, 7.5", "GPU-a", "bf16-mixed"),
-    ],
-)
-def test_gpus_decide_by_what_they_compute(monkeypatch, tmp_path, capabilities, visible, precision):
-    program = tmp_path / "nvidia-smi"  # answers as the driver's own program does
-    program.write_text(f"#!/bin/sh\ncat <<EOF\n{capabilities}\nEOF\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+@pytest.fixture
+def gpus(monkeypatch, tmp_path):
+    """A driver that has these GPUs."""
     from esc50.config.hardware import _nvidia_gpus
 
-    _nvidia_gpus.cache_clear()
-    try:
-        assert resolve_precision({"accelerator": "auto", "precision": "auto"}) == precision
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-        assert visible_gpus() == ["0", "1"]
-    finally:
+    def install(capabilities):
+        program = tmp_path / "nvidia-smi"  # answers as the driver's own program does
+        program.write_text(f"#!/bin/sh\ncat <<EOF\n{capabilities}\nEOF\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         _nvidia_gpus.cache_clear()
+
+    yield install
+    _nvidia_gpus.cache_clear()
+
+
+NEW_AND_OLD = "0, GPU-aaaabbbb-1, 9.0\n1, GPU-aaaacccc-2, 7.5"
+
+
+@pytest.mark.parametrize(
+    ("visible", "precision"),
+    [
+        ("0,1", "32-true"),
+        ("0", "bf16-mixed"),
+        (" 1, 0", "32-true"),
+        ("0,none,1", "bf16-mixed"),
+        ("0,-1,1", "bf16-mixed"),
+        ("GPU-aaaabbbb-1", "bf16-mixed"),
+        ("GPU-aaaab", "bf16-mixed"),
+        ("GPU-aaaac", "32-true"),
+        ("MIG-dddd", "bf16-mixed"),
+    ],
+)
+def test_gpus_decide_by_what_they_compute(monkeypatch, gpus, visible, precision):
+    other = {"bf16-mixed": None, "32-true": "AMX"}[precision]  # which the processor would not
+    monkeypatch.setattr("esc50.config.hardware.instruction_set", lambda: other)
+    gpus(NEW_AND_OLD)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert resolve_precision({"accelerator": "auto", "precision": "auto"}) == precision
+
+
+def test_the_processor_decides_where_no_gpu_is_visible(monkeypatch, gpus):
+    monkeypatch.setattr("esc50.config.hardware.instruction_set", lambda: "AMX")
+    gpus("1, GPU-a, 7.5")
+    for visible in ("", "-1", "-1,1", "none", "GPU-b", "7", "1,1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        chosen = resolve_precision({"accelerator": "auto", "precision": "auto"})
+        assert chosen == "bf16-mixed", visible
+
+
+def test_the_visible_gpus_are_those_that_cuda_would_use(monkeypatch, gpus):
+    gpus(NEW_AND_OLD)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert visible_gpus() == ["0", "1"]
+    for declared, names in {"1, 0": ["1", "0"], "0,-1,1": ["0"], "0,,1": ["0"], "2,2": []}.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", declared)
+        assert visible_gpus() == names
 
 
 def test_the_processor_has_a_name():
