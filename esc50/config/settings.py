@@ -52,7 +52,11 @@ class Settings(BaseModel):
         if not place:  # keys that do not go together: the validator has said it all
             return first["msg"].removeprefix("Value error, ")
         value = "null" if (shown := given[str(place[0])]) is None else shown
-        return f"{key}={value} is invalid: it takes {describe(cls, str(place[0]))}"
+        sentence = f"{key}={value} is invalid: it takes {describe(cls, str(place[0]))}"
+        if kind == "string_type" and isinstance(shown, bool | int | float):
+            text = value if type(shown) is int else "..."  # of 1e3, too, nobody knows the spelling
+            sentence += f"; a number, true or false is a text only in quotes: '{key}=\"{text}\"'"
+        return sentence
 
 
 def _unknown(section: str, name: str, known: list[str]) -> str:

@@ -34,6 +34,12 @@ class Kitchen(Settings):
             {"pair": [1]},
             "kitchen.pair=[1] is invalid: it takes a list of 2, each a",
         ),
+        (
+            {"needed": 2024},
+            "kitchen.needed=2024 is invalid: it takes a text; a number, true or false is a text "
+            "only in quotes: 'kitchen.needed=\"2024\"'",
+        ),
+        ({"needed": 1e3}, "kitchen.needed=1000.0 is invalid: it takes a text; a number, true or "),
         ({"flag": 1}, "kitchen.flag=1 is invalid: it takes true or false"),
         ({"cuont": 1}, "kitchen.cuont is not a setting: did you mean kitchen.count?"),
         ({"zzz": 1}, "kitchen.zzz is not a setting: nothing would read it"),
@@ -43,6 +49,12 @@ def test_a_wrong_key_or_value_is_one_sentence(given, sentence):
     with pytest.raises(UserError) as caught:
         Kitchen.parse("kitchen", given)
     assert str(caught.value).startswith(sentence)
+
+
+def test_a_number_in_quotes_is_no_answer_to_what_is_no_number():
+    for value in (None, ["x"]):
+        with pytest.raises(UserError, match=r"it takes a text$"):
+            Kitchen.parse("kitchen", {"needed": value})
 
 
 def test_what_fits_is_taken_and_the_target_is_passed_over():
