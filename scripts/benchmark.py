@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from esc50.atomic import atomic_write_text
-from esc50.config.typed import as_typed
+from esc50.config.typed import as_typed, typed_path
 from esc50.errors import exit_on_error
 
 if TYPE_CHECKING:
@@ -107,17 +107,19 @@ def _parser() -> argparse.ArgumentParser:
     extent.add_argument("--quick", action="store_true", help="some two minutes, rough")
     extent.add_argument("--full", action="store_true", help="with (d) and large sets: an hour")
     parser.add_argument("--only", default="", metavar="a,c", help="these parts (default: all)")
-    parser.add_argument("--clips", type=Path, help="folder in ESC-50 layout (default: demo sounds)")
-    parser.add_argument("--scratch", type=Path, help="where to work; removed afterwards")
+    parser.add_argument(
+        "--clips", type=typed_path, help="folder in ESC-50 layout (default: demo sounds)"
+    )
+    parser.add_argument("--scratch", type=typed_path, help="where to work; removed afterwards")
     parser.add_argument(
         "--json",
-        type=Path,
+        type=typed_path,
         metavar="PATH",
         help=f"write all numbers there (default: {REPORTS}/TIME.json)",
     )
     parser.add_argument(
         "--compare",
-        type=Path,
+        type=typed_path,
         nargs="+",
         default=[],
         metavar="OLD",

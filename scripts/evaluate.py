@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from esc50.config.typed import as_typed
+from esc50.config.typed import as_typed, typed_path
 from esc50.deploy.arguments import parse
 from esc50.errors import UserError, exit_on_error
 
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    parser.add_argument("checkpoint", type=typed_path, metavar="CHECKPOINT")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="see conf/evaluate.yaml")
     with exit_on_error():
         args = parse(parser, argv)
@@ -51,8 +51,9 @@ def _compose(overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from esc50.config.choices import CONF, describe_refusal, refuse_overrides
+    from esc50.config.choices import CONF, describe_refusal, quote_paths, refuse_overrides
 
+    overrides = quote_paths(overrides)
     refuse_overrides(overrides)
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from esc50.config.typed import typed_path
 from esc50.deploy.arguments import checkpoint_parser, parse
 from esc50.errors import UserError, exit_on_error
 
@@ -37,18 +38,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--torch", action="store_true", help="model.pt2: a torch.export program")
     parser.add_argument(
         "--browser",
-        type=Path,
+        type=typed_path,
         metavar="DIST",
         help="the folder browser: a page that computes by itself, with onnxruntime-web from DIST",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="default: the folder export of the run"
+        "--output", type=typed_path, metavar="FOLDER", help="default: the folder export of the run"
     )
     parser.add_argument(
-        "--data-root", type=Path, metavar="FOLDER", help="where the data set of the run lies now"
+        "--data-root",
+        type=typed_path,
+        metavar="FOLDER",
+        help="where the data set of the run lies now",
     )
     parser.add_argument(
-        "--clips", type=Path, metavar="FOLDER", help="check on these clips, of classes unknown"
+        "--clips",
+        type=typed_path,
+        metavar="FOLDER",
+        help="check on these clips, of classes unknown",
     )
     return parser
 

@@ -11,7 +11,7 @@ side by side in comparison.html here.
 import argparse
 from pathlib import Path
 
-from esc50.config.typed import as_typed
+from esc50.config.typed import as_typed, typed_path
 from esc50.errors import exit_on_error
 
 
@@ -33,10 +33,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, nargs="+", help="of a finished run, or of several")
+    parser.add_argument(
+        "folder", type=typed_path, nargs="+", help="of a finished run, or of several"
+    )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=typed_path,
         default=Path("comparison.html"),
         help="where several are put side by side (default: %(default)s)",
     )

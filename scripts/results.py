@@ -13,7 +13,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from esc50.config.typed import as_typed
+from esc50.config.typed import as_typed, typed_path
 from esc50.errors import exit_on_error
 
 
@@ -38,7 +38,10 @@ def _parser() -> argparse.ArgumentParser:
         description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--ledger", type=Path, default=Path("outputs/results.csv"), help="default: %(default)s"
+        "--ledger",
+        type=typed_path,
+        default=Path("outputs/results.csv"),
+        help="default: %(default)s",
     )
     parser.add_argument(
         "--sort",

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from esc50.config.typed import as_typed
+from esc50.config.typed import as_typed, typed_path
 from esc50.errors import exit_on_error
 from faults.damage import damages
 from faults.disks import disks, why_not
@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", metavar="PATTERN", help="faults whose name has it")
     parser.add_argument("--phase", default="", metavar="PATTERN", help="phases whose name has it")
     parser.add_argument("--jobs", type=int, default=1, help="trials at a time (default: 1)")
-    parser.add_argument("--scratch", type=Path, help="where to work; removed when all is well")
+    parser.add_argument(
+        "--scratch", type=typed_path, help="where to work; removed when all is well"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     return parser
 

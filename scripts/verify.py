@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from esc50.config.typed import as_typed
+from esc50.config.typed import as_typed, typed_path
 from esc50.errors import UserError, exit_on_error, printable
 
 DEFAULT = (Path("data/cache"), Path("outputs"))
@@ -25,7 +25,9 @@ def main(argv: list[str] | None = None) -> None:
         parser = argparse.ArgumentParser(
             description=as_typed(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        parser.add_argument("folder", nargs="*", type=Path, help="default: data/cache, outputs")
+        parser.add_argument(
+            "folder", nargs="*", type=typed_path, help="default: data/cache, outputs"
+        )
         folders = parser.parse_args(argv).folder or [path for path in DEFAULT if path.is_dir()]
         if not folders:
             raise UserError("nothing to verify here, no data/cache and no outputs: name a folder")

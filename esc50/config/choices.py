@@ -9,6 +9,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from esc50.config.typed import expand_home
+
 _PACKAGE = Path(__file__).parents[1]
 # Beside the package in a clone, inside it once installed.
 CONF = next(folder / "conf" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "conf").is_dir())
@@ -19,6 +21,8 @@ OPTIONS = """help hydra-help version cfg resolve package run multirun shell-comp
 PLAIN_KEY = re.compile(r"\+{0,2}[a-z_]+(\.[a-z_]+)*")
 GROUP = re.compile(r"[a-z0-9_/]{1,99}")
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9_/.-]*")
+AT_HOME = re.compile(r"""(?:^|(?<=[\["',]))~[\w.-]*(?=/|$|["',\]])""")
+BEFORE_QUOTE = re.compile(r"(\\*)('|\Z)")
 
 # Keys of earlier versions, and what they are called now.
 RENAMED = {
@@ -89,18 +93,27 @@ def _mistyped(argument: str) -> str | None:
 
 
 def quote_paths(arguments: Sequence[str]) -> list[str]:
-    """Quote the values that are files or folders as they stand, whatever characters they have.
+    """Write values that are files or folders so that Hydra takes them as they stand.
 
-    Hydra's grammar takes `=`, commas, brackets and letters beyond ASCII for more than a name.
+    Hydra's grammar takes `=`, commas, brackets and letters beyond ASCII for more than a name; only
+    `${`, by which one value stands for another, keeps its meaning. Where a path begins with `~`,
+    quoted or not, the home folder is put in its place, as shells do for words without a key.
     """
     quoted = []
     for argument in arguments:
-        key, _, value = argument.partition("=")
-        if PLAIN_KEY.fullmatch(key) and not PLAIN_VALUE.fullmatch(value) and _exists(value):
-            escaped = re.sub(r"(\\*)'", r"\1\1\\'", value)
-            argument = f"{key}='{escaped}'"
+        key, given, value = argument.partition("=")
+        if PLAIN_KEY.fullmatch(key):
+            value = AT_HOME.sub(lambda word: expand_home(word[0]), value)
+            if not PLAIN_VALUE.fullmatch(value) and _exists(value):
+                value = f"'{BEFORE_QUOTE.sub(_escaped, value)}'"
+            argument = f"{key}{given}{value}"
         quoted.append(argument)
     return quoted
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Escape a quote, and double the backslashes before it or the end: there Hydra halves them."""
+    return found[1] * 2 + (found[2] and f"\\{found[2]}")
 
 
 def _exists(value: str) -> bool:

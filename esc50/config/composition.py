@@ -10,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from esc50.config.choices import CONF
+from esc50.config.choices import CONF, quote_paths
 from esc50.config.resolvers import register_resolvers
 from esc50.config.validation import check
 
@@ -53,7 +53,7 @@ def _compose(overrides: tuple[str, ...], places: str) -> DictConfig:
 
 
 def _composed(overrides: Sequence[str]) -> DictConfig:
-    cfg = compose("train", list(overrides), return_hydra_config=True)
+    cfg = compose("train", quote_paths(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
     with open_dict(cfg):
         del cfg["hydra"]

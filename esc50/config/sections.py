@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from esc50.config.settings import Settings
+from esc50.config.typed import expand_home
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 FromOne = Annotated[int, Field(ge=1)]
@@ -16,6 +17,8 @@ NotNegative = Annotated[float, Field(ge=0)]
 Limit = Annotated[float, Field(gt=0, le=1)] | FromOne | None
 NAME = r"^[^/\\\x00-\x1f\x7f-\x9f]+$"  # a folder is called so, and a terminal shows it
 NAMED = "1 to 100 characters, none of them /, \\ or a control character"
+# Hydra makes the run's folder without looking for a ~: by the command line, where it is replaced.
+OUTPUT = "a folder, by its whole path where a config file names it: ~ is for command lines"
 # Metrics that every run with validation clips has: one of them chooses the epoch.
 VALIDATED = ("val/loss", "val/acc", "val/f1_macro", "val/acc_balanced", "val/acc_category5")
 LENGTH = "is not how long a run is: set trainer.max_epochs, by which schedules go too"
@@ -64,7 +67,7 @@ class RunSettings(Settings):
     ckpt_path: Text | None
     rerun: bool
     report: bool
-    output_dir: Text
+    output_dir: Annotated[str, Field(pattern=r"^\s*[^~\s]", description=OUTPUT)]
     jobs_per_gpu: FromOne
 
 
@@ -101,7 +104,8 @@ class TrainerSettings(Settings):
 
 
 def _as_text(value: object) -> object:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+    """A path as text, with the home folder that a leading ~ stands for."""
+    return expand_home(value) if isinstance(value, str | os.PathLike) else value
 
 
 FolderPath = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]

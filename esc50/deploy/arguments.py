@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from esc50.config.typed import as_typed
+from esc50.config.typed import as_typed, typed_path
 from esc50.errors import UserError
 
 
@@ -21,7 +20,7 @@ def checkpoint_parser(about: str | None, *, several: bool = False) -> argparse.A
     parser.add_argument(
         "checkpoints" if several else "checkpoint",
         nargs="+" if several else None,
-        type=Path,
+        type=typed_path,
         metavar="CHECKPOINT",
         help="best.ckpt; or the folder of a run, of folds or of seeds, which are an ensemble",
     )

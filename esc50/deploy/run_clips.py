@@ -8,6 +8,7 @@ import numpy as np
 
 from esc50.audio.read import read_clip
 from esc50.audio.spec import Spec
+from esc50.config.typed import typed_path
 from esc50.data import datasets
 from esc50.data.datasets import open_clips
 from esc50.data.split import SplitSettings, draw_split
@@ -86,7 +87,7 @@ def _sides(model: TrainedModel, root: Path | None) -> tuple[Clips, Clips]:
         )
     if root is not None:
         section["root"] = str(root)
-    place = Path(section["root"])
+    place = typed_path(section["root"])
     if not place.is_dir() or not any(place.iterdir()):  # which a data set would download into
         raise UserError(
             f"the clips of the run are not at {section['root']}: say where they are with "

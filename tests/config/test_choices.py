@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -63,9 +64,11 @@ def test_other_arguments_are_left_to_hydra():
     refuse_overrides(["-m", "data=esc10", "logger.tensorboard=null", "nothing=null", "--cfg"])
 
 
-@pytest.mark.parametrize(
-    "name", ["a=b, c", "Geräusche (1)", "it's [here]", "{x}", "$x", "plain", "a:b"]
-)
+PLAIN = ["plain", "a:b", "$x", "Geräusche (1)", "a=b, c", "{x}"]
+QUOTED = ["it's [here]", "a'", "a\\", "a\\'\\\\", "~"]
+
+
+@pytest.mark.parametrize("name", PLAIN + QUOTED)
 def test_a_path_that_exists_is_taken_as_it_stands(name, tmp_path):
     folder = tmp_path / name
     folder.mkdir()
@@ -74,8 +77,32 @@ def test_a_path_that_exists_is_taken_as_it_stands(name, tmp_path):
     assert not override.is_sweep_override() and str(override.value()) == str(folder)
 
 
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("~", "HOME"),
+        ("~/runs", "HOME/runs"),
+        ('"~/runs"', '"HOME/runs"'),
+        ("'~/runs'", "'HOME/runs'"),
+        ("~/a b", "'HOME/a b'"),
+        ('[~/a,"~/b"]', '[HOME/a,"HOME/b"]'),
+        ("~/a,~/b", "HOME/a,HOME/b"),
+        ("a~/b", "a~/b"),
+        ("./~/b", "./~/b"),
+        ("~nobody-is-called-so/b", "~nobody-is-called-so/b"),
+    ],
+)
+def test_a_tilde_is_the_home_folder(typed, written, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    if " " in typed:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / "a b").mkdir()
+    home = str(Path.home())
+    assert quote_paths([f"+data.root={typed}"]) == [f"+data.root={written.replace('HOME', home)}"]
+
+
 def test_what_is_no_path_is_left_to_hydra():
-    arguments = ["-m", "split.fold=1,2", "model.stem_stride=[4,4]", "data.root='/x'", "+a=b=c"]
+    arguments = "-m split.fold=1,2 model.stem_stride=[4,4] data.root='/x' +a=b=c ~data x".split()
     assert quote_paths(arguments) == arguments
 
 

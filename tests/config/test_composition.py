@@ -14,6 +14,20 @@ def test_a_config_is_that_of_the_command_line_without_hydras_own_part():
     assert "hydra" not in cfg
 
 
+def test_paths_are_taken_as_the_command_line_takes_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a, b").mkdir()
+    cfg = compose_config(["data.root=~/a, b", 'output_dir="~/runs"', "teachers=null"])
+    assert cfg.data.root == str(tmp_path / "a, b") and cfg.output_dir == str(tmp_path / "runs")
+
+
+def test_a_number_is_a_text_in_quotes_as_the_refusal_says():
+    with pytest.raises(UserError) as refused:
+        compose_config(["name=2024"])
+    override = str(refused.value).rpartition(": ")[2].strip("'")
+    assert override == 'name="2024"' and compose_config([override]).name == "2024"
+
+
 def test_it_is_checked():
     with pytest.raises(UserError, match=r"batch_size=0 is invalid"):
         compose_config(["batch_size=0"])

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from esc50.config.sections import DataSettings, ModelSettings, TrainerSettings, TrialSettings
+from esc50.config.sections import (
+    DataSettings,
+    ModelSettings,
+    RunSettings,
+    TrainerSettings,
+    TrialSettings,
+)
+from esc50.config.validation import GROUPS
 from esc50.errors import UserError
 
 
@@ -39,6 +46,23 @@ def test_the_keys_of_a_data_section_are_parted():
     settings = DataSettings.of(section)
     assert (settings.cache_dir, settings.workers) == ("c", 2)
     assert DataSettings.without(section) == {"_target_": "a.B", "seed": 1}
+
+
+def test_a_tilde_in_a_path_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    for given in ("~/c", Path("~/c")):
+        assert DataSettings.of({"cache_dir": given}).cache_dir == "/home/me/c"
+
+
+def test_a_tilde_that_hydra_would_make_a_folder_of_is_refused(config):
+    from omegaconf import OmegaConf
+
+    values = OmegaConf.to_container(config(), resolve=True)
+    run = {key: value for key, value in values.items() if key not in GROUPS}
+    RunSettings.parse("", run | {"output_dir": "/a/~/runs"})
+    for folder in ("~", "~/runs", " ~/runs"):
+        with pytest.raises(UserError, match=r"output_dir=.* is invalid: .* by its whole path"):
+            RunSettings.parse("", run | {"output_dir": folder})
 
 
 @pytest.mark.parametrize("stride", [[4], [0, 2], [2, 8], 2, [2, 2, 2]])

@@ -29,6 +29,12 @@ def test_the_sides_are_those_of_the_run(model, tiny_overrides):
     assert train.paths == [data.table.paths[item] for item in data.split.train]
 
 
+def test_a_tilde_in_the_runs_own_config_is_the_home_folder(model, tiny, monkeypatch):
+    monkeypatch.setenv("HOME", str(tiny.parent))
+    there = with_config(model, data={**model.config["data"], "root": f"~/{tiny.name}"})
+    assert len(clips_to_check_on([there])[0].paths) == len(clips_to_check_on([model])[0].paths)
+
+
 def test_an_ensemble_over_folds_has_no_clip_to_measure_accuracy_on(model):
     other = with_config(model, split={**model.config["split"], "fold": 3})
     assert clips_to_check_on([model, model])[0].targets is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.evaluate import main
+from scripts.evaluate import _compose, main
 
 
 @pytest.fixture
@@ -40,3 +40,10 @@ def test_wrong_settings_are_a_sentence(evaluate, override, why):
     assert status and not out
     said = err or str(status)
     assert why in said and "\n" not in said.strip()
+
+
+def test_paths_are_taken_as_they_stand(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a, b").mkdir()
+    data, _ = _compose(["data=folder", "data.root=~/a, b"])
+    assert data["root"] == str(tmp_path / "a, b")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from esc50.config.typed import typed_path
 from esc50.data.datamodule import ESC50DataModule
 from esc50.data.datasets import ESC10, ESC50
 from esc50.data.features import clip_features
@@ -47,7 +48,7 @@ class Clips:
         if not trusted:
             _refuse_strangers(config)
         root = config["data"].get("root")
-        if root is not None and not Path(root).is_dir():  # which opening would fetch or make
+        if root is not None and not typed_path(root).is_dir():  # which opening would fetch or make
             raise UserError(f"{root} is not there any more, or not below this folder")
         self.data = ESC50DataModule.from_config(config)
         table = _open(self.data)

@@ -21,6 +21,12 @@ def test_features_are_those_of_the_run(tiny_config):
     assert clips.rows_of(frozenset(clips.data.digests[3:5])).tolist() == [3, 4]
 
 
+def test_a_tilde_in_the_config_is_the_home_folder(tiny_config, tiny, monkeypatch):
+    monkeypatch.setenv("HOME", str(tiny.parent))
+    config = {**tiny_config, "data": {**tiny_config["data"], "root": f"~/{tiny.name}"}}
+    assert Clips(config, trusted=False).n_gone == 0
+
+
 def test_clips_deleted_since_are_left_out(tiny_config, tiny, tmp_path):
     root = tmp_path / "data"
     shutil.copytree(tiny, root)
