@@ -17,7 +17,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Limit = Annotated[float, Field(gt=0, le=1)] | FromOne | None
 NAME = r"^[^/\\\x00-\x1f\x7f-\x9f]+$"  # a folder is called so, and a terminal shows it
 NAMED = "1 to 100 characters, none of them /, \\ or a control character"
-# Hydra makes the run's folder without looking for a ~: by the command line, where it is replaced.
+# Hydra makes the run's folder before settings are checked: a ~ that is left by then is its name.
 OUTPUT = "a folder, by its whole path where a config file names it: ~ is for command lines"
 # Metrics that every run with validation clips has: one of them chooses the epoch.
 VALIDATED = ("val/loss", "val/acc", "val/f1_macro", "val/acc_balanced", "val/acc_category5")
