@@ -21,10 +21,17 @@ def load_recipe(name: str | None = None, *overrides: str) -> "DictConfig":
     Raises:
         UserError: naming the key that is wrong and what it may be.
     """
+    from esc50.config.command import described_refusals
     from esc50.config.composition import compose_config
+    from esc50.errors import UserError
 
+    if not all(isinstance(override, str) for override in overrides):
+        raise UserError(
+            'overrides are given one by one: load_recipe("first_run", "data=demo", "seed=1")'
+        )
     recipe = [] if name is None else [f"+experiment={name}"]
-    return compose_config([*recipe, *overrides])
+    with described_refusals():
+        return compose_config([*recipe, *overrides])
 
 
 def build_datamodule(cfg: "DictConfig") -> "ESC50DataModule":

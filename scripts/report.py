@@ -5,7 +5,7 @@
     python scripts/report.py outputs/original-1b1b7b2e2c outputs/augmented-9e97b1b05c
 
 One folder, of a run or of the folds and seeds of a recipe, gets its report.html; several are put
-side by side in comparison.html here.
+side by side in outputs/comparison.html.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output",
         type=typed_path,
-        default=Path("comparison.html"),
+        default=Path("outputs/comparison.html"),
         help="where several are put side by side (default: %(default)s)",
     )
     parser.add_argument(

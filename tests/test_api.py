@@ -1,5 +1,6 @@
 """What a notebook does."""
 
+import re
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 import esc50
+from esc50.errors import UserError
 from tests.conftest import REPOSITORY
 
 
@@ -41,3 +43,16 @@ def test_the_version_is_that_of_the_package():
     from importlib.metadata import version
 
     assert esc50.__version__ == version("esc50")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("first_runn",), "there is no experiment/first_runn: did you mean first_run?"),
+        (("first_run", "max_epochs=2"), "max_epochs is not a setting: did you mean trainer.max_"),
+        (("first_run", ["seed=1", "data=demo"]), "overrides are given one by one: load_recipe"),
+    ],
+)
+def test_a_wrong_recipe_or_override_is_a_sentence(given, sentence):
+    with pytest.raises(UserError, match=f"^{re.escape(sentence)}"):
+        esc50.load_recipe(*given)

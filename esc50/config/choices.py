@@ -23,6 +23,8 @@ GROUP = re.compile(r"[a-z0-9_/]{1,99}")
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9_/.-]*")
 AT_HOME = re.compile(r"""(?:^|(?<=[\["',]))~[\w.-]*(?=/|$|["',\]])""")
 BEFORE_QUOTE = re.compile(r"(\\*)('|\Z)")
+# What people who come from elsewhere call a setting.
+WORDS = {"epochs": "max_epochs", "learning_rate": "lr", "batch": "batch_size", "folds": "fold"}
 
 # Keys of earlier versions, and what they are called now.
 RENAMED = {
@@ -143,11 +145,16 @@ def describe_refusal(error: Exception) -> str:
         hint = f"did you mean {close[0]}? " if close else ""
         return f"there is no {quoted}: {hint}choose one of {', '.join(names)}"
     if first.startswith("Could not override") and "is not in struct" in " ".join(lines):
-        close = difflib.get_close_matches(quoted, _declared(), n=1)
-        hint = f"did you mean {close[0]}?" if close else "--cfg job shows all there are"
+        meant = _meant(quoted)
+        hint = f"did you mean {meant}?" if meant else "--cfg job shows all there are"
         return f"{quoted} is not a setting: {hint}"
     if first.startswith("Ambiguous value for argument"):
         return f"{quoted} gives several values: add -m for a job of each, or write key=[1,2]"
+    if first.startswith("mismatched input"):
+        return (
+            f"an argument goes on where it should end ({first}): settings are separated by spaces, "
+            "and values with commas or = in them stand in quotes"
+        )
     if first.startswith("no viable alternative at input"):
         return f"{quoted} cannot be read as a value: close its brackets and quotes, or quote it all"
     if first.startswith("LexerNoViableAlt"):  # a letter beyond ASCII, a bracket, a space
@@ -155,6 +162,19 @@ def describe_refusal(error: Exception) -> str:
         return f"{argument} cannot be read: put its value in quotes, as in 'key=\"value\"'"
     wanted = [line for line in lines if not line.startswith(("full_key", "object_type"))]
     return ": ".join(dict.fromkeys(wanted[:3]))
+
+
+def _meant(key: str) -> str | None:
+    """The setting that a key which is none may stand for: its section left out, or put on."""
+    others = [other for other in _declared() if other != key]
+    key = WORDS.get(key, key)
+    sections = [other for other in others if other.rpartition(".")[2] == key]
+    if len(sections) == 1:
+        return sections[0]
+    if (last := key.rpartition(".")[2]) in others:
+        return last
+    close = difflib.get_close_matches(key, others, n=1)
+    return close[0] if close else None
 
 
 def _declared() -> list[str]:

@@ -72,7 +72,7 @@ def grid_table(points: Sequence[GridPoint], varied: Sequence[str], monitor: str)
     leaky = mark(words["leaky"])
     names = [key.rpartition(".")[2] for key in varied]
     names = names if len(set(names)) == len(names) else list(varied)
-    metrics = list(dict.fromkeys((monitor, "val/acc", "test/acc")))
+    metrics = list(dict.fromkeys((monitor, "val/acc")))  # nothing may be chosen by a test
     columns = [*names, *(f"{metric}{leaky}" for metric in metrics), "runs"]
     title = f"{len(points)} combinations, best {monitor} first{label(words)}"
     table = Table(title, columns, n_names=len(names))

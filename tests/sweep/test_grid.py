@@ -29,7 +29,7 @@ def test_one_table_has_a_column_per_setting_and_the_best_first(groups, capsys):
     show_grid(groups, [*TYPED, "split.fold=1,2"], "val/loss")
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "4 combinations, best val/loss first (synthetic sound)"
-    assert out[1].split()[:4] == ["lr", "stem_stride", "val/loss", "val/acc"]
+    assert out[1].split() == ["lr", "stem_stride", "val/loss", "val/acc", "runs"]
     rows = [line.split()[:3] for line in out[3:7]]
     assert rows == [
         ["1e-3", "[2,4]", "0.3150"],

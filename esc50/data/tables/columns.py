@@ -103,7 +103,7 @@ def _needed(file: TableFile, column: str | list[str], key: str) -> str:
     if found is None:
         raise UserError(
             f"{file.path} has no column for data.columns.{key} ({', '.join(column)}): "
-            f"{file.described}"
+            f"{file.described}; name the one that is meant: data.columns.{key}=NAME"
         )
     return found
 

@@ -78,7 +78,10 @@ def read_table_file(path: Path) -> TableFile:
         else:
             table = _read_text(path, _decode(path))
     except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{path} is missing: looked for at {path.absolute()}.") from None
+        place = "" if path.is_absolute() else f": looked for at {path.absolute()}"
+        own = "; data=folder reads clips in a sub-folder per class, data=csv any table of clips"
+        hint = own if path.parts[-2:] == ("meta", "esc50.csv") else ""
+        raise UserError(f"{path} is missing{place}{hint}.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     if not len(table):
