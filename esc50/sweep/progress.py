@@ -6,8 +6,10 @@ import time
 from collections.abc import Sequence
 
 from esc50.config.signature import mode
+from esc50.results.labels import label
 from esc50.results.numbers import duration
 from esc50.sweep.jobs import Job, Plan, Sweep
+from esc50.sweep.labels import job_words
 
 INTERVAL = 1.0  # seconds between looks at the jobs' notes
 
@@ -40,10 +42,14 @@ class ProgressPrinter(threading.Thread):
         plan = self.sweep.plan()
         if (jobs or plan.earlier) and now != self.printed:
             self.printed = now
-            print(progress_line(jobs, plan, time.time() - self.began, self.metric))
+            words = job_words(job for job in jobs if job.ended is not None)
+            said = None if words is None else label(words)
+            print(progress_line(jobs, plan, time.time() - self.began, self.metric, said))
 
 
-def progress_line(jobs: Sequence[Job], plan: Plan, seconds: float, metric: str) -> str:
+def progress_line(
+    jobs: Sequence[Job], plan: Plan, seconds: float, metric: str, said: str | None = ""
+) -> str:
     """Count what has ended and what runs, name the best so far, estimate the time left.
 
     Args:
@@ -51,6 +57,8 @@ def progress_line(jobs: Sequence[Job], plan: Plan, seconds: float, metric: str) 
         plan: what was known before; jobs that ended earlier are counted in.
         seconds: since it began.
         metric: name of what its jobs return.
+        said: what must stand beside a number of theirs; where that is not known yet (None), as
+            before a continued search has made a run of its own, no number is named.
     """
     here = sum(job.ended is not None for job in jobs)
     ended = [*plan.earlier, *(job for job in jobs if job.ended is not None)]
@@ -64,9 +72,10 @@ def progress_line(jobs: Sequence[Job], plan: Plan, seconds: float, metric: str) 
         if number:
             words.append(f"{number} {word}")
     scores = [(j.metric, j.number) for j in ended if j.metric is not None]
-    if scores := [score for score in scores if math.isfinite(score[0])]:
+    scores = [score for score in scores if math.isfinite(score[0])]
+    if scores and said is not None:
         best, number = (min if mode(metric) == "min" else max)(scores, key=lambda score: score[0])
-        words.append(f"best {metric} {best:.4f} (job {number})")
+        words.append(f"best {metric}{said} {best:.4f} (job {number})")
     if plan.total and here and len(ended) < plan.total:
         words.append(f"{duration(seconds / here * (plan.total - len(ended)))} left")
     return f"sweep{' continued' if plan.earlier else ''}: {', '.join(words)}"

@@ -17,8 +17,10 @@ from esc50.config.typed import as_command
 from esc50.report.figures import TEMPLATES, Chart
 from esc50.report.page import write_page
 from esc50.results.cells import escape_cell
+from esc50.results.labels import label, labels, mark
 from esc50.results.layout import show_table
 from esc50.results.tables import Table
+from esc50.sweep.labels import search_words
 from esc50.sweep.study import FAILED
 
 SHOWN = 10  # trials in the printed table
@@ -68,16 +70,27 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
         fixed: the overrides that all trials share.
     """
     trials = _ranked(study)
-    header, rows = _rows(study, trials, cfg.monitor)
+    # Searches whose runs go elsewhere say so to Hydra.
+    outputs = OmegaConf.select(cfg, "hydra.sweep.dir") or cfg.output_dir
+    words = search_words(Path(outputs).absolute(), folder)
+    header, rows = _rows(study, trials, cfg.monitor + mark(words.get("leaky")))
     with atomic_write(folder / "trials.csv") as file:
         csv.writer(file).writerows([[_guarded(cell) for cell in row] for row in (header, *rows)])
     count = Counter(row[1] for row in rows)
     said = ", ".join(f"{number} {word}" for word, number in count.items())
-    title = f"{cfg.name}: {said or 'no trials'}"
+    said = said or "no trials"
     table = Table("Trials, the best first", header, rows, n_names=0)
     page = folder / "study.html"
-    write_page(page, "study.html.j2", title=title, charts=_charts(study), trials=table)
+    write_page(
+        page,
+        "study.html.j2",
+        title=f"{cfg.name}: {said}",
+        labels=labels(words),
+        charts=_charts(study),
+        trials=table,
+    )
     # The whole of it is on the page; a terminal shows the best.
+    title = f"{cfg.name}{label(words)}: {said}"
     show_table(
         Table(title, header, rows[:SHOWN], n_names=0, dispensable=["seconds", *header[-2:2:-1]])
     )
@@ -85,7 +98,7 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
     if not count["finished"]:
         print("no trial finished: there is no best one")
         return
-    command = _write_recipe(study.best_trial, cfg, folder, fixed)
+    command = _write_recipe(study.best_trial, cfg, folder, fixed, label(words))
     print(f"the best trial is {study.best_trial.number}; train it with\n  {command}")
 
 
@@ -157,7 +170,9 @@ def _chart(name: str, plot: Any) -> Chart:
     return Chart(name.removeprefix("plot_").replace("_", "-"), title, summary, plot)
 
 
-def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[str]) -> str:
+def _write_recipe(
+    best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[str], said: str
+) -> str:
     """Write the best trial as an experiment; returns the command that trains it."""
     chosen = [f"{key}={value}" for key, value in best.params.items()]
     overrides = OverridesParser.create().parse_overrides([*fixed, *chosen])
@@ -190,7 +205,7 @@ def _write_recipe(best: FrozenTrial, cfg: DictConfig, folder: Path, fixed: list[
     atomic_write_text(
         folder / "experiment" / "best_trial.yaml",
         "# @package _global_\n"
-        f"# Trial {best.number} of a search, {cfg.monitor} {best.value:.4f}. Train it with\n"
+        f"# Trial {best.number} of a search, {cfg.monitor}{said} {best.value:.4f}. Train it with\n"
         f"#   {command}\n{recipe}",
     )
     return command

@@ -9,6 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from esc50.sweep.jobs import Job
+from esc50.sweep.labels import job_words
 
 if TYPE_CHECKING:
     from esc50.report.sweep_report import SweptJob
@@ -132,17 +133,13 @@ def write_page(config: DictConfig, jobs: Iterable[Job], folder: Path) -> None:
 
 def _swept_job(job: Job) -> "SweptJob":
     from esc50.report.sweep_report import SweptJob
-    from esc50.results.run_folder import find_results
 
-    folder = Path(job.folder)
-    members = [folder, *folder.glob("fold[0-9]*")] if job.folder else []
-    results = [found for member in members if (found := find_results(member))]
+    words = job_words([job]) or {}
     state = ("diverged" if job.diverged else "failed") if job.failed else "finished"
     return SweptJob(
         [one for one in job.overrides if not one.startswith("trial.")],
         job.metric,
         state,
         None if job.ended is None else job.ended - job.started,
-        any(bool(one["leaky"]) for one in results),
-        any(bool(one.get("synthetic")) for one in results),
+        **words,
     )

@@ -20,6 +20,9 @@ def test_the_line_counts_and_estimates():
         "best val/loss 0.2500 (job 3), 60 s left"
     )
     assert "best val/acc 0.5000 (job 0)" in progress_line(jobs, Plan(), 40.0, "val/acc")
+    labelled = progress_line(jobs, Plan(), 40.0, "val/acc", " (LEAKY)")
+    assert "best val/acc (LEAKY) 0.5000" in labelled
+    assert "0.5000" not in progress_line(jobs, Plan(), 40.0, "val/acc", None)
 
 
 def test_a_continued_search_counts_and_names_the_best_of_all_its_trials():

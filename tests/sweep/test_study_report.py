@@ -10,7 +10,7 @@ from esc50.config.signature import signature
 from tests.conftest import REPOSITORY
 
 pytest.importorskip("optuna", reason="searches need the extra `sweep`")
-from esc50.sweep.jobs import quoted
+from esc50.sweep.jobs import Job, Sweep, quoted
 from esc50.sweep.study_report import write_report
 from tests.sweep.search import drive, make
 
@@ -75,3 +75,23 @@ def test_what_a_search_of_any_name_leaves_can_be_pasted_and_computes_nothing(
     assert row[2] == "0.5000" and row[3] in ("'+x", "'-x")
     recipe = OmegaConf.load(study.folder / "experiment" / "best_trial.yaml")
     assert recipe.name.startswith("a<b, c=d") and len(recipe.name) <= 100
+
+
+def test_what_a_search_of_leaky_runs_says_is_labelled_everywhere(
+    config, tmp_path, make_run, capsys
+):
+    cfg = config(f"output_dir={tmp_path}", "name=made")
+    study = make(cfg)
+    drive(study, 2)
+    run = make_run(tmp_path / "run", leaky=True, synthetic=True)
+    trial = f"trial.study={quoted(study.folder)}"
+    Sweep(tmp_path / "sweeps" / "s").note(0).write(Job(0, [trial], str(run), "", None, 0.0))
+    write_report(study.study, cfg, study.folder, [])
+    both = "LEAKY, synthetic sound"
+    assert f"made ({both}): 2 finished" in " ".join(capsys.readouterr().out.split())
+    page = (study.folder / "study.html").read_text()
+    assert page.count('<strong class="badge">') == 2
+    assert ">val/loss LEAKY</th>" in page
+    assert "val/loss LEAKY" in (study.folder / "trials.csv").read_text().splitlines()[0]
+    recipe = (study.folder / "experiment" / "best_trial.yaml").read_text()
+    assert f"val/loss ({both}) {study.study.best_value:.4f}" in recipe
