@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from esc50.errors import UserError
@@ -19,6 +20,8 @@ SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "x", "
 SCALE = 4  # pixels of a saved image per pixel on the screen: 300 dpi in a column of print
 TITLED = 96  # pixels above a saved image's plot for its title, which a page has in the caption
 LONGEST = 32  # characters of a name in a figure
+FEW = 12  # numbers on an axis, each of which has its mark
+FAR = 10  # times as far from the median as the best is: such values flatten all others
 
 
 def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, Any]:
@@ -65,6 +68,7 @@ class Chart:
         summary: what is to be seen, in a sentence or two.
         plot: plotly's figure; its template is replaced by ours.
         table: its numbers, shown on demand.
+        min_width: pixels; on a narrower screen it is scrolled.
     """
 
     key: str
@@ -72,6 +76,7 @@ class Chart:
     summary: str
     plot: "Figure"
     table: Table | None = None
+    min_width: int = 0
 
     @property
     def height(self) -> int:
@@ -79,11 +84,35 @@ class Chart:
         return int(self.plot.layout.height or 420)
 
 
-def figure_text(name: object) -> str:
+def figure_text(name: object, longest: int = LONGEST) -> str:
     """Write a name so that plotly, which reads a kind of HTML, shows it as it is, cut if long."""
     text = str(name)
-    short = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    short = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return html.escape(short, quote=False)
+
+
+def limit_axis(plot: "Figure", values: Sequence[float], low_is_best: bool) -> str:
+    """End the vertical axis before values far worse than the others, which it would flatten.
+
+    Returns:
+        A sentence, after a space, on what the figure does not show; "" where it shows all.
+    """
+    if not values:
+        return ""
+    sign = 1 if low_is_best else -1
+    costs = sorted(sign * value for value in values)
+    middle = median(costs)
+    far = [cost for cost in costs if cost > middle + FAR * (middle - costs[0])]
+    if not far or middle == costs[0]:
+        return ""
+    kept = costs[: -len(far)]
+    room = 0.06 * (kept[-1] - kept[0])
+    plot.update_yaxes(range=sorted((sign * (kept[0] - room), sign * (kept[-1] + room))))
+    values_are = "value is" if len(far) == 1 else "values are"
+    return (
+        f" {len(far)} {values_are} far worse, {'up' if low_is_best else 'down'} to "
+        f"{sign * far[-1]:.4g}, and beyond the axis: a double click shows all."
+    )
 
 
 def chart_json(chart: Chart, **_: Any) -> str:

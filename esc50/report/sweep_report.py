@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from esc50.config.signature import mode
-from esc50.report.figures import COLORS, Chart, figure_text
+from esc50.config.typed import as_command
+from esc50.report.figures import COLORS, Chart, figure_text, limit_axis
 from esc50.report.names import printable
 from esc50.report.page import write_page
 from esc50.results.labels import labels, mark
@@ -117,7 +118,7 @@ def repeat(best: Combination) -> str:
         values = list(dict.fromkeys(v for job in best.jobs if (v := job.values.get(key))))
         overrides += [f"{key}={','.join(values)}"] if values else []
         several |= len(values) > 1
-    return shlex.join(["python", "train.py", *(["-m"] if several else []), *overrides])
+    return shlex.join([*as_command("train").split(), *(["-m"] if several else []), *overrides])
 
 
 def _table(ranked: Sequence[Combination], keys: Sequence[str], metric: str) -> Table:
@@ -166,11 +167,14 @@ def _chart(key: str, ranked: Sequence[Combination], metric: str) -> Chart:
     names = [figure_text(printable(value)) or "-" for value in values]
     plot.update_xaxes(title=figure_text(key), tickvals=list(place.values()), ticktext=names)
     plot.update_yaxes(title=metric)
+    low_is_best = mode(metric) == "min"
+    every = [value for own in found.values() for value in own]
+    beyond = limit_axis(plot, every, low_is_best)
     table = Table("", [key, "jobs", f"mean {metric}"])
     table.rows = [[printable(v), str(len(own)), f"{mean(own):.4f}"] for v, own in found.items()]
-    sign = 1 if mode(metric) == "min" else -1
+    sign = 1 if low_is_best else -1
     best = min(found, key=lambda value: sign * mean(found[value]))
-    summary = f"Best on average: {printable(best)}, over all values of the other settings."
+    summary = f"Best on average: {printable(best)}, over all values of the other settings.{beyond}"
     return Chart(
         f"key-{key.replace('.', '-').replace('/', '-')}", printable(key), summary, plot, table
     )

@@ -14,7 +14,6 @@ from optuna.trial import FrozenTrial, TrialState
 from esc50.atomic import atomic_write, atomic_write_text
 from esc50.config.choices import CONF
 from esc50.config.typed import as_command
-from esc50.report.figures import TEMPLATES, Chart
 from esc50.report.page import write_page
 from esc50.results.cells import escape_cell
 from esc50.results.labels import label, labels, mark
@@ -22,6 +21,7 @@ from esc50.results.layout import show_table
 from esc50.results.tables import Table
 from esc50.sweep.labels import search_words
 from esc50.sweep.study import FAILED
+from esc50.sweep.study_charts import StudyCharts
 
 SHOWN = 10  # trials in the printed table
 NAME_LENGTH = 95  # characters that are kept of a search's name in the best trial's
@@ -33,30 +33,6 @@ STATES = {
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
-}
-
-CAPTIONS = {  # of Optuna's figures: a title, and what is to be seen
-    "plot_optimization_history": (
-        "Optimization history",
-        "The value of each trial in the order they ran, and the best so far. The table of trials "
-        "has the numbers.",
-    ),
-    "plot_param_importances": (
-        "Hyperparameter importances",
-        "The share of the variance of the value that each hyperparameter explains (fANOVA).",
-    ),
-    "plot_intermediate_values": (
-        "Values while training",
-        "The value of each trial after each epoch; pruned trials end early.",
-    ),
-    "plot_parallel_coordinate": (
-        "Parallel coordinates",
-        "One line per trial through its hyperparameters, coloured by its value.",
-    ),
-    "plot_slice": (
-        "Slices",
-        "The value of each trial against each hyperparameter by itself.",
-    ),
 }
 
 
@@ -73,7 +49,8 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
     # Searches whose runs go elsewhere say so to Hydra.
     outputs = OmegaConf.select(cfg, "hydra.sweep.dir") or cfg.output_dir
     words = search_words(Path(outputs).absolute(), folder)
-    header, rows = _rows(study, trials, cfg.monitor + mark(words.get("leaky")))
+    metric = cfg.monitor + mark(words.get("leaky"))
+    header, rows = _rows(study, trials, metric)
     with atomic_write(folder / "trials.csv") as file:
         csv.writer(file).writerows([[_guarded(cell) for cell in row] for row in (header, *rows)])
     count = Counter(row[1] for row in rows)
@@ -81,12 +58,14 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
     said = said or "no trials"
     table = Table("Trials, the best first", header, rows, n_names=0)
     page = folder / "study.html"
+    charts = StudyCharts(study, metric, "fold" if cfg.split.fold == "all" else "epoch")
     write_page(
         page,
         "study.html.j2",
         title=f"{cfg.name}: {said}",
         labels=labels(words),
-        charts=_charts(study),
+        charts=charts.overall() if charts.done else [],
+        slices=charts.slices(),
         trials=table,
     )
     # The whole of it is on the page; a terminal shows the best.
@@ -141,33 +120,6 @@ def _guarded(cell: str) -> str:
 
 def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _charts(study: optuna.Study) -> list[Chart]:
-    """Draw the search."""
-    from optuna import visualization
-
-    finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
-    drawn = []
-    if finished:
-        drawn += ["plot_optimization_history"]
-        # Importance is a share of the variance: there must be some.
-        drawn += ["plot_param_importances"] if len({trial.value for trial in finished}) > 1 else []
-        values = any(trial.intermediate_values for trial in study.trials)
-        drawn += ["plot_intermediate_values"] if values else []
-        drawn += ["plot_parallel_coordinate", "plot_slice"]
-    return [_chart(name, getattr(visualization, name)(study)) for name in drawn]
-
-
-def _chart(name: str, plot: Any) -> Chart:
-    """A figure of Optuna's as one of the page's: its title becomes the caption."""
-    plot.update_layout(title=None)
-    # Its lines have colours of their own, up to the darkest blue, not to be seen on a dark page.
-    if name == "plot_parallel_coordinate":
-        light = TEMPLATES["light"]["layout"]
-        plot.update_layout({key: light[key] for key in ("paper_bgcolor", "plot_bgcolor", "font")})
-    title, summary = CAPTIONS[name]
-    return Chart(name.removeprefix("plot_").replace("_", "-"), title, summary, plot)
 
 
 def _write_recipe(

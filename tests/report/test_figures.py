@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from esc50.errors import UserError
-from esc50.report.figures import TEMPLATES, Chart, chart_json, figure_text, save_images
+from esc50.report.figures import TEMPLATES, Chart, chart_json, figure_text, limit_axis, save_images
 
 
 def chart():
@@ -61,3 +61,15 @@ def test_images_are_four_times_as_fine(tmp_path):
 
     save_images([chart()], tmp_path)
     assert Image.open(tmp_path / "bars.png").size == (3600, 1680)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_axis_ends_before_what_is_far_worse_and_says_so(sign):
+    plot = go.Figure()
+    values = [sign * value for value in (1.0, 1.1, 1.2, 1.3, 90.0)]
+    said = limit_axis(plot, values, low_is_best=sign == 1)
+    assert max(abs(end) for end in plot.layout.yaxis.range) < 2
+    assert f"1 value is far worse, {'up' if sign == 1 else 'down'} to {sign * 90}" in said
+    # What is far better is what one looks for.
+    assert limit_axis(go.Figure(), values, low_is_best=sign == -1) == ""
+    assert limit_axis(go.Figure(), values[-2:], low_is_best=sign == 1) == ""

@@ -43,7 +43,12 @@ class Elements(HTMLParser):
 def page():
     table = Table("trials", ["k"], [[EVIL]])
     return render_page(
-        "study.html.j2", title=EVIL, labels=["LEAKY"], charts=[chart(), chart()], trials=table
+        "study.html.j2",
+        title=EVIL,
+        labels=["LEAKY"],
+        charts=[chart(), chart()],
+        slices=[],
+        trials=table,
     )
 
 
@@ -70,11 +75,11 @@ def test_a_page_needs_nothing_from_elsewhere(page):
 
 def test_a_name_without_a_value_is_an_error():
     with pytest.raises(jinja2.UndefinedError, match="charts"):
-        render_page("study.html.j2", title="t", trials=Table("", ["k"]))
+        render_page("study.html.j2", title="t", slices=[], trials=Table("", ["k"]))
 
 
 def test_a_page_is_written_whole_into_a_new_folder(tmp_path):
     path = tmp_path / "new" / "study.html"
-    write_page(path, "study.html.j2", title="t", charts=[], trials=Table("", ["k"]))
+    write_page(path, "study.html.j2", title="t", charts=[], slices=[], trials=Table("", ["k"]))
     assert path.read_text().rstrip().endswith("</html>")
     assert [file.name for file in path.parent.iterdir()] == ["study.html"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from esc50.report.figures import COLORS, Chart, figure_text
+from esc50.report.figures import COLORS, FEW, Chart, figure_text
 from esc50.report.run.scores import LEAST, Bin
 from esc50.results.labels import mark
 from esc50.results.numbers import percent
@@ -22,7 +22,6 @@ CURVES = (  # key of the figure, its title, columns of history.csv, whether they
     ("speed", "Training clips per second by epoch", ("clips_per_second",), False),
 )
 SHARE = {"tickformat": ".0%", "range": [0, 1.02]}
-FEW = 12  # epochs, each of which has its mark on the axis
 HEIGHT = 320  # pixels of a figure that stands beside another
 LEGEND_LINE = 18  # pixels more for each line that has a place in the legend
 

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from esc50.config.choices import CONF
 from esc50.config.composition import compose_open, compose_plain
+from esc50.config.typed import as_command
 from esc50.report.run.subject import Subject
 
 # What says where things lie or how a sweep made the run, not what the run is.
@@ -58,7 +59,7 @@ def command(subject: Subject) -> str | None:
     kept = [one for one in overrides if one.partition("=")[0].lstrip("+") not in which]
     several = any(len(values) > 1 for values in which.values())
     kept += [f"{key}={','.join(map(str, values))}" for key, values in which.items()]
-    return shlex.join(["python", "train.py", *(["-m"] if several else []), *kept])
+    return shlex.join([*as_command("train").split(), *(["-m"] if several else []), *kept])
 
 
 def _typed(subject: Subject) -> list[str] | None:
