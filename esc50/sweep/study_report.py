@@ -19,9 +19,9 @@ from esc50.results.cells import escape_cell
 from esc50.results.labels import label, labels, mark
 from esc50.results.layout import show_table
 from esc50.results.tables import Table
+from esc50.sweep.charts import StudyCharts
 from esc50.sweep.labels import search_words
 from esc50.sweep.study import FAILED
-from esc50.sweep.study_charts import StudyCharts
 
 SHOWN = 10  # trials in the printed table
 NAME_LENGTH = 95  # characters that are kept of a search's name in the best trial's

@@ -5,7 +5,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from esc50.sweep.study_charts import StudyCharts
+from esc50.sweep.charts import StudyCharts
 
 SPACE = {
     "optimizer.lr": FloatDistribution(1e-4, 1e-1, log=True),

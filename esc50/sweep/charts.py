@@ -185,7 +185,9 @@ class StudyCharts:
             customdata=[trial.number for trial in trials],
             hovertemplate="trial %{customdata}: %{y:.4f}<extra></extra>",
         )  # fmt: skip
-        plot.update_xaxes(title=figure_text(key), type="log" if log else "linear")
+        plot.update_xaxes(
+            title=figure_text(key), type="log" if log else "linear", exponentformat="power"
+        )
         if names:
             shown = [figure_text(name) for name in names]
             plot.update_xaxes(
