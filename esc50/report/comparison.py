@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from statistics import mean
+from string import ascii_uppercase
 
 from esc50.errors import UserError
 from esc50.report.figures import COLORS, Chart, figure_text
 from esc50.report.names import printable
 from esc50.report.page import write_page
 from esc50.report.run.charts import curves, read_history
-from esc50.report.run.origin import MISSING, flatten, spell
+from esc50.report.run.origin import MISSING, flatten, read_chosen_epoch, spell
 from esc50.report.run.scores import by_class
 from esc50.report.run.subject import PAGE, Subject, find_subject
 from esc50.results.comparison import compare
 from esc50.results.labels import label, labels, mark
 from esc50.results.numbers import percent
+from esc50.results.run_folder import chosen_checkpoint
 from esc50.results.statistics import clustered_wilson
 from esc50.results.tables import Table
 
@@ -33,10 +35,11 @@ def write_comparison(folders: Sequence[Path], page: Path) -> Path:
     subjects = [find_subject(folder) for folder in folders]
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise UserError("a folder is given twice: give each once")
-    names = distinct_names(subjects)
+    names = lettered(distinct_names(subjects))
     leaky = any(subject.leaky for subject in subjects)
     synthetic = any(subject.results.get("synthetic") for subject in subjects)
     pairs, refused = _pairs(subjects, names)
+    charts, drawn = _curves(subjects, leaky)
     alike = len({subject.tests.classes for subject in subjects}) == 1
     try:
         write_page(
@@ -47,7 +50,8 @@ def write_comparison(folders: Sequence[Path], page: Path) -> Path:
             overview=_overview(subjects, names),
             pairs=pairs,
             refused=refused,
-            curves=_curves(subjects, names, leaky),
+            curves=charts,
+            drawn=drawn,
             classes=_classes_chart(subjects, names) if alike else None,
             settings=_settings(subjects, names),
             links=_links(subjects, names, page),
@@ -68,6 +72,16 @@ def distinct_names(subjects: Sequence[Subject]) -> list[str]:
         f"{name} in {printable(subject.folder)}" if signed.count(name) > 1 else name
         for name, subject in zip(signed, subjects, strict=True)
     ]
+
+
+def lettered(names: Sequence[str]) -> list[str]:
+    """Put a letter before each name, which tells them apart where there is no room for more."""
+    return [f"{letter(number)}: {name}" for number, name in enumerate(names)]
+
+
+def letter(number: int) -> str:
+    """A to Z for 0 to 25, then AA."""
+    return ascii_uppercase[number % 26] * (number // 26 + 1)
 
 
 def _overview(subjects: Sequence[Subject], names: Sequence[str]) -> Table:
@@ -139,14 +153,21 @@ def _pairs(subjects: Sequence[Subject], names: Sequence[str]) -> tuple[Table | N
     return (table if table.rows else None), refused
 
 
-def _curves(subjects: Sequence[Subject], names: Sequence[str], leaky: bool) -> list[Chart]:
-    """Draw the epochs of each one's first run."""
-    histories = {
-        name: read_history(subject.runs[0].folder)
-        for subject, name in zip(subjects, names, strict=True)
-    }
-    there = {name: rows for name, rows in histories.items() if rows}
-    return curves(there, {}, leaky) if there else []
+def _curves(subjects: Sequence[Subject], leaky: bool) -> tuple[list[Chart], str]:
+    """Draw the epochs of each one's first run; returns which runs these are, too."""
+    histories, chosen, without = {}, {}, []
+    for number, subject in enumerate(subjects):
+        run = subject.runs[0]
+        name = f"{letter(number)}, {run.name}"
+        if rows := read_history(run.folder):
+            histories[name] = rows
+            chosen[name] = read_chosen_epoch(chosen_checkpoint(run.folder))
+        else:
+            without.append(name)
+    said = f"Drawn is the first run of each: {'; '.join(histories)}."
+    if without:
+        said += f" There is no history.csv of {'; '.join(without)}."
+    return (curves(histories, chosen, leaky) if histories else []), said
 
 
 def _classes_chart(subjects: Sequence[Subject], names: Sequence[str]) -> Chart:

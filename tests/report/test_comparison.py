@@ -1,7 +1,11 @@
+import json
+import re
+import shutil
+
 import pytest
 
 from esc50.errors import UserError
-from esc50.report.comparison import distinct_names, write_comparison
+from esc50.report.comparison import distinct_names, letter, write_comparison
 from esc50.report.run.subject import find_subject
 from esc50.results.comparison import compare
 from tests.report.conftest import seen
@@ -28,6 +32,28 @@ def test_what_cannot_be_compared_says_why(tmp_path, make_run):
     assert "have no fold with one seed in common" in page
     with pytest.raises(UserError, match="given twice"):
         write_comparison([runs[0], runs[0]], tmp_path / "page.html")
+
+
+def test_curves_name_the_runs_drawn_and_say_whose_are_missing(tiny_run, tmp_path, make_run):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    name = find_subject(run).runs[0].name
+    page = write_comparison([run, make_run(tmp_path / "b")], tmp_path / "p.html").read_text()
+    said = f"Drawn is the first run of each: A, {name}. There is no history.csv of B, fold 1"
+    assert said in Elements(page).text and "the tested epoch" in page
+    shutil.copytree(run, tmp_path / "again")
+    page = write_comparison([run, tmp_path / "again"], tmp_path / "p.html").read_text()
+    assert "A star is the epoch that was tested" in page
+    lines = json.loads(re.search(r'id="data-curve-loss">(.*?)</script>', page, re.S)[1])["data"]
+    names = [line["name"] for line in lines]
+    assert names == [f"{a}, {name}, {c}" for a in "AB" for c in ("train/loss", "val/loss")]
+    assert all("star" in line["marker"]["symbol"] for line in lines)
+    points = json.loads(re.search(r'id="data-classes">(.*?)</script>', page, re.S)[1])["data"]
+    assert len({trace["name"] for trace in points}) == 2
+
+
+def test_every_subject_has_a_letter():
+    assert [letter(number) for number in (0, 25, 26, 27)] == ["A", "Z", "AA", "BB"]
 
 
 def test_names_are_told_apart_by_signature_or_folder(tmp_path, make_run):

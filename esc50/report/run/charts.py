@@ -21,6 +21,7 @@ CURVES = (  # key of the figure, its title, columns of history.csv, whether they
     ("rate", "Learning rate by epoch", ("learning_rate",), False),
     ("speed", "Training clips per second by epoch", ("clips_per_second",), False),
 )
+WORDS = {"learning_rate": "learning rate", "clips_per_second": "clips per second"}
 SHARE = {"tickformat": ".0%", "range": [0, 1.02]}
 HEIGHT = 320  # pixels of a figure that stands beside another
 LEGEND_LINE = 18  # pixels more for each line that has a place in the legend
@@ -48,21 +49,30 @@ def curves(
         chosen: the epoch that was tested, by the run's name.
         leaky: whether the numbers of validation are to be labelled.
     """
-    charts = []
+    charts, tested = [], _drawn(histories, chosen)
     for key, title, columns, share in CURVES:
         there = [c for c in columns if any(c in row for h in histories.values() for row in h)]
         if there:
-            plot = _curves(histories, chosen, there, leaky)
+            plot = _curves(histories, tested, there, leaky)
             plot.update_yaxes(**(SHARE if share else {"rangemode": "tozero"}))
-            summary = _said(histories, chosen, there, share, leaky)
+            summary = _said(histories, tested, there, share, leaky)
             table = _epochs(histories, there, leaky)
             charts.append(Chart(f"curve-{key}", title + mark(leaky), summary, plot, table))
     return charts
 
 
+def _drawn(histories: Mapping[str, Epochs], chosen: Mapping[str, int | None]) -> dict[str, int]:
+    """The tested epochs that are among those of their run, and so get their star."""
+    return {
+        run: epoch
+        for run, rows in histories.items()
+        if (epoch := chosen.get(run)) is not None and any(row["epoch"] == epoch for row in rows)
+    }
+
+
 def _curves(
     histories: Mapping[str, Epochs],
-    chosen: Mapping[str, int | None],
+    tested: Mapping[str, int],
     columns: Sequence[str],
     leaky: bool,
 ) -> "Figure":
@@ -76,8 +86,8 @@ def _curves(
             name = _named(column, leaky)
             color = COLORS[(number if several else place) % len(COLORS)]
             style = {"color": color, "dash": ("solid", "dot")[several and place]}
-            symbols = ["star" if e == chosen.get(run) else "circle" for e in epochs]
-            sizes = [14 if e == chosen.get(run) else 5 for e in epochs]
+            symbols = ["star" if e == tested.get(run) else "circle" for e in epochs]
+            sizes = [14 if e == tested.get(run) else 5 for e in epochs]
             words = ([figure_text(run)] if several else []) + ([name] if len(columns) > 1 else [])
             label = ", ".join(words)
             plot.add_scatter(
@@ -87,32 +97,33 @@ def _curves(
             )  # fmt: skip
     longest = max((len(rows) for rows in histories.values()), default=0)
     plot.update_xaxes(title="epoch", dtick=1 if longest <= FEW else None)
-    if not several and (epoch := next(iter(chosen.values()))):
+    for epoch in [] if several else tested.values():
         plot.add_vline(x=epoch, line={"dash": "dash", "width": 1, "color": "#888888"})
     return plot
 
 
 def _said(
     histories: Mapping[str, Epochs],
-    chosen: Mapping[str, int | None],
+    tested: Mapping[str, int],
     columns: Sequence[str],
     share: bool,
     leaky: bool,
 ) -> str:
     """What the curves come to, for one run; for several the legend and the table say it."""
     if len(histories) > 1:
-        return "A star is the epoch that was tested."
+        return "A star is the epoch that was tested." if tested else ""
     (run, rows), = histories.items()  # fmt: skip
-    epoch = chosen.get(run)
+    epoch = tested.get(run)
     row = next((row for row in rows if row["epoch"] == epoch), rows[-1])
     form = percent if share else "{:.4g}".format
     said = ", ".join(f"{_named(c, leaky)} {form(row[c])}" for c in columns if c in row)
-    what = "tested" if epoch else "last"
-    return f"The star and the line mark the {what} epoch, {row['epoch']:.0f}: {said}."
+    if epoch is None:
+        return f"The last epoch, {row['epoch']:.0f}: {said}."
+    return f"The star and the line mark the tested epoch, {epoch}: {said}."
 
 
 def _named(column: str, leaky: bool) -> str:
-    return column + mark(leaky and column.startswith("val/"))
+    return WORDS.get(column, column) + mark(leaky and column.startswith("val/"))
 
 
 def _epochs(histories: Mapping[str, Epochs], columns: Sequence[str], leaky: bool) -> Table:
@@ -136,20 +147,23 @@ def classes_chart(rows: Sequence[Mapping[str, Any]], leaky: bool) -> Chart:
     ranked = sorted(tested, key=lambda row: (-row["recall"][0], row["class"]))
     values, lows, highs = zip(*(row["recall"] for row in ranked), strict=True)
     plot = _figure(110 + 22 * len(ranked))
-    plot.add_bar(
-        x=values, y=list(range(len(ranked))), orientation="h", marker_color=COLORS[0],
+    plot.add_scatter(
+        x=values, y=list(range(len(ranked))), mode="markers",
+        marker={"color": COLORS[0], "size": 9},
         customdata=[[figure_text(row["class"]), row["n"]] for row in ranked],
         hovertemplate="%{customdata[0]}: %{x:.1%} of %{customdata[1]}<extra></extra>",
         error_x={
-            "symmetric": False, "thickness": 1, "color": "#888888",
+            "symmetric": False, "thickness": 1.5,
             "array": [max(high - value, 0) for value, high in zip(values, highs, strict=True)],
             "arrayminus": [max(value - low, 0) for value, low in zip(values, lows, strict=True)],
         },
     )  # fmt: skip
-    # Cut names may be alike: bars stand at numbers.
+    # Cut names may be alike: points stand at numbers.
     names = [figure_text(row["class"]) for row in ranked]
-    plot.update_yaxes(tickvals=list(range(len(ranked))), ticktext=names)
-    plot.update_xaxes(title=f"recall{mark(leaky)}", **SHARE)
+    plot.update_yaxes(
+        tickvals=list(range(len(ranked))), ticktext=names, range=[-0.6, len(ranked) - 0.4]
+    )
+    plot.update_xaxes(title=f"recall{mark(leaky)}", tickformat=".0%", range=[-0.02, 1.02])
     worst, best = ranked[-1], ranked[0]
     summary = (
         f"The share of each class's tests that were right, with 95% intervals. Hardest: "

@@ -20,16 +20,27 @@ def test_the_tested_epoch_is_a_star_and_is_said(tiny_run):
     assert list(train.y) == [row["train/loss"] for row in rows]
     assert list(val.marker.symbol) == ["circle", "star"] and val.name == "val/loss LEAKY"
     assert f"epoch, 2: train/loss {rows[1]['train/loss']:.4g}" in loss.summary
+    assert "clips per second" in charts["curve-speed"].summary
     assert loss.table.columns == ["epoch", "train/loss", "val/loss LEAKY"]
 
 
 def test_several_runs_share_a_figure(tiny_run):
     rows = read_history(tiny_run)
     loss = curves({"a": rows, "b": rows[:1]}, {"a": 1, "b": None}, leaky=False)[0]
+    assert "star" in loss.summary and "star" in loss.plot.data[0].marker.symbol
     assert [line.name for line in loss.plot.data] == [
         "a, train/loss", "a, val/loss", "b, train/loss", "b, val/loss",
     ]  # fmt: skip
     assert [row[0] for row in loss.table.rows] == ["a, 1", "a, 2", "b, 1"]
+
+
+def test_where_no_epoch_is_known_to_be_tested_no_star_is_spoken_of(tiny_run):
+    rows = read_history(tiny_run)
+    for histories in ({"a": rows}, {"a": rows, "b": rows}):
+        for chosen in ({}, {"a": None}, {"a": 9}):  # of nine epochs, seven are gone
+            loss = curves(histories, chosen, leaky=False)[0]
+            assert "star" not in loss.summary and not loss.plot.layout.shapes
+            assert all("star" not in line.marker.symbol for line in loss.plot.data)
 
 
 def test_a_history_that_is_gone_or_damaged_is_none(tmp_path):
@@ -54,9 +65,11 @@ def test_every_number_of_a_leaky_run_is_labelled(tmp_path, make_run):
 
 def test_the_hardest_class_is_on_top(tmp_path, make_run):
     rows = by_class(find_subject(make_run(tmp_path / "run", skill=1.0)).tests)
-    bars = classes_chart(rows, leaky=False).plot.data[0]
-    assert list(bars.x) == sorted((row["recall"][0] for row in rows), reverse=True)
-    assert np.all(np.array(bars.error_x.arrayminus) >= 0)
+    points = classes_chart(rows, leaky=False).plot.data[0]
+    assert list(points.x) == sorted((row["recall"][0] for row in rows), reverse=True)
+    assert np.all(np.array(points.error_x.arrayminus) >= 0)
+    # A bar would hide the lower half of its interval.
+    assert points.type == "scatter" and points.mode == "markers"
 
 
 def test_a_history_that_is_no_csv_is_left_out(tmp_path):
