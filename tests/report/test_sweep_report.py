@@ -44,3 +44,8 @@ def test_a_sweep_without_a_number_says_so(tmp_path):
     write_sweep_page(tmp_path / "sweep.html", jobs()[-1:], "val/loss")
     page = seen((tmp_path / "sweep.html").read_text())
     assert "there is nothing to draw" in page and "1 diverged" in page
+
+
+def test_the_command_is_typed_as_one_is_where_one_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where there is no train.py
+    assert repeat(rank(jobs(), ["optimizer.lr"], "val/loss")[0]).startswith("esc50-train -m ")

@@ -67,3 +67,11 @@ def test_the_tested_epoch_is_read_from_its_checkpoint(tiny_run, tmp_path):
     assert read_chosen_epoch(tmp_path / "none.ckpt") is None
     torch.save({"epoch": None}, tmp_path / "odd.ckpt")
     assert read_chosen_epoch(tmp_path / "odd.ckpt") is None
+
+
+def test_the_command_is_typed_as_one_is_where_one_is(tmp_path, make_run, monkeypatch):
+    run = make_run(tmp_path / "run")
+    (run / ".hydra").mkdir()
+    (run / ".hydra" / "overrides.yaml").write_text("[data=demo]")
+    monkeypatch.chdir(tmp_path)  # where there is no train.py
+    assert command(find_subject(run)) == "esc50-train data=demo seed=1 split.fold=1"
