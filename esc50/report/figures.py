@@ -41,7 +41,7 @@ def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, A
             "colorway": list(COLORS),
             "colorscale": {"sequential": [[0, empty], [1, full]]},
             "coloraxis": {"colorscale": [[0, empty], [1, full]]},
-            "margin": {"l": 56, "r": 16, "t": 40, "b": 48},
+            "margin": {"l": 56, "r": 16, "t": 12, "b": 48},
             "xaxis": axis,
             "yaxis": axis,
             "hoverlabel": {"align": "left"},

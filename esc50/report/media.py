@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from esc50.audio.read import read_clip, read_sound
+from esc50.audio.spec import Spec
 from esc50.errors import UserError
 
 OPUS_RATE = 48_000  # Hz, one of the rates that Opus knows, and the only one with the whole band
@@ -93,6 +94,11 @@ def logmel_uri(logmel: np.ndarray, low: float | None = None, high: float | None 
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return _uri("image/png", file.getvalue())
+
+
+def picture_seconds(spec: Spec) -> float:
+    """How long the time axis of a picture of these features is."""
+    return spec.frames * spec.hop_length / spec.sample_rate
 
 
 def waveform_path(samples: np.ndarray, columns: int = 160) -> str:

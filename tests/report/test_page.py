@@ -78,6 +78,14 @@ def test_a_name_without_a_value_is_an_error():
         render_page("study.html.j2", title="t", slices=[], trials=Table("", ["k"]))
 
 
+def test_only_a_very_long_table_is_cut_and_it_says_how_long_it_is():
+    for n, cut in ((50, False), (500, True)):
+        table = Table("t", ["k"], [[str(row)] for row in range(n)], note="a note")
+        page = render_page("study.html.j2", title="t", charts=[], slices=[], trials=table)
+        assert ('class="scroll long"' in page) == (f"{n} rows: scroll" in page) == cut
+        assert re.search(r'</div>.*<p class="note">a note</p>\s*</section>', page, re.S)
+
+
 def test_a_page_is_written_whole_into_a_new_folder(tmp_path):
     path = tmp_path / "new" / "study.html"
     write_page(path, "study.html.j2", title="t", charts=[], slices=[], trials=Table("", ["k"]))

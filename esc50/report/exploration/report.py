@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from esc50.audio.augment_params import make_recipe
-from esc50.audio.spec import Spec, make_spec
+from esc50.audio.spec import make_spec
 from esc50.config.sections import DataSettings
 from esc50.config.settings import Settings
 from esc50.data.audit import Audit, audit_split
@@ -28,7 +28,7 @@ from esc50.report.exploration.examples import Example, show_examples
 from esc50.report.exploration.findings import Finding, find_faults
 from esc50.report.exploration.statistics import measure_clips, write_clips_csv
 from esc50.report.figures import Chart, save_images
-from esc50.report.media import clip_sound
+from esc50.report.media import clip_sound, picture_seconds
 from esc50.report.page import write_page
 from esc50.results.labels import labels
 
@@ -107,8 +107,8 @@ class Exploration:
             examples=list(zip(self.table.classes, examples, strict=True)),
             spec=self.spec.log_mel,
             features=self.spec.title,
-            seconds_shown=_seconds(self.spec.log_mel),
-            seconds_seen=_seconds(self.spec),
+            seconds_shown=picture_seconds(self.spec.log_mel),
+            seconds_seen=picture_seconds(self.spec),
             sounds=self._sounds(examples),
             cards=tables.clip_cards(statistics, self.page.parent),
             choices=tables.clips_by_class(self.table),
@@ -184,8 +184,3 @@ class Exploration:
                 if sound:
                     sounds[clip] = sound
         return sounds
-
-
-def _seconds(spec: Spec) -> float:
-    """How long the time axis of a picture is."""
-    return spec.frames * spec.hop_length / spec.sample_rate

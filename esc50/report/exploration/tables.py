@@ -33,7 +33,7 @@ def facts(statistics: ClipStatistics, protocol: str, fold: object, split: Split 
     if split is not None:
         sizes = [f"{len(getattr(split, side)):,} {side}" for side in ("train", "val", "test")]
         rows.append([f"split {protocol}, fold {fold}", ", ".join(sizes)])
-    return Table("What there is", ["", ""], rows, n_names=2)
+    return Table("Clips, classes and folds", ["", ""], rows, n_names=2)
 
 
 def file_kinds(statistics: ClipStatistics) -> Table:

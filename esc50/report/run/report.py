@@ -9,7 +9,7 @@ from typing import Any
 from esc50.audio.spec import FeatureSpec
 from esc50.errors import UserError
 from esc50.report.figures import Chart
-from esc50.report.media import logmel_uri
+from esc50.report.media import logmel_uri, picture_seconds
 from esc50.report.names import printable
 from esc50.report.page import write_page
 from esc50.report.run import cases, tables
@@ -107,6 +107,7 @@ class Report:
         sounds = self._sounds(shown, table_cells)
         return {
             "leaky": mark(leaky),
+            "headline": tables.headline(subject),
             "facts": tables.facts(subject, self._forest()),
             "standing": self._standing(),
             "by_run": tables.runs(subject) if len(subject.runs) > 1 else None,
@@ -123,6 +124,7 @@ class Report:
             "sounds": sounds,
             "confidence": self._confidence(),
             "features": self._features(),
+            "axes": self._axes(),
             "inputs": self._inputs(),
             "differences": tables.differences(subject),
             "command": tables.command(subject),
@@ -135,6 +137,14 @@ class Report:
         """What the pictures of clips are called."""
         title = FeatureSpec.title if self.clips is None else self.clips.data.spec.title
         return title[0].upper() + title[1:]
+
+    def _axes(self) -> dict[str, Any] | None:
+        """How long the pictures of clips are, and what lies between below and above."""
+        if self.clips is None:
+            return None
+        spec = self.clips.data.spec
+        hertz = (spec.fmin, spec.fmax_hz) if type(spec) is FeatureSpec else None
+        return {"seconds": picture_seconds(spec), "hertz": hertz}
 
     def _sizes(self) -> list[int]:
         return [len(run.clips) for run in self.subject.runs]

@@ -19,14 +19,19 @@ from esc50.results.tables import Table
 Share = Sequence[float]  # a value, and the ends of its 95% interval
 
 
-def facts(subject: Subject, forest: float | None) -> Table:
-    """Say what the number is: accuracy, of what, and beside what it stands."""
-    tests, results, leaky = subject.tests, subject.results, mark(subject.leaky)
+def headline(subject: Subject) -> str:
+    """Write the accuracy and its interval."""
+    tests, leaky = subject.tests, mark(subject.leaky)
     low, high = clustered_wilson(tests.correct, tests.clips, tests.sources)
-    table = Table("", ["what", "value"], n_names=2)
     accuracy = percent(float(tests.correct.mean()))
+    return f"{accuracy}{leaky}, 95% interval {low:.2%} to {high:.2%}{leaky}"
+
+
+def facts(subject: Subject, forest: float | None) -> Table:
+    """Say what the accuracy is of, and beside what it stands."""
+    tests, results, leaky = subject.tests, subject.results, mark(subject.leaky)
+    table = Table("", ["what", "value"], n_names=2)
     table.rows = [
-        ["test accuracy", f"{accuracy}{leaky}, 95% interval {low:.2%} to {high:.2%}{leaky}"],
         ["tested", _tested(subject)],
         ["macro F1", percent(f1_macro(tests.targets, tests.predictions)) + leaky],
         ["log loss", f"{log_loss(tests.probabilities, tests.targets):.4f}{leaky}"],
@@ -68,16 +73,19 @@ def runs(subject: Subject) -> Table:
 
     leaky = mark(subject.leaky)
     columns = [f"test accuracy{leaky}", f"macro F1{leaky}", f"val accuracy{leaky}"]
+    keys = ("test/acc", "test/f1_macro", "val/acc")
     table = Table("The runs", ["run", "tests", *columns, "epochs", "training"])
     for run in subject.runs:
         get = run.results.get
-        cells = [percent(get(key)) for key in ("test/acc", "test/f1_macro", "val/acc")]
+        cells = [percent(get(key)) for key in keys]
         seconds = duration(get("seconds_fit") or 0)
         table.rows.append([run.name, str(len(run.clips)), *cells, str(get("epochs", "-")), seconds])
-    values = [run.results["test/acc"] for run in subject.runs]
     total = str(sum(len(run.clips) for run in subject.runs))
-    over = spread(mean(values), stdev(values))
-    table.rows.append(["mean ± standard deviation", total, over, "", "", "", ""])
+    over = []
+    for key in keys:
+        values = [run.results[key] for run in subject.runs if run.results.get(key) is not None]
+        over.append(spread(mean(values), stdev(values)) if len(values) > 1 else "-")
+    table.rows.append(["mean ± standard deviation", total, *over, "", ""])
     return table
 
 
@@ -94,7 +102,7 @@ def confused(tests: PooledPredictions, leaky: bool) -> Table | None:
 
 def classes(rows: Sequence[Mapping[str, Any]], leaky: bool) -> Table:
     """Write what `scores.by_class` found, the hardest class first."""
-    words = ("recall", "precision", "accuracy, one class against the others")
+    words = ("recall", "precision", "one-vs-rest accuracy")
     columns = [f"{word}{mark(leaky)} (95% interval)" for word in words]
     table = Table("By class", ["class", "tests", *columns, f"F1{mark(leaky)}"])
     for row in sorted(rows, key=lambda row: (row["f1"], row["class"])):

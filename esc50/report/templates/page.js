@@ -20,7 +20,6 @@ function download(format) {
 
 const settings = {
   responsive: true,
-  displayModeBar: "hover", // else it lies on the legend's first line
   displaylogo: false,
   showSendToCloud: false, // nothing leaves the reader's machine
   modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"],

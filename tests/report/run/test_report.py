@@ -23,7 +23,8 @@ def test_a_run_can_be_read_and_heard(reported):
     for player in re.findall(r'<audio[^>]*data-clip="([^"]*)"', page):
         assert player in sounds
     for words in ("The least confident hits", "Training clips that it finds most alike",
-                  "trainer.max_epochs", "python train.py", "simple baseline"):  # fmt: skip
+                  "trainer.max_epochs", "python train.py", "simple baseline", "cosine similarity",
+                  "0.5 s wide, and from 0 kHz up to 4 kHz high", ">4 kHz</span>"):  # fmt: skip
         assert words in page, words
     assert 'class="missing"' not in page and "LEAKY" not in seen(page)
 
