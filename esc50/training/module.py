@@ -93,7 +93,11 @@ def _optimizer(
     plain: Mapping[str, Any], network: nn.Module
 ) -> Callable[[Iterable[nn.Parameter]], Optimizer]:
     """What makes the optimiser; with `model.layer_decay`, of groups with rates of their own."""
-    make: Callable[..., Optimizer] = build("optimizer", {**plain["optimizer"], "_partial_": True})
+    values, trainer = {**plain["optimizer"], "_partial_": True}, plain["trainer"]
+    clips = trainer["gradient_clip_val"] and str(trainer["precision"]).endswith("-mixed")
+    if clips and values.get("fused"):
+        values["fused"] = None  # Lightning takes every fused one for one that scales by itself
+    make: Callable[..., Optimizer] = build("optimizer", values)
     if (decay := plain["model"].get("layer_decay")) is None:
         return make
     return lambda _: make(parameter_groups(network, decay, plain["optimizer"]["lr"]))

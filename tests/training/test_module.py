@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from pytorch_lightning.plugins.precision import MixedPrecision
 from sklearn.utils.class_weight import compute_class_weight
 
 from esc50.data.datamodule import ESC50DataModule
@@ -28,6 +29,19 @@ def test_network_objective_and_optimizer_are_those_of_the_config(plain):
     assert type(optimizer) is torch.optim.SGD and optimizer.defaults["lr"] == 0.25
     assert module.specification["classes"] == [f"tone{i}" for i in range(5)]
     assert module.specification["seed"] == 7 and module.schedule is None
+
+
+@pytest.mark.parametrize("choice", ["adam", "adamw", "sgd"])
+def test_gradients_can_be_clipped_in_mixed_precision(plain, choice):
+    def made(*overrides):
+        section = plain(f"optimizer={choice}", "trainer.precision=bf16-mixed", *overrides)
+        return build_module(section, data_of(section), {}).make_optimizer([weight])
+
+    weight = torch.nn.Parameter(torch.ones(4))
+    weight.grad = torch.full_like(weight, 3.0)
+    MixedPrecision("bf16-mixed", "cpu").clip_gradients(made("trainer.gradient_clip_val=1.0"), 1.0)
+    assert weight.grad.norm().item() == pytest.approx(1.0)
+    assert made().defaults["fused"]
 
 
 @pytest.mark.parametrize(
