@@ -61,6 +61,20 @@ def test_a_scheduler_is_built_for_the_training_it_is_of(plain, choice, interval,
     assert choice != "onecycle" or scheduler.total_steps == 77
 
 
+@pytest.mark.parametrize(("monitor", "better"), [("val/loss", -0.1), ("val/acc", 0.1)])
+def test_a_plateau_lowers_the_rate_only_where_the_monitored_metric_got_no_better(
+    plain, monitor, better
+):
+    section = plain("scheduler=plateau", "scheduler.patience=0", f"monitor={monitor}")
+    module = build_module(section, data_of(section), {})
+    optimizer = module.make_optimizer(module.parameters())
+    scheduler, rates = module.schedule.build(optimizer, 9), []
+    for value in (0.5, 0.5 + better, 0.5):
+        scheduler.step(value)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == [1e-3, 1e-3, 5e-4]
+
+
 @pytest.mark.parametrize(
     ("section", "words"),
     [
