@@ -98,6 +98,7 @@ class Classifier(pl.LightningModule):
         self.train_loss, self.val_loss, self.test_loss = MeanLoss(), MeanLoss(), MeanLoss()
         self.val_predictions, self.test_predictions = ItemPredictions(), ItemPredictions()
         self.threshold: dict[str, Any] | None = None  # chosen by the latest validation
+        self.validated: int | None = None  # epoch of the latest validation
         self.tested: tuple[Tensor, Tensor] | None = None  # what `ItemPredictions` made of the test
 
     def forward(self, x: Tensor) -> Tensor:
@@ -166,6 +167,8 @@ class Classifier(pl.LightningModule):
         """Choose the threshold for "none of these", which all processes do together."""
         self.threshold = choose_threshold(self.val_predictions.compute()[1])
         self.val_predictions.reset()
+        if not self.trainer.sanity_checking:
+            self.validated = self.trainer.current_epoch
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and metrics, and each clip's probabilities for predictions.csv."""
@@ -179,13 +182,21 @@ class Classifier(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the specification, this epoch's metrics and threshold, under the key `esc50`."""
-        metrics = {
-            key: value.item()
-            for key, value in self.trainer.callback_metrics.items()
-            if key.startswith(("train/", "val/"))
-        }
-        told = {"metrics": metrics, "threshold": self.threshold}
+        told = {"metrics": self.epoch_metrics(), "threshold": self.threshold}
         checkpoint["esc50"] = {**self.specification, **told}
+
+    def epoch_metrics(self) -> dict[str, float]:
+        """This epoch's metrics of training so far, and of its latest validation if it had one.
+
+        Lightning shows a metric until it is measured anew: during a validation the last epoch's of
+        training, and at the end of an epoch without one those of an earlier validation.
+        """
+        shown: dict[str, Tensor] = dict(self.trainer.callback_metrics)
+        if self.trainer.validating:
+            shown |= {"train/loss": self.train_loss.compute(), **self.train_metrics.compute()}
+        validated = self.validated == self.trainer.current_epoch
+        kinds = ("train/", "val/") if validated else ("train/",)
+        return {key: value.item() for key, value in shown.items() if key.startswith(kinds)}
 
     def _evaluate(
         self, batch: Batch, stage: str, metrics: MetricCollection, mean_loss: MeanLoss

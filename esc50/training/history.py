@@ -30,11 +30,9 @@ class History(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Write, from the process that leads a run; what checkpoints keep comes after this."""
-        measured = {
-            key: value.item()
-            for key, value in sorted(trainer.callback_metrics.items())
-            if key.startswith(("train/", "val/")) or key == "clips_per_second"
-        }
+        measured = dict(sorted(pl_module.epoch_metrics().items()))
+        if (speed := trainer.callback_metrics.get("clips_per_second")) is not None:
+            measured = {"clips_per_second": speed.item(), **measured}
         row = {"epoch": trainer.current_epoch + 1, **measured, **self.rate}
         self.rows.append(row)
         if trainer.is_global_zero:

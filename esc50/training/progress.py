@@ -43,10 +43,10 @@ class Progress(pl.Callback):
         self._end()
         if not trainer.is_global_zero or not self.lines:
             return
-        metrics = trainer.callback_metrics
+        metrics = pl_module.epoch_metrics()
         words = [f"{key} {metrics[key]:.4f}" for key in SHOWN if key in metrics]
-        if "clips_per_second" in metrics:
-            words.append(f"{metrics['clips_per_second']:.0f} clips/s")
+        if (speed := trainer.callback_metrics.get("clips_per_second")) is not None:
+            words.append(f"{speed:.0f} clips/s")
         done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
         each = (time.monotonic() - self.started) / (done - (self.first or 0))
         if total > done and not trainer.should_stop:

@@ -2,6 +2,7 @@ import csv
 
 import torch
 
+from esc50.training.fold import run_fold
 from esc50.training.history import write_history
 
 
@@ -24,6 +25,25 @@ def test_the_tested_epochs_row_is_what_its_checkpoint_says(tiny_run):
     for key, value in checkpoint["esc50"]["metrics"].items():
         if key.startswith("val/"):
             assert float(row[key]) == value
+
+
+def test_an_epoch_without_validation_has_none_and_the_tested_one_its_own_metrics(
+    config, tmp_path, capsys
+):
+    rarely = ["trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2"]
+    results = run_fold(config(*rarely, "trainer.enable_progress_bar=true"), tmp_path / "run")
+    rows = read(tmp_path / "run" / "history.csv")
+    assert [bool(row["val/loss"]) for row in rows] == [False, True, False]
+    for key in ("train/loss", "train/acc", "val/loss", "val/acc"):
+        assert results[key] == float(rows[1][key])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert ["val/loss" in line for line in lines] == [False, True, False]
+
+
+def test_an_epoch_chosen_before_its_end_has_its_own_training_metrics(config, tmp_path):
+    often = ["trainer.max_epochs=1", "+trainer.val_check_interval=0.5"]
+    results = run_fold(config(*often), tmp_path / "run")
+    assert results["train/loss"] > 0 and results["train/acc"] >= 0
 
 
 def test_what_an_epoch_lacks_stays_empty(tmp_path):
