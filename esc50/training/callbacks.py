@@ -1,12 +1,14 @@
 """Lightning callbacks: keep checkpoints, average weights, stop early, measure speed."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from esc50.errors import CheckpointError, DivergenceError
@@ -150,7 +152,7 @@ class WeightAverage(pl.callbacks.WeightAveraging):
 
     def __init__(self, decay: float):
         """Keep `decay`, 0..1, of the average at every step."""
-        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
+        super().__init__(multi_avg_fn=_average_of_floats(get_ema_multi_avg_fn(decay)))
 
     def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
         """Begin the average; have every checkpoint hold it."""
@@ -170,6 +172,21 @@ class WeightAverage(pl.callbacks.WeightAveraging):
         """Take up the average when training goes on; a test has it in the network already."""
         if trainer.training:
             super().on_load_checkpoint(trainer, pl_module, checkpoint)
+
+
+Averaging = Callable[[list[Tensor], list[Tensor], Tensor | int], None]
+
+
+def _average_of_floats(average: Averaging) -> Averaging:
+    """Have whole numbers, which are counts and indices, copied: an average of them is cut short."""
+
+    def update(averages: list[Tensor], currents: list[Tensor], n_averaged: Tensor | int) -> None:
+        if averages[0].is_floating_point():  # they come sorted by type
+            average(averages, currents, n_averaged)
+        else:
+            torch._foreach_copy_(averages, currents)
+
+    return update
 
 
 class ClipsPerSecond(pl.Callback):

@@ -1,12 +1,15 @@
 import csv
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
 from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import DivergenceError
+from esc50.model.metrics import CategoryAccuracy
 from esc50.model.resnet import single_channel_resnet18
+from esc50.training.callbacks import WeightAverage
 from esc50.training.checkpoints import AtomicCheckpointIO
 from esc50.training.fold import run_fold
 from tests.training.weights import same_weights, weights
@@ -73,6 +76,20 @@ def test_the_averaged_weights_are_the_ones_tested_and_kept(config, tmp_path, spl
         losses[name] = torch.nn.functional.cross_entropy(scores, table).item()
     assert results["test/loss"] == pytest.approx(losses["average"], rel=1e-4)
     assert results["test/loss"] != pytest.approx(losses["last step"], rel=1e-2)
+
+
+def test_whole_numbers_beside_averaged_weights_stay_what_they_are():
+    module = pl.LightningModule()
+    module.weight = torch.nn.Parameter(torch.zeros(2))
+    module.metric = CategoryAccuracy(torch.tensor([0, 1, 2, 3, 4]))
+    callback = WeightAverage(0.9)
+    callback.setup(pl.Trainer(logger=False, accelerator="cpu"), module, "fit")
+    for value in (1.0, 2.0, 2.0):
+        torch.nn.init.constant_(module.weight, value)
+        callback._average_model.update_parameters(module)
+    average = callback._average_model.module
+    assert average.metric.group_of_class.tolist() == [0, 1, 2, 3, 4]
+    torch.testing.assert_close(average.weight.data, torch.full((2,), 1.19))
 
 
 def clip_features_of(cfg, names):
