@@ -2,7 +2,8 @@
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Any, cast
@@ -106,6 +107,23 @@ def build(section: str, values: Mapping[str, Any], given: Mapping[str, Any] | No
         return call()
     except ModuleNotFoundError as error:  # an optional package of whoever wrote the target
         raise UserError(f"{section}: {values['_target_']} cannot be made: {error}") from None
+
+
+@contextmanager
+def refusals(section: str, values: Mapping[str, Any], *kinds: type[Exception]) -> Iterator[None]:
+    """Tell what a section's target says of values that it cannot do with as a UserError.
+
+    Args:
+        section: its name in the config.
+        values: its keys, among them `_target_`.
+        kinds: what it raises then, beside TypeError and ValueError.
+    """
+    expected: tuple[type[Exception], ...] = (TypeError, ValueError, *kinds)
+    try:
+        yield
+    except expected as error:
+        target = values["_target_"]
+        raise UserError(f"{section}: {target} refuses its arguments: {error}") from error
 
 
 def arguments(values: Mapping[str, Any]) -> dict[str, Any]:

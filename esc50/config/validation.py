@@ -15,12 +15,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from esc50.config.choices import CONF, renamed
 from esc50.config.fitted import FITTED, check_fitted
+from esc50.config.parts import check_choosing, check_parts
 from esc50.config.sections import (
     VALIDATED,
     DataSettings,
     ModelSettings,
     ModelUse,
-    OptimizerSettings,
     RunSettings,
     TrainerSettings,
     TrialSettings,
@@ -47,8 +47,8 @@ def check(cfg: DictConfig) -> None:
     except OmegaConfBaseException as error:
         raise UserError(f"config: {str(error).splitlines()[0]}") from None
     run = RunSettings.parse("", {key: values[key] for key in values if key not in GROUPS})
-    for name, settings in (("trainer", TrainerSettings), ("optimizer", OptimizerSettings)):
-        settings.parse(name, values[name])
+    TrainerSettings.parse("trainer", values["trainer"])
+    check_parts(values)
     _check_model(values)
     TrialSettings.parse("trial", values["trial"])
     DataSettings.of(values["data"])
@@ -65,6 +65,7 @@ def check(cfg: DictConfig) -> None:
     _check_teachers(run)
     check_monitor(run.monitor)
     _check_validations(values)
+    check_choosing(values, validates=values["split"].get("protocol") != "literature")
     _check_devices(values["trainer"], run.batch_size)
 
 

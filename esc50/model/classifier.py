@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torchmetrics import MetricCollection
 
 from esc50.model.batch_norm import share_batch_norm
@@ -215,11 +215,12 @@ class Classifier(pl.LightningModule):
         if optimizer is None or self.schedule is None:
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {
-                "scheduler": self.schedule.build(optimizer, steps),
-                "interval": self.schedule.interval,
-                "monitor": self.schedule.monitor,
-            },
+        scheduler = self.schedule.build(optimizer, steps)
+        settings = {
+            "scheduler": scheduler,
+            "interval": self.schedule.interval,
+            "monitor": self.schedule.monitor,
         }
+        if isinstance(scheduler, ReduceLROnPlateau):  # what it watches is measured only so often
+            settings["frequency"] = self.trainer.check_val_every_n_epoch or 1
+        return {"optimizer": optimizer, "lr_scheduler": settings}

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from esc50.config.fitted import check_fitted
-from esc50.config.targets import build, check_target, locate
+from esc50.config.targets import build, check_target, locate, refusals
 from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import UserError
 from esc50.model.class_weights import balanced_weights
@@ -97,10 +97,16 @@ def _optimizer(
     clips = trainer["gradient_clip_val"] and str(trainer["precision"]).endswith("-mixed")
     if clips and values.get("fused"):
         values["fused"] = None  # Lightning takes every fused one for one that scales by itself
-    make: Callable[..., Optimizer] = build("optimizer", values)
-    if (decay := plain["model"].get("layer_decay")) is None:
-        return make
-    return lambda _: make(parameter_groups(network, decay, plain["optimizer"]["lr"]))
+    decay = plain["model"].get("layer_decay")
+
+    def make(parameters: Iterable[Any]) -> Optimizer:
+        if decay is not None:
+            parameters = parameter_groups(network, decay, values["lr"])
+        with refusals("optimizer", values):
+            optimizer: Optimizer = build("optimizer", values)(parameters)
+        return optimizer
+
+    return make
 
 
 def _class_weights(plain: Mapping[str, Any], data: ESC50DataModule) -> list[float] | None:
@@ -115,20 +121,28 @@ def _schedule(plain: Mapping[str, Any]) -> Schedule | None:
     section = plain["scheduler"]
     if not section:
         return None
-    values = {**_of_scheduler(section), "_partial_": True}
+    interval, epochs = section.get("interval", "epoch"), plain["trainer"]["max_epochs"]
 
     def make(optimizer: Optimizer, steps: int) -> LRScheduler:
+        values = {**_of_scheduler(section), "_partial_": True}
         if "total_steps" in values and values["total_steps"] is None:
             values["total_steps"] = steps
+        needed = steps if interval == "step" else epochs
+        if (total := values.get("total_steps", needed)) < needed:
+            raise UserError(
+                f"scheduler.total_steps={total} is less than the {needed} that this run takes: set "
+                "that many, or null"
+            )
         if abs(values.get("pct_start", 0) * values.get("total_steps", 0) - 1) < 1e-9:
             values["pct_start"] += 1e-9  # OneCycleLR divides by nothing where it warms up one step
         scales = [group.get("lr_scale", 1.0) for group in optimizer.param_groups]
         if "max_lr" in values and len(scales) > 1:
             values["max_lr"] = [section["max_lr"] * scale for scale in scales]
-        scheduler: LRScheduler = build("scheduler", values)(optimizer=optimizer)
+        with refusals("scheduler", values):
+            scheduler: LRScheduler = build("scheduler", values)(optimizer=optimizer)
         return scheduler
 
-    return Schedule(make, section.get("interval", "epoch"), plain["monitor"])
+    return Schedule(make, interval, plain["monitor"])
 
 
 def _of_scheduler(section: Mapping[str, Any]) -> dict[str, Any]:

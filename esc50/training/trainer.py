@@ -7,8 +7,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from esc50.config.targets import build, check_target
+from esc50.config.parts import NO_CHECKPOINT, check_choosing
+from esc50.config.targets import build, check_target, refusals
 from esc50.errors import UserError
 from esc50.training.callbacks import DivergenceCheck, EpochSeed
 from esc50.training.checkpoints import AtomicCheckpointIO
@@ -52,6 +54,7 @@ def build_trainer(
     Returns:
         The trainer, and the checkpoint callback whose file is tested: the best, or the last.
     """
+    check_choosing(plain, validates)  # some splits have validation clips only if the data say so
     loggers = _loggers(plain["logger"], folder)
     callbacks = _callbacks(plain["callbacks"], folder / "checkpoints", validates)
     if not loggers:  # Lightning's refuses to watch what nothing writes down
@@ -78,13 +81,16 @@ def build_trainer(
         "use_distributed_sampler": False,  # the data module shares the batches out
         "default_root_dir": str(folder),
     }
-    trainer: pl.Trainer = build("trainer", settings, given)
+    trainer: pl.Trainer = _build("trainer", settings, given)
     keeper = callbacks.get("best", callbacks.get("last"))
     if not isinstance(keeper, pl.callbacks.ModelCheckpoint):
-        raise UserError(
-            "callbacks.last=null leaves no checkpoint to test: only callbacks.best may be null"
-        )
+        raise UserError(NO_CHECKPOINT)
     return trainer, keeper
+
+
+def _build(section: str, values: Mapping[str, Any], given: Mapping[str, Any] | None) -> Any:
+    with refusals(section, values, MisconfigurationException):
+        return build(section, values, given)
 
 
 def _callbacks(
@@ -96,7 +102,7 @@ def _callbacks(
         entries = {name: entry for name, entry in entries.items() if not entry.get("monitor")}
     given = {"best": {"dirpath": str(checkpoints)}, "last": {"dirpath": str(checkpoints)}}
     return {
-        name: build(f"callbacks.{name}", entry, given.get(name)) for name, entry in entries.items()
+        name: _build(f"callbacks.{name}", entry, given.get(name)) for name, entry in entries.items()
     }
 
 
@@ -106,7 +112,7 @@ def _loggers(section: Mapping[str, Any], folder: Path) -> list[pl.loggers.Logger
     for name, entry in section.items():
         if entry:
             values = {k: v for k, v in entry.items() if not (k == "save_dir" and v is None)}
-            loggers.append(build(f"logger.{name}", values, {"save_dir": str(folder)}))
+            loggers.append(_build(f"logger.{name}", values, {"save_dir": str(folder)}))
     return loggers
 
 

@@ -25,6 +25,7 @@ from tests.conftest import REPOSITORY
             ["balance the classes twice"],
         ),
         (["name=../escape"], ["name=../escape"]),
+        (["optimizer.lr=null"], ["optimizer.lr=null is invalid", "a number of at least 0"]),
         (["optimizer.lrr=0.1"], ["optimizer.lrr"]),
         (["data=esc51"], ["data/esc51", "esc10"]),
         (["augment=null"], ["augment=null", "none, online, published"]),
@@ -72,6 +73,9 @@ def test_a_wrong_config_is_refused_before_torch_loads(arguments, words, tmp_path
     [
         (["monitor=val/accuracy"], "monitor=val/accuracy is not .* one of val/loss, val/acc"),
         (["trainer.check_val_every_n_epoch=11"], "never validates in trainer.max_epochs=10"),
+        (["scheduler=plateau", "split=literature"], "scheduler=plateau goes by monitor=val/loss"),
+        (["callbacks.last=null", "split=literature"], "callbacks.last=null leaves no checkpoint"),
+        (["callbacks.best=null", "callbacks.last=null"], "callbacks.last=null leaves no"),
         (["+trainer.fast_dev_run=true"], "fast_dev_run keeps no checkpoint .*debug=one_batch"),
         (["+trainer.max_steps=1"], "trainer.max_steps is not how long .* trainer.max_epochs"),
         (["+trainer.num_nodes=2"], "trainer.num_nodes is always 1"),

@@ -30,7 +30,7 @@ def test_the_tested_epochs_row_is_what_its_checkpoint_says(tiny_run):
 def test_an_epoch_without_validation_has_none_and_the_tested_one_its_own_metrics(
     config, tmp_path, capsys
 ):
-    rarely = ["trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2"]
+    rarely = ["trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2", "scheduler=plateau"]
     results = run_fold(config(*rarely, "trainer.enable_progress_bar=true"), tmp_path / "run")
     rows = read(tmp_path / "run" / "history.csv")
     assert [bool(row["val/loss"]) for row in rows] == [False, True, False]

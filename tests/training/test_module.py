@@ -90,6 +90,25 @@ def test_arguments_that_do_not_fit_are_refused(plain, section, words):
         check_module(fine | {section: fine[section] | {"deep": 3}})
 
 
+def test_a_schedule_that_ends_before_the_run_is_refused_and_one_that_fits_is_built_anew(plain):
+    section = plain("scheduler=onecycle", "scheduler.total_steps=5")
+    module = build_module(section, data_of(section), {})
+    optimizer = module.make_optimizer(module.parameters())
+    assert module.schedule.build(optimizer, 5).total_steps == 5
+    with pytest.raises(UserError, match=r"total_steps=5 is less than the 6 .* or null"):
+        module.schedule.build(optimizer, 6)
+    section = plain("scheduler=onecycle")
+    schedule = build_module(section, data_of(section), {}).schedule
+    assert [schedule.build(optimizer, steps).total_steps for steps in (7, 9)] == [7, 9]
+
+
+def test_what_an_optimizer_refuses_is_told_with_its_name(plain):
+    section = plain("+optimizer.eps=-1.0")
+    module = build_module(section, data_of(section), {})
+    with pytest.raises(UserError, match=r"optimizer: torch.optim.Adam refuses .*epsilon"):
+        module.make_optimizer(module.parameters())
+
+
 def test_what_these_clips_cannot_give_is_refused(plain, tiny):
     table, data = read_table(tiny), data_of(plain())
     with pytest.raises(UserError, match="takes the classes of ESC-50: use val/acc"):

@@ -44,6 +44,11 @@ def test_a_run_without_any_checkpoint_is_refused(plain, tmp_path):
         build(plain("callbacks.best=null", "callbacks.last=null"), tmp_path)
 
 
+def test_what_a_part_refuses_is_told_with_its_name(plain, tmp_path):
+    with pytest.raises(UserError, match=r"callbacks\.best: .* refuses its arguments: .*every_n"):
+        build(plain("+callbacks.best.every_n_epochs=-1"), tmp_path)
+
+
 def test_arguments_that_do_not_fit_are_refused(plain):
     section = plain()
     check_trainer(section)
