@@ -47,7 +47,7 @@ from esc50.training.module import build_module, check_module
 from esc50.training.probe import embed_once
 from esc50.training.teachers import find_teachers
 from esc50.training.tensorboard import log_hyperparameters
-from esc50.training.trainer import build_trainer, check_trainer
+from esc50.training.trainer import build_trainer, check_test, check_trainer
 
 
 @dataclass(frozen=True)
@@ -201,6 +201,7 @@ class FoldRun:
             DivergenceError: the loss or a weight is not finite.
         """
         data = self.data
+        check_test(self.plain, len(data.split.test))
         clock, meter = pl.callbacks.Timer(), EnergyMeter()  # go on from where a run was cut off
         validates, meters = len(data.split.val) > 0, (clock, meter)
         trainer, keeper = build_trainer(

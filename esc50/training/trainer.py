@@ -88,6 +88,16 @@ def build_trainer(
     return trainer, keeper
 
 
+def check_test(plain: Mapping[str, Any], n_test: int) -> None:
+    """Refuse, before training, to test a part of the `n_test` test items that is no batch."""
+    limit, batches = plain["trainer"]["limit_test_batches"], -(-n_test // plain["batch_size"])
+    if isinstance(limit, float) and int(limit * batches) == 0:
+        raise UserError(
+            f"trainer.limit_test_batches={limit} is less than one of {batches} test batches: set a "
+            "larger part, or how many"
+        )
+
+
 def _build(section: str, values: Mapping[str, Any], given: Mapping[str, Any] | None) -> Any:
     with refusals(section, values, MisconfigurationException):
         return build(section, values, given)

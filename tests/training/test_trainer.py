@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from esc50.errors import UserError
 from esc50.training.callbacks import DivergenceCheck, LastCheckpoint
 from esc50.training.checkpoints import AtomicCheckpointIO
-from esc50.training.trainer import build_trainer, check_trainer
+from esc50.training.trainer import build_trainer, check_test, check_trainer
 
 
 @pytest.fixture
@@ -42,6 +42,13 @@ def test_without_validation_nothing_looks_at_a_metric_and_the_last_is_tested(pla
 def test_a_run_without_any_checkpoint_is_refused(plain, tmp_path):
     with pytest.raises(UserError, match=r"callbacks\.last=null leaves no checkpoint to test"):
         build(plain("callbacks.best=null", "callbacks.last=null"), tmp_path)
+
+
+def test_a_test_of_less_than_a_batch_is_refused(plain):
+    check_test(plain("batch_size=8"), 1)
+    check_test(plain("batch_size=8", "trainer.limit_test_batches=0.5"), 9)
+    with pytest.raises(UserError, match=r"limit_test_batches=0\.5 is less than one of 1 test"):
+        check_test(plain("batch_size=8", "trainer.limit_test_batches=0.5"), 8)
 
 
 def test_what_a_part_refuses_is_told_with_its_name(plain, tmp_path):
