@@ -17,6 +17,9 @@ GPU = re.compile(r"\d+$|GPU-|MIG-")  # as CUDA names one: by index, or by UUID
 # train at 0.4 to 0.8 of their speed in float32, where others reach 1.1 to 2.5 times theirs
 # (scripts/benchmark.py --only i).
 SLOW_IN_BFLOAT16 = ("mobilenet", "efficientnet_b", "mnasnet", "shufflenet")
+# Lightning's other names of precisions; under one name a run is the same one, and its checkpoint
+# answers as it was tested.
+FULL_NAMES = {"32": "32-true", "64": "64-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 # Instruction sets as /proc/cpuinfo names them, the most capable first.
 INSTRUCTION_SETS = {
     "amx_bf16": "AMX",
@@ -38,15 +41,14 @@ def visible_gpus() -> list[str]:
     return names if len(set(names)) == len(names) else []
 
 
-def resolve_precision(
-    trainer: Mapping[str, Any], model: Mapping[str, Any] | None = None
-) -> str | int:
-    """Say which precision `auto` stands for on this machine; any other stays as it is.
+def resolve_precision(trainer: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> str:
+    """Say which precision a config stands for on this machine, by Lightning's full name of it.
 
-    bf16-mixed where a GPU or the processor's own instructions (AMX, AVX512-BF16) multiply
-    bfloat16, which is then faster; 32-true elsewhere, where it would be emulated, and for the few
-    networks that are slower in it on processors. A rule, not a race, and known before torch loads,
-    since it is part of a run's signature.
+    16-mixed on a processor is bf16-mixed, which Lightning computes in there. `auto` is bf16-mixed
+    where a GPU or the processor's own instructions (AMX, AVX512-BF16) multiply bfloat16, which is
+    then faster; 32-true elsewhere, where it would be emulated, and for the few networks that are
+    slower in it on processors. A rule, not a race, and known before torch loads, since it is part
+    of a run's signature.
 
     Args:
         trainer: the config's section: `accelerator`, Lightning's name of it (auto, cpu, gpu, cuda,
@@ -55,7 +57,8 @@ def resolve_precision(
     """
     accelerator, precision = trainer["accelerator"], trainer["precision"]
     if precision != "auto":
-        return precision
+        name = FULL_NAMES.get(str(precision), str(precision))
+        return "bf16-mixed" if name == "16-mixed" and _on_processor(accelerator) else name
     if accelerator == "mps" or (accelerator == "auto" and _is_apple()):
         return "32-true"
     if accelerator != "cpu":
@@ -87,6 +90,12 @@ def _capability(name: str) -> float | None:
         return BFLOAT16_GPU  # at the least: none before Ampere can be partitioned
     fits = (cap for index, uuid, cap in gpus if name == index or uuid.startswith(name))
     return next(fits, None)
+
+
+def _on_processor(accelerator: str) -> bool:
+    if accelerator != "auto":
+        return accelerator == "cpu"
+    return not (_is_apple() or (_nvidia_gpus() and visible_gpus()))
 
 
 def _is_apple() -> bool:

@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from esc50.config.hardware import processor, resolve_precision, visible_gpus
@@ -14,9 +15,24 @@ def test_bfloat16_is_chosen_where_torch_finds_the_instructions_for_it():
     )
 
 
-def test_a_precision_that_was_chosen_stays_as_it_is():
-    assert resolve_precision({"accelerator": "cpu", "precision": "16-mixed"}) == "16-mixed"
-    assert resolve_precision({"accelerator": "auto", "precision": 32}) == 32
+@pytest.mark.parametrize(
+    ("typed", "on_processor", "on_gpu"),
+    [
+        ("64-true", "64-true", "64-true"),
+        (32, "32-true", "32-true"),
+        ("64", "64-true", "64-true"),
+        ("bf16", "bf16-mixed", "bf16-mixed"),
+        ("16", "bf16-mixed", "16-mixed"),
+        ("16-mixed", "bf16-mixed", "16-mixed"),
+    ],
+)
+def test_a_precision_that_was_chosen_is_called_what_lightning_computes_in(
+    typed, on_processor, on_gpu
+):
+    assert resolve_precision({"accelerator": "cpu", "precision": typed}) == on_processor
+    assert resolve_precision({"accelerator": "gpu", "precision": typed}) == on_gpu
+    trainer = pl.Trainer(accelerator="cpu", precision=typed, logger=False)
+    assert trainer.precision == on_processor
 
 
 @pytest.mark.parametrize(
@@ -89,6 +105,14 @@ def test_the_processor_decides_where_no_gpu_is_visible(monkeypatch, gpus):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
         chosen = resolve_precision({"accelerator": "auto", "precision": "auto"})
         assert chosen == "bf16-mixed", visible
+
+
+def test_half_precision_is_bfloat16_where_no_gpu_computes(monkeypatch, gpus):
+    gpus(NEW_AND_OLD)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert resolve_precision({"accelerator": "auto", "precision": 16}) == "16-mixed"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert resolve_precision({"accelerator": "auto", "precision": 16}) == "bf16-mixed"
 
 
 def test_the_visible_gpus_are_those_that_cuda_would_use(monkeypatch, gpus):
