@@ -8,10 +8,10 @@ from typing import Literal, TypeGuard
 
 import numpy as np
 
-from esc50.audio.decoders import SoundfileStream, Stream
+from esc50.audio.streams import SoundfileStream, Stream
 from esc50.errors import UserError
 
-MP3_FRAME = 1152  # samples; an MP3's count of frames may be off by less
+EMPTY = "is empty: it holds no samples"
 CANCELS = 1e-3  # of the channels' power that is left of a mean which cancels
 CANCELLED = "have channels that cancel each other in their mean (features.channel=loudest)"
 CUT = "are longer than features.seconds and end there (data.windows=... makes clips of the rest)"
@@ -80,7 +80,7 @@ class Excerpt:
             clip[filled : filled + len(samples)] = samples
             filled, start = filled + len(samples), 0.0
         if not filled:
-            raise UserError(f"{self.path} is empty: it holds no samples.")
+            raise UserError(f"{self.path} {EMPTY}.")
         self._note_length(filled, longer)
         return clip
 
@@ -90,7 +90,6 @@ class Excerpt:
         clip, frames = np.empty(self.n_samples, np.float32), stream.frames
         wanted = min(self.n_samples, frames)
         got = stream.fill(clip[:wanted])
-        self._check_whole(stream, got, wanted)
         clip[got:] = 0
         self._note_length(got, frames > got + CUT_SECONDS * self.sample_rate)
         return clip
@@ -108,8 +107,6 @@ class Excerpt:
             mixed = mixed[: stream.fill(mixed)]
         else:
             mixed = self._mix(stream, _first(stream.blocks(first), wanted))
-        if left is not None:
-            self._check_whole(stream, len(mixed), wanted)
         extra = CUT_SECONDS * stream.rate
         more = (
             len(mixed) == needed
@@ -142,11 +139,6 @@ class Excerpt:
         if power.cancels:
             self.remarks.append(CANCELLED)
         return mean
-
-    def _check_whole(self, stream: Stream, got: int, wanted: int) -> None:
-        mp3 = isinstance(stream, SoundfileStream) and stream.sound.format == "MP3"
-        if got == 0 or got + (MP3_FRAME - 1 if mp3 else 0) < wanted:
-            raise UserError(f"{self.path} is truncated or damaged: it does not decode to its end.")
 
     def _note_length(self, filled: int, longer: bool) -> None:
         if longer:
