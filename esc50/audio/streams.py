@@ -14,6 +14,7 @@ from esc50.errors import UserError
 
 BLOCK = 1 << 16  # frames decoded at a time, of all channels together
 MP3_FRAME = 1152  # samples; an MP3's count of frames may be off by less
+MP3_MEMORY = 10 * MP3_FRAME  # before a frame: what it borrows bits from, and overlaps with
 MAX_ERRORS = 1000  # in a row: each passes over a packet, or over the kilobyte libsndfile searches
 LATE = 0.25  # seconds; by less a sound may end before its container does: a codec's frame or two
 
@@ -145,11 +146,12 @@ class SoundfileStream:
         """Decode from a frame on."""
         size = max(BLOCK // self.channels, 1)
         if first and self.frames is not None:
+            place = max(first - MP3_MEMORY, 0) if self.format == "MP3" else first
             try:
-                self.at = self.sound.seek(first)
+                self.at = self.sound.seek(place)
             except RuntimeError:  # it cannot find that place
                 raise damaged(self.path) from None
-            first = 0
+            first -= place
         while True:
             block = np.empty((size, self.channels), np.float32)
             got = self.fill(block)

@@ -73,3 +73,16 @@ def test_a_flac_in_which_no_place_is_found_is_refused(tmp_path):
     path.write_bytes(whole)
     with pytest.raises(UserError, match="truncated or damaged"):
         read_sound(path, RATE, 1000, start=3000 / RATE)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_an_mp3_is_from_any_place_what_it_is_from_its_beginning(tmp_path, channels):
+    path = tmp_path / "a.mp3"
+    time = np.arange(4 * RATE) / RATE
+    glide = 0.3 * np.sin(2 * np.pi * 200 * time**2) * (np.sin(9 * time) > 0)
+    soundfile.write(path, np.stack([glide] * channels, 1), RATE, compression_level=0.8)
+    whole = read_sound(path, RATE, 4 * RATE).samples
+    for start in (0.1, 0.25, 1.0, 1.3, 2.0, 2.71):
+        part = read_sound(path, RATE, RATE, start).samples
+        first = round(start * RATE)
+        np.testing.assert_allclose(part, whole[first : first + RATE], atol=1e-6)
