@@ -4,41 +4,18 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 
+from esc50.audio.channels import CANCELLED, Channel, Mixer, loudest
 from esc50.audio.streams import SoundfileStream, Stream
 from esc50.errors import UserError
 
 EMPTY = "is empty: it holds no samples"
-CANCELS = 1e-3  # of the channels' power that is left of a mean which cancels
-CANCELLED = "have channels that cancel each other in their mean (features.channel=loudest)"
 CUT = "are longer than features.seconds and end there (data.windows=... makes clips of the rest)"
 SHORT = "fill less than half of features.seconds; silence fills the rest"
 CUT_SECONDS = 0.1  # a clip that is longer by less is no news: codecs fill their last frame
-
-Channel = int | Literal["loudest"] | None
-
-
-@dataclass
-class MeanPower:
-    """The power of some channels, and what is left of it in their mean."""
-
-    of_channels: float = 0.0
-    of_mean: float = 0.0
-
-    def add(self, block: np.ndarray) -> np.ndarray:
-        """Measure float32 (frames, channels); returns the mean of the channels (frames,)."""
-        mean: np.ndarray = block.mean(axis=1)
-        self.of_channels += float(np.vdot(block, block)) / block.shape[1]
-        self.of_mean += float(np.vdot(mean, mean))
-        return mean
-
-    @property
-    def cancels(self) -> bool:
-        """Whether the mean is silent though the channels are not."""
-        return self.of_channels > 0 and self.of_mean < CANCELS * self.of_channels
 
 
 @dataclass
@@ -106,7 +83,7 @@ class Excerpt:
             mixed = np.empty(wanted, np.float32)
             mixed = mixed[: stream.fill(mixed)]
         else:
-            mixed = self._mix(stream, _first(stream.blocks(first), wanted))
+            mixed = self._mix(_first(stream.blocks(first), wanted))
         extra = CUT_SECONDS * stream.rate
         more = (
             len(mixed) == needed
@@ -119,26 +96,13 @@ class Excerpt:
             mixed = soxr.resample(mixed, stream.rate, self.sample_rate, quality="HQ")
         return mixed, more
 
-    def _mix(self, stream: Stream, blocks: Iterator[np.ndarray]) -> np.ndarray:
+    def _mix(self, blocks: Iterator[np.ndarray]) -> np.ndarray:
         """One channel of the blocks: float32 (frames,)."""
-        if stream.channels == 1:
-            return np.concatenate([np.zeros(0, np.float32), *(block[:, 0] for block in blocks)])
-        if isinstance(self.channel, int):
-            if self.channel > stream.channels:
-                raise UserError(
-                    f"{self.path} has {stream.channels} channels: features.channel={self.channel} "
-                    "is not one of them."
-                )
-            column = self.channel - 1
-            return np.concatenate([np.zeros(0, np.float32), *(b[:, column] for b in blocks)])
-        if self.channel == "loudest":
-            whole = np.concatenate([np.zeros((0, stream.channels), np.float32), *blocks])
-            return whole[:, int((whole.astype(np.float64) ** 2).sum(0).argmax())].copy()
-        power = MeanPower()
-        mean = np.concatenate([np.zeros(0, np.float32), *map(power.add, blocks)])
-        if power.cancels:
+        mixer = Mixer(str(self.path), self.channel)
+        mixed = [mixer.mix(block) for block in blocks]
+        if mixer.cancels:
             self.remarks.append(CANCELLED)
-        return mean
+        return loudest(np.concatenate(mixed)) if mixed else np.zeros(0, np.float32)
 
     def _note_length(self, filled: int, longer: bool) -> None:
         if longer:

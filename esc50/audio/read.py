@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from esc50.audio.channels import CANCELLED, Channel
 from esc50.audio.decoders import open_streams
-from esc50.audio.excerpt import CANCELLED, EMPTY, Channel, Excerpt
+from esc50.audio.excerpt import EMPTY, Excerpt
 from esc50.audio.streams import Stream
 from esc50.errors import UserError
 

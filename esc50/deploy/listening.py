@@ -6,7 +6,8 @@ from typing import IO
 
 import numpy as np
 
-from esc50.audio.windows import one_channel, windows
+from esc50.audio.channels import Mixer
+from esc50.audio.windows import resampled, windows
 from esc50.data.features import single_threaded
 from esc50.deploy.prediction import Event, Prediction
 from esc50.deploy.predictor import Predictor
@@ -35,8 +36,9 @@ def listen(
     spec = model.front_end.spec
     hop = model.check_hop(hop)
     answer = None
-    mono = one_channel(blocks, rate, spec.sample_rate, spec.channel)
-    for window in windows(mono, spec.n_samples, max(1, round(hop * spec.sample_rate))):
+    mixer = Mixer("the sound", spec.channel)
+    mixed = resampled(map(mixer.mix, blocks), rate, spec.sample_rate)
+    for window in windows(mixed, spec.n_samples, max(1, round(hop * spec.sample_rate))):
         with single_threaded():
             picture = model.picture(window.samples)
         probabilities = model.probabilities(picture[None]).cpu().numpy()

@@ -6,8 +6,9 @@ from itertools import groupby
 
 import numpy as np
 
+from esc50.audio.channels import CANCELLED
 from esc50.audio.containers import UNMARKED
-from esc50.audio.excerpt import CANCELLED, CUT, SHORT
+from esc50.audio.excerpt import CUT, SHORT
 from esc50.audio.read import SILENT
 
 NONE = "none of these"

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from esc50.audio.excerpt import CANCELLED, MeanPower
+from esc50.audio.channels import CANCELLED, Mixer
 from esc50.audio.read import SILENT, duration, open_sound, read_blocks, read_sound
 from esc50.audio.read import Sound as Clip
 from esc50.audio.spec import Spec
-from esc50.audio.windows import Window, loudest_channel, one_channel, windows
+from esc50.audio.windows import Window, resampled, windows
 from esc50.data.tables.files import SUFFIXES
 from esc50.errors import UserError
 
@@ -72,19 +72,16 @@ class Sound:
                 rate, odd = sound.samplerate, [sound.remark] if sound.remark else []
         else:
             rate, odd = self.rate, []
-        channel = spec.channel
-        if channel == "loudest":
-            channel = loudest_channel(self.blocks())
-        step, power = max(1, round(hop * spec.sample_rate)), MeanPower()
-        blocks = _measured(self.blocks(), power) if channel is None else self.blocks()
-        found = windows(one_channel(blocks, rate, spec.sample_rate, channel), spec.n_samples, step)
+        step, mixer = max(1, round(hop * spec.sample_rate)), Mixer(self.name, spec.channel)
+        mixed = resampled(map(mixer.mix, self.blocks()), rate, spec.sample_rate)
+        found = windows(mixed, spec.n_samples, step)
         latest: Window | None = None
         for window in islice(found, 1) if short else found:
             if latest is not None:
                 yield _stretch(latest, spec, [])
             latest = window
-        if latest is not None:  # with it all blocks have been measured
-            yield _stretch(latest, spec, [*odd, CANCELLED] if power.cancels else odd)
+        if latest is not None:  # with it all blocks have been mixed
+            yield _stretch(latest, spec, [*odd, CANCELLED] if mixer.cancels else odd)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Read it: float32 (frames, channels), block by block."""
@@ -114,12 +111,6 @@ class Sound:
 def _read_whole(path: Path, spec: Spec) -> Clip:
     """Read a sound no longer than a clip, as training does."""
     return read_sound(path, spec.sample_rate, spec.n_samples, channel=spec.channel)
-
-
-def _measured(blocks: Iterator[np.ndarray], power: MeanPower) -> Iterator[np.ndarray]:
-    for block in blocks:
-        power.add(block)
-        yield block
 
 
 def _stretch(window: Window, spec: Spec, remarks: list[str]) -> Stretch:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from esc50.audio.channels import CANCELLED
 from esc50.audio.containers import UNMARKED
 from esc50.audio.decoders import _sane, open_streams
-from esc50.audio.excerpt import CANCELLED
 from esc50.audio.read import duration, read_sound
 from esc50.audio.streams import AvStream, SoundfileStream
 from esc50.errors import UserError

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.audio.excerpt import CUT, SHORT, MeanPower
+from esc50.audio.excerpt import CUT, SHORT
 from esc50.audio.read import duration, read_sound
 from esc50.errors import UserError
 
@@ -29,15 +29,3 @@ def test_what_is_cut_or_padded_is_said(tmp_path):
         soundfile.write(path, noise(int(seconds * RATE)), RATE)
         assert read_sound(path, RATE, int(0.2 * RATE)).remarks == remarks
         assert duration(path) == pytest.approx(seconds)
-
-
-def test_power_of_a_mean_is_held_against_that_of_the_channels():
-    rng = np.random.default_rng(0)
-    wave = rng.uniform(-1, 1, 1000)
-    for other, cancels in ((-wave, True), (wave, False), (rng.uniform(-1, 1, 1000), False)):
-        power = MeanPower()
-        block = np.stack([wave, other], 1).astype(np.float32)
-        np.testing.assert_allclose(power.add(block[:300]), block[:300].mean(1))
-        power.add(block[300:])
-        assert power.cancels == cancels
-    assert not MeanPower().cancels

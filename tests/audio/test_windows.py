@@ -3,9 +3,9 @@ import pytest
 import soundfile
 import soxr
 
+from esc50.audio.channels import Mixer
 from esc50.audio.read import read_blocks, read_clip
-from esc50.audio.windows import loudest_channel, one_channel, windows
-from esc50.errors import UserError
+from esc50.audio.windows import resampled, windows
 
 
 def cut(n, sizes, n_samples=10, hop=4):
@@ -38,7 +38,8 @@ def test_blocks_have_the_numbers_of_a_clip(tmp_path, rate):
     path = tmp_path / "a.wav"
     sound = np.random.default_rng(0).uniform(-0.5, 0.5, (rate * 5, 2))
     soundfile.write(path, sound, rate, subtype="FLOAT")
-    whole = np.concatenate(list(one_channel(read_blocks(path, 5000), rate, 44100)))
+    mixed = map(Mixer("a").mix, read_blocks(path, 5000))
+    whole = np.concatenate(list(resampled(mixed, rate, 44100)))
     assert len(whole) == 5 * 44100
     np.testing.assert_array_equal(whole[: 2 * 44100], read_clip(path, 44100, 2 * 44100))
     if rate != 44100:
@@ -46,14 +47,15 @@ def test_blocks_have_the_numbers_of_a_clip(tmp_path, rate):
         np.testing.assert_allclose(whole, soxr.resample(mono, rate, 44100), atol=1e-6)
 
 
-def test_a_channel_is_taken_by_its_number_and_the_loudest_is_found():
-    blocks = [np.float32([[0.1, 0.5, -0.2]] * 3), np.float32([[0.1, -0.5, 0.95]])]
-    assert loudest_channel(blocks) == 3 and loudest_channel(blocks[:1]) == 2
-    second = np.concatenate(list(one_channel(blocks, 8000, 8000, 2)))
-    np.testing.assert_array_equal(second, np.float32([0.5, 0.5, 0.5, -0.5]))
-    with pytest.raises(UserError, match=r"has 3 channels: features\.channel=4 is none of them"):
-        list(one_channel(blocks, 8000, 8000, 4))
-    with pytest.raises(UserError, match="needs a sound whose end is known"):
-        list(one_channel(blocks, 8000, 8000, "loudest"))
-    mono = [block[:, :1] for block in blocks]
-    assert len(np.concatenate(list(one_channel(mono, 8000, 8000, "loudest")))) == 4
+@pytest.mark.parametrize("rate", [8000, 12000])
+def test_each_window_is_its_own_loudest_channel(rate):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, rate).astype(np.float32)
+    none = np.zeros(rate, np.float32)
+    sound = np.stack([np.append(noise, none), np.append(none, 2 * noise)], 1)
+    both = windows(resampled(np.array_split(sound, 7), rate, 8000), 8000, 8000)
+    apart = (windows(resampled([sound[:, one]], rate, 8000), 8000, 8000) for one in (0, 1))
+    for window, (left, right) in zip(both, zip(*apart, strict=True), strict=True):
+        expected = left if window.start == 0 else right
+        np.testing.assert_allclose(window.samples, expected.samples, atol=1e-6)
+    short = list(windows(resampled([sound[: rate // 2]], rate, 8000), 8000, 8000))
+    assert len(short) == 1 and short[0].samples.shape == (8000,) and short[0].samples[:4000].any()

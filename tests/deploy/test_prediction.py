@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from esc50.audio.channels import CANCELLED
 from esc50.audio.containers import UNMARKED
-from esc50.audio.excerpt import CANCELLED
 from esc50.audio.read import SILENT
 from esc50.deploy.prediction import NONE, Event, Prediction, remarks_of
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.audio.excerpt import CANCELLED
-from esc50.audio.read import SILENT
+from esc50.audio.channels import CANCELLED
+from esc50.audio.read import SILENT, read_sound
 from esc50.audio.spec import FeatureSpec
 from esc50.deploy.sounds import Sound, samples_of, sounds_in
 from esc50.errors import UserError
@@ -94,3 +94,19 @@ def test_silence_and_channels_that_cancel_are_noted_in_files_long_and_short(
         if remark == CANCELLED:  # of one of the channels nothing cancels
             one_of_them = SPEC.model_copy(update={"channel": 2})
             assert not any(one.read().remarks for one in sound.stretches(one_of_them, 0.5))
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+def test_each_window_is_the_channel_that_training_takes(tmp_path, as_array):
+    noise = np.random.default_rng(0).uniform(-0.4, 0.4, 8000).astype(np.float32)
+    none = np.zeros(8000, np.float32)
+    sound = np.stack([np.append(noise, none), np.append(none, 2 * noise)], 1)
+    path, spec = tmp_path / "a.wav", SPEC.model_copy(update={"channel": "loudest"})
+    soundfile.write(path, sound, 8000, subtype="FLOAT")
+    of = samples_of(sound, 8000, "a") if as_array else Sound("a", path)
+    found = list(of.stretches(spec, 1.0))
+    assert [one.start for one in found] == [0, 1]
+    for one in found:
+        trained = read_sound(path, 8000, 8000, one.start, "loudest")
+        np.testing.assert_array_equal(one.samples(), trained.samples)
+        assert one.samples().any()
