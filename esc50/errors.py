@@ -14,7 +14,7 @@ from typing import Any
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 STOPPING = (signal.SIGTERM, signal.SIGINT)  # a scheduler's warning, and Ctrl-C
 FULL = (errno.ENOSPC, errno.EDQUOT)
-LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # of a call that locks
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -191,7 +191,7 @@ def refusal(error: OSError, otherwise: str) -> str:
     """
     if error.errno in FULL:
         return f"(the disk is full): free some space there, or {otherwise}"
-    if error.errno in LOCKLESS:
+    if error.errno == errno.ENOLCK:  # the others say it of any call
         return f"(that file system has no locks for files): {otherwise}"
     what = f"({error.strerror or error})"
     if error.errno in FORBIDDEN:

@@ -75,6 +75,9 @@ def test_each_refusal_of_the_system_has_its_own_remedy():
     assert "free some space" in refusal(full, "go away") and "owner" not in refusal(full, "go away")
     assert refusal(forbidden, "go away").startswith("(not yours): ask its owner")
     assert "space" not in refusal(forbidden, "go away")
+    assert "no locks" in refusal(OSError(errno.ENOLCK, "x"), "go away")
+    for other in (errno.EOPNOTSUPP, errno.ENOSYS):
+        assert refusal(OSError(other, "not supported"), "go away") == "(not supported): go away"
     assert refusal(OSError(errno.EIO, "I/O error"), "go away") == "(I/O error): go away"
 
 
