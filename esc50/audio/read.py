@@ -55,7 +55,8 @@ def read_sound(
         Samples float32 (n_samples,), full scale at -1 and 1 (a float file may lie beyond).
 
     Raises:
-        UserError: the file is missing, empty, not audio, truncated, or holds NaN or infinity.
+        UserError: the file is missing, empty, not audio, truncated, ends before `start`, or holds
+            samples that are NaN, infinite or beyond 1e10.
     """
     path = Path(path)
     try:
@@ -66,7 +67,7 @@ def read_sound(
             clip = reader.read(streams, start)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    _check_samples(path, clip)
+    check_samples(path, clip)
     if not clip.any() and CANCELLED not in remarks:
         remarks.append(SILENT)
     return Sound(clip, tuple(remarks))
@@ -134,7 +135,7 @@ def read_blocks(path: Path | str, n_frames: int) -> Iterator[np.ndarray]:
         held = np.zeros((0, sound.channels), np.float32)
         empty = True
         for block in sound.blocks():
-            _check_samples(path, block)
+            check_samples(path, block)
             held, empty = np.concatenate([held, block]), empty and not len(block)
             whole = len(held) - len(held) % n_frames
             yield from np.split(held[:whole], range(n_frames, whole, n_frames)) if whole else ()
@@ -145,12 +146,19 @@ def read_blocks(path: Path | str, n_frames: int) -> Iterator[np.ndarray]:
             raise UserError(f"{path} {EMPTY}.")
 
 
-def _check_samples(path: Path | str, samples: np.ndarray) -> None:
-    """Refuse samples that no sound has. Written this way round, NaN does not pass."""
+def check_samples(name: Path | str, samples: np.ndarray) -> None:
+    """Refuse samples that no sound has.
+
+    Raises:
+        UserError: some are NaN, infinite or of no loudness that there is.
+    """
+    # Written this way round, NaN does not pass. Which of them it was is not known any more: what
+    # is too large for float32 has become infinite, and the mean of infinite channels NaN.
     if not (samples.min(initial=0) >= -LOUDEST and samples.max(initial=0) <= LOUDEST):
-        kind = f"beyond {LOUDEST:g}, where 1 is full scale"
-        kind = kind if np.isfinite(samples).all() else "that are NaN or infinite"
-        raise UserError(f"{path} holds samples {kind}: export it again.")
+        raise UserError(
+            f"{name} holds samples that are NaN, infinite or beyond {LOUDEST:g}, where 1 is full "
+            "scale: export it again."
+        )
 
 
 def duration(path: Path | str) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from esc50.audio.channels import CANCELLED, Mixer
-from esc50.audio.read import SILENT, duration, open_sound, read_blocks, read_sound
+from esc50.audio.read import SILENT, check_samples, duration, open_sound, read_blocks, read_sound
 from esc50.audio.read import Sound as Clip
 from esc50.audio.spec import Spec
 from esc50.audio.windows import Window, resampled, windows
@@ -150,7 +150,7 @@ def samples_of(array: Any, rate: int | None, name: str) -> Sound:
         name: for people.
 
     Raises:
-        UserError: no rate, another shape, no samples, or NaN or infinity among them.
+        UserError: no rate, another shape, no samples, or some that no sound has.
     """
     if rate is None or rate < 1:
         raise UserError("samples need their rate in Hz: predict(samples, rate=44100)")
@@ -165,7 +165,7 @@ def samples_of(array: Any, rate: int | None, name: str) -> Sound:
         limits = np.iinfo(samples.dtype)
         middle = (limits.max + limits.min + 1) // 2  # unsigned samples swing around it
         samples = (samples.astype(np.float64) - middle) / (limits.max - middle + 1)
-    samples = samples.astype(np.float32)
-    if not np.isfinite(samples).all():
-        raise UserError(f"{name} holds samples that are NaN or infinite")
+    with np.errstate(over="ignore"):  # it is refused below
+        samples = samples.astype(np.float32)
+    check_samples(name, samples)
     return Sound(name, samples, rate)

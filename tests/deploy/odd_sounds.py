@@ -14,7 +14,7 @@ GOOD = {
 }  # fmt: skip
 # Name -> what is said of it.
 BAD = {
-    "nan.wav": "holds samples that are NaN or infinite",
+    "nan.wav": "holds samples that are NaN, infinite or beyond",
     "empty.wav": "is empty",
     "text.wav": "is not audio",
     "folder.wav": "holds no sound files",

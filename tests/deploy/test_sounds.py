@@ -45,6 +45,7 @@ def test_channels_are_the_shorter_side():
         (np.zeros((2, 2, 2)), 8000, "are no sound"),
         (np.array(["a"]), 8000, "are no sound"),
         (np.array([np.nan]), 8000, "a holds samples that are NaN"),
+        (np.array([1e300]), 8000, r"or beyond 1e\+10"),
     ],
 )
 def test_other_arrays_are_refused(samples, rate, why):
