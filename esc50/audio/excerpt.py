@@ -42,6 +42,7 @@ class Excerpt:
         if _is_plain(only) and only.rate == self.sample_rate:
             return self._decode_straight(only)
         clip, filled, longer = np.zeros(self.n_samples, np.float32), 0, False
+        begin = start
         for stream in streams:
             skipped = round(start * stream.rate)
             if stream.frames is not None and skipped >= stream.frames and len(streams) > 1:
@@ -56,6 +57,8 @@ class Excerpt:
             samples = samples[:missing]
             clip[filled : filled + len(samples)] = samples
             filled, start = filled + len(samples), 0.0
+        if not filled and begin:
+            raise UserError(f"{self.path} ends before second {begin:g}: begin earlier.")
         if not filled:
             raise UserError(f"{self.path} {EMPTY}.")
         self._note_length(filled, longer)
@@ -68,33 +71,39 @@ class Excerpt:
         wanted = min(self.n_samples, frames)
         got = stream.fill(clip[:wanted])
         clip[got:] = 0
-        self._note_length(got, frames > got + CUT_SECONDS * self.sample_rate)
+        self._note_length(got, _is_longer(frames, self.n_samples, stream.rate))
         return clip
 
     def _mono(self, stream: Stream, first: int, missing: int) -> tuple[np.ndarray, bool]:
         """Up to `missing` samples from a frame on, at the wanted rate; whether more follow."""
         same = stream.rate == self.sample_rate
         needed = missing if same else _frames_for(missing, stream.rate, self.sample_rate)
+        whole = missing * stream.rate / self.sample_rate  # frames that become `missing` samples
         left = None if stream.frames is None else max(stream.frames - first, 0)
-        wanted = needed if left is None else min(needed, left)
         if left == 0:
             return np.zeros(0, np.float32), False
         if _is_plain(stream) and not first:
-            mixed = np.empty(wanted, np.float32)
+            mixed = np.empty(min(needed, stream.frames or 0), np.float32)
             mixed = mixed[: stream.fill(mixed)]
         else:
-            mixed = self._mix(_first(stream.blocks(first), wanted))
-        extra = CUT_SECONDS * stream.rate
-        more = (
-            len(mixed) == needed
-            if left is None
-            else left > missing * stream.rate / self.sample_rate + extra
-        )
-        if not same and len(mixed):
-            import soxr
+            ahead = _Ahead(stream.blocks(first), needed)
+            mixed = self._mix(ahead.blocks())
+            if left is None:
+                left = ahead.count(beyond=whole + CUT_SECONDS * stream.rate)
+        longer = _is_longer(left or 0, whole, stream.rate)
+        return mixed if same else self._resample(mixed, stream.rate), longer
 
-            mixed = soxr.resample(mixed, stream.rate, self.sample_rate, quality="HQ")
-        return mixed, more
+    def _resample(self, mixed: np.ndarray, rate: int) -> np.ndarray:
+        """To the wanted rate; of anything at all becomes at least one sample."""
+        if not len(mixed):
+            return mixed
+        import soxr
+
+        least = math.ceil(rate / self.sample_rate)
+        if len(mixed) < least:
+            mixed = np.pad(mixed, (0, least - len(mixed)))
+        samples: np.ndarray = soxr.resample(mixed, rate, self.sample_rate, quality="HQ")
+        return samples
 
     def _mix(self, blocks: Iterator[np.ndarray]) -> np.ndarray:
         """One channel of the blocks: float32 (frames,)."""
@@ -116,13 +125,30 @@ def _is_plain(stream: Stream | None) -> TypeGuard[SoundfileStream]:
     return isinstance(stream, SoundfileStream) and bool(stream.frames) and stream.channels == 1
 
 
-def _first(blocks: Iterator[np.ndarray], wanted: int) -> Iterator[np.ndarray]:
-    """The first frames of some blocks."""
-    for block in blocks:
-        yield block[:wanted]
-        wanted -= len(block)
-        if wanted <= 0:
-            return
+def _is_longer(frames: int, wanted: float, rate: int) -> bool:
+    """Whether a sound goes on behind what is wanted of it by more than is no news."""
+    return frames > wanted + CUT_SECONDS * rate
+
+
+class _Ahead:
+    """The first frames of some blocks, and how many there are in all, without all being decoded."""
+
+    def __init__(self, blocks: Iterator[np.ndarray], wanted: int):
+        self._blocks, self.wanted, self.seen = blocks, wanted, 0
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        for block in self._blocks:
+            part = block[: self.wanted - self.seen]
+            self.seen += len(block)
+            yield part
+            if self.seen >= self.wanted:
+                return
+
+    def count(self, beyond: float) -> int:
+        """Decode on until there are more frames than so many, or none."""
+        while self.seen <= beyond and (block := next(self._blocks, None)) is not None:
+            self.seen += len(block)
+        return self.seen
 
 
 def _frames_for(n_samples: int, source_rate: int, sample_rate: int) -> int:
