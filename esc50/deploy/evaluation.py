@@ -20,13 +20,13 @@ from torchmetrics import MetricCollection
 from esc50.atomic import atomic_write_text
 from esc50.config.sections import DataSettings, Text
 from esc50.config.settings import Settings
-from esc50.data.audit import EARLIER, Audit, Seen, audit_split
+from esc50.data.audit import EARLIER, Audit
 from esc50.data.cache.digests import clip_digests
 from esc50.data.datasets import data_name, open_clips
 from esc50.data.features import clip_features, profiles
-from esc50.data.split import Split
 from esc50.data.tables.table import ClipTable
 from esc50.deploy.predictor import Predictor
+from esc50.deploy.seen import audit_seen, seen_by
 from esc50.errors import UserError, printable
 from esc50.model.metrics import make_scores
 from esc50.results.labels import label
@@ -125,16 +125,14 @@ def open_test_set(model: Predictor, data: Mapping[str, Any], fold: int | str) ->
     """Open clips to test on: their table, features and audit. Arguments are those of `evaluate`."""
     storage = DataSettings.of(data)
     cache_dir = Path(storage.cache_dir)
-    table = with_classes_of(model, open_clips(data))
-    digests = clip_digests(table.paths, cache_dir)
     spec = model.front_end.spec
+    table = with_classes_of(model, open_clips(data, spec.seconds))
+    digests = table.identify(clip_digests(table.paths, cache_dir))
     features = clip_features(table, spec, digests, cache_dir, storage.workers)
     clips = np.flatnonzero((table.folds == fold) | (fold == "all"))
     if not clips.size:
         raise UserError(f"{table.root} has no clips in fold {fold}")
-    none = np.zeros(0, np.int64)
-    split = Split(train=none, val=none, test=clips, clip_of=np.arange(len(table)))
-    audit = audit_split(table, split, digests, profiles(features), seen_by(model))
+    audit = audit_seen(table, clips, digests, seen_by(model.members), profiles(features))
     return TestSet(table, clips, torch.from_numpy(features["logmel"]), audit)
 
 
@@ -154,17 +152,6 @@ def with_classes_of(model: Predictor, table: ClipTable) -> ClipTable:
     column = np.array([model.classes.index(name) for name in table.classes])
     labels = numbers[column[table.targets]]
     return replace(table, labels=labels, classes=model.classes, class_labels=numbers)
-
-
-def seen_by(model: Predictor) -> Seen | None:
-    """Say which clips the networks were trained and chosen on; None where one does not say."""
-    seen = Seen()
-    for member in model.members:
-        told = member.specification.get("seen")
-        if told is None:
-            return None
-        seen |= Seen(frozenset(told["trained"]), frozenset(told["chosen"]))
-    return seen
 
 
 def measure(model: Predictor, tested: TestSet) -> tuple[np.ndarray, dict[str, Any]]:

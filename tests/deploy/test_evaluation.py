@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from esc50 import load
+from esc50.audio.read import audio_digest
 from esc50.deploy.evaluation import EvaluationSettings, evaluate
+from esc50.deploy.predictor import Predictor
+from esc50.deploy.run_clips import clips_to_check_on
 from esc50.errors import UserError
+from tests.deploy.small import make_recordings, model_of_recordings
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +109,17 @@ def test_a_checkpoint_that_does_not_say_what_it_saw_is_not_called_clean(run, mod
     finally:
         told["seen"] = seen
     assert "what the checkpoint has seen is not known" in results["audit"]
+
+
+def test_recordings_are_cut_and_told_apart_as_in_training(tmp_path):
+    data, start = make_recordings(tmp_path / "clips"), "#t=0.5"
+    model = model_of_recordings(data, seen={"trained": [], "chosen": []})
+    settings = EvaluationSettings(fold=1, device="cpu", trust=False, output_dir=str(tmp_path))
+    results, folder = evaluate(Predictor([model]), data, settings)
+    test, _ = clips_to_check_on([model])
+    assert results["n_test"] == len(test.paths) == 6 and not results["leaky"]
+    assert [row[0].endswith(start) for row in rows(folder)[1:]] == [False, True] * 3
+    windows = [audio_digest(path) + start for path in test.paths[::2]]
+    model = model_of_recordings(data, seen={"trained": windows, "chosen": []})
+    results, _ = evaluate(Predictor([model]), data, settings)
+    assert "clips seen by the checkpoint: 3;" in results["audit"]

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from esc50.api import build_datamodule, load_recipe
+from esc50.audio.read import audio_digest
 from esc50.deploy.run_clips import Clips, clips_to_check_on
 from esc50.errors import UserError
 from esc50.model.trained import load_trained
-from tests.deploy.small import small_model
+from tests.deploy.small import make_recordings, model_of_recordings, small_model
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +36,43 @@ def test_a_tilde_in_the_runs_own_config_is_the_home_folder(model, tiny, monkeypa
     assert len(clips_to_check_on([there])[0].paths) == len(clips_to_check_on([model])[0].paths)
 
 
-def test_an_ensemble_over_folds_has_no_clip_to_measure_accuracy_on(model):
-    other = with_config(model, split={**model.config["split"], "fold": 3})
-    assert clips_to_check_on([model, model])[0].targets is not None
-    test, _ = clips_to_check_on([model, other])
-    assert test.targets is None
-    assert test.accuracy(np.eye(5)) is None
+def test_an_ensemble_that_has_seen_the_clips_has_no_accuracy_on_them(model):
+    test, _ = clips_to_check_on([model, model])
+    assert test.targets is not None
+
+    def targets_beside(**facts):
+        other = replace(model, specification={**model.specification, **facts})
+        return clips_to_check_on([model, other])[0].targets
+
+    one = [audio_digest(test.paths[0])]
+    assert targets_beside(seen={"trained": one, "chosen": []}) is None
+    assert targets_beside(seen={"trained": [], "chosen": one}) is None
+    assert targets_beside(seen=None) is None
+    assert Clips(test.paths).accuracy(np.eye(5)) is None
+
+
+def test_recordings_are_cut_and_heard_as_in_training(tmp_path):
+    model = model_of_recordings(make_recordings(tmp_path / "clips"))
+    test, train = clips_to_check_on([model])
+    assert len(test.paths) == len(train.paths) == 6 and test.starts.tolist() == [0, 0.5] * 3
+    (waveforms,) = test.waveforms(model.spec)
+    assert not waveforms[::2].any()
+    assert waveforms[1::2].any()  # of the first channel: their mean is silent
+    few = test.sample(2)
+    np.testing.assert_array_equal(next(few.waveforms(model.spec)), waveforms[[0, 5]])
+
+
+def test_a_table_without_a_folder_is_opened_where_the_run_found_it(model, tiny):
+    table = {
+        "_target_": "esc50.data.datasets.Table", "root": None, "table": f"{tiny}/meta/esc50.csv",
+        "audio": f"{tiny}/audio", "cache_dir": "none",
+        "columns": {**dict.fromkeys(("file", "label", "target", "fold", "source", "take", "split")),
+                    "file": "filename", "label": "category", "fold": "fold"},
+    }  # fmt: skip
+    test, _ = clips_to_check_on([with_config(model, data=table)])
+    assert test.paths == clips_to_check_on([model])[0].paths
+    with pytest.raises(UserError, match=r"are not here \(.*none\.csv.*\): say where they are with"):
+        clips_to_check_on([with_config(model, data={**table, "table": "none.csv"})])
 
 
 def test_waveforms_come_in_batches(model):
