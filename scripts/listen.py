@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 def _listen(args: argparse.Namespace) -> None:
     from esc50.deploy.formats import clock
     from esc50.deploy.listening import listen, microphone_blocks, raw_blocks
+    from esc50.deploy.prediction import told
     from esc50.deploy.predictor import load
 
     model = load(args.checkpoint, args.device, args.trust)
@@ -74,10 +75,16 @@ def _listen(args: argparse.Namespace) -> None:
     print(f"listening; the first answer comes after {model.seconds:g} s", file=sys.stderr)
     for event in listen(model, blocks, rate, hop):
         if args.json:
-            answer = {"start": event.start, "answer": event.label, "probability": event.probability}
+            answer = {
+                "start": event.start,
+                "answer": event.label,
+                "best": event.best,
+                "probability": event.probability,
+            }
             print(json.dumps(answer), flush=True)
         else:
-            print(f"{clock(event.start)}  {event.label}  {event.probability:.0%}", flush=True)
+            said = told(event.label, event.best, f"{event.probability:.0%}")
+            print(f"{clock(event.start)}  {said}", flush=True)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ class Event(BaseModel):
     start: Seconds
     end: Seconds
     label: str
-    probability: float
+    best: str
+    probability: Annotated[float, Field(description="of `best`, the most probable class")]
 
 
 class Spectrogram(BaseModel):
@@ -79,7 +80,7 @@ class Answer(BaseModel):
     classes: Annotated[list[str], Field(description="their names")]
     probabilities: Annotated[list[float], Field(description="of each class: the windows' mean")]
     windows: Annotated[list[Window], Field(description="start, end and probabilities of each")]
-    events: Annotated[list[Event], Field(description="start, end and label, without overlap")]
+    events: Annotated[list[Event], Field(description="parts with one answer, without overlap")]
     remarks: Annotated[list[str], Field(description="what is odd about the sound: `is silent`")]
     spectrogram: Annotated[Spectrogram | None, Field(description="where it was asked for")] = None
 

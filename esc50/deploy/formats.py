@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import IO
 
-from esc50.deploy.prediction import Prediction
+from esc50.deploy.prediction import Prediction, told
 from esc50.errors import printable
 from esc50.results.cells import escape_cell
 from esc50.results.tables import Table
@@ -34,10 +34,11 @@ def summary_table(predictions: Sequence[Prediction], k: int, title: str, note: s
 
 def timeline_table(prediction: Prediction) -> Table:
     """Write a row per stretch of a long sound in which the answer stays the same."""
-    rows = [
-        [clock(event.start), clock(event.end), event.label, f"{event.probability:.1%}"]
-        for event in prediction.events()
-    ]
+    rows = []
+    for event in prediction.events():
+        whose = "" if event.label == event.best else f"at best {event.best} "
+        probability = f"{whose}{event.probability:.1%}"
+        rows.append([clock(event.start), clock(event.end), event.label, probability])
     columns = ["from", "to", "answer", "probability"]
     return Table(printable(prediction.name, keep=""), columns, rows, n_names=3)
 
@@ -101,6 +102,7 @@ def remark_lines(predictions: Iterable[Prediction]) -> list[str]:
 def as_labels(prediction: Prediction) -> str:
     """Write a sound's timeline as a label track of Audacity: start, end, label between tabs."""
     return "".join(
-        f"{event.start:.6f}\t{event.end:.6f}\t{event.label} {event.probability:.2f}\n"
+        f"{event.start:.6f}\t{event.end:.6f}\t"
+        f"{told(event.label, event.best, f'{event.probability:.2f}')}\n"
         for event in prediction.events()
     )

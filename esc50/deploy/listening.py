@@ -48,7 +48,7 @@ def listen(
             # A window speaks for its middle, the first one for its beginning too.
             start = 0.0 if answer is None else float(span.mean() - hop / 2)
             answer = one.label
-            yield Event(start, one.seconds, one.label, float(probabilities.max()))
+            yield Event(start, one.seconds, one.label, one.best, float(probabilities.max()))
 
 
 def raw_blocks(file: IO[bytes], rate: int, dtype: str, channels: int) -> Iterator[np.ndarray]:

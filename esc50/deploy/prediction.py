@@ -22,6 +22,14 @@ OF_ONE = {
 }
 
 
+def told(label: str, best: str, probability: str) -> str:
+    """Say an answer: `dog 98%`, or `none of these (at best dog 38%)`.
+
+    `NONE` has no probability of its own, so that of the class which came nearest is named as such.
+    """
+    return f"{NONE} (at best {best} {probability})" if label == NONE else f"{label} {probability}"
+
+
 @dataclass(frozen=True)
 class Event:
     """A stretch of a sound in which the answer stays the same.
@@ -30,12 +38,14 @@ class Event:
         start: seconds.
         end: seconds.
         label: a class, or `NONE`.
-        probability: of the most probable class, the mean over the stretch.
+        best: the most probable class, which the label is but for `NONE`.
+        probability: of that class, the mean over the stretch.
     """
 
     start: float
     end: float
     label: str
+    best: str
     probability: float
 
 
@@ -100,16 +110,17 @@ class Prediction:
         found, first = [], 0
         for label, group in groupby(self.labels):
             after = first + len(list(group))
-            probability = float(self.windows[first:after].max(axis=1).mean())
-            found.append(Event(bounds[first], bounds[after], label, probability))
+            mean = self.windows[first:after].mean(axis=0)
+            best = self.classes[int(mean.argmax())] if label == NONE else label
+            probability = float(mean[self.classes.index(best)])
+            found.append(Event(bounds[first], bounds[after], label, best, probability))
             first = after
         return found
 
     def __repr__(self) -> str:
         """Name the sound and what is in it: `<dog.wav: dog 0.98, 5.0 s>`."""
         best, probability = self.top(1)[0]
-        answer = f"{best} {probability:.2f}"
-        answer = answer if self.label == best else f"{NONE} ({answer})"
+        answer = told(self.label, best, f"{probability:.2f}")
         return f"<{self.name}: {answer}, {self.seconds:.1f} s>"
 
 

@@ -33,7 +33,7 @@ def test_a_sound_is_a_row_and_a_long_one_a_timeline(long):
     assert table.rows == [[r"a\x1b[31m.wav", "none of these", "dog 66.7%", "rain 33.3%", "10.0"]]
     assert timeline_table(long).rows == [
         ["0:00.0", "0:06.2", "dog", "85.0%"],
-        ["0:06.2", "0:10.0", "none of these", "70.0%"],
+        ["0:06.2", "0:10.0", "none of these", "at best rain 70.0%"],
     ]
 
 
@@ -46,6 +46,7 @@ def test_json_holds_everything_on_a_line(long):
     assert read["windows"][1]["probabilities"] == pytest.approx([0.8, 0.2])
     assert read["remarks"] == list(REMARKS)
     assert [event["label"] for event in read["events"]] == ["dog", "none of these"]
+    assert [event["best"] for event in read["events"]] == ["dog", "rain"]
 
 
 def test_csv_has_a_row_per_window(long):
@@ -64,7 +65,7 @@ def test_csv_has_a_row_per_window(long):
 
 def test_labels_are_audacitys(long):
     assert as_labels(long) == (
-        "0.000000\t6.250000\tdog 0.85\n6.250000\t10.000000\tnone of these 0.70\n"
+        "0.000000\t6.250000\tdog 0.85\n6.250000\t10.000000\tnone of these (at best rain 0.70)\n"
     )
 
 

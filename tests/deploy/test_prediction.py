@@ -21,16 +21,22 @@ def test_a_sound_is_the_mean_of_its_windows():
 def test_below_the_threshold_it_is_none_of_these():
     one = Prediction("a.wav", ("dog", "rain"), SPANS, WINDOWS, threshold=0.6)
     assert one.best == "dog" and one.label == NONE
-    assert repr(one) == "<a.wav: none of these (dog 0.56), 11.0 s>"
+    assert repr(one) == "<a.wav: none of these (at best dog 0.56), 11.0 s>"
 
 
 def test_events_meet_half_way_between_the_middles_of_windows():
     one = Prediction("a.wav", ("dog", "rain"), SPANS, WINDOWS, threshold=0.6)
     assert one.events() == [
-        Event(0.0, 6.25, "dog", pytest.approx(0.8)),
-        Event(6.25, 8.0, NONE, pytest.approx(0.55)),
-        Event(8.0, 11.0, "rain", pytest.approx(0.8)),
+        Event(0.0, 6.25, "dog", "dog", pytest.approx(0.8)),
+        Event(6.25, 8.0, NONE, "rain", pytest.approx(0.55)),
+        Event(8.0, 11.0, "rain", "rain", pytest.approx(0.8)),
     ]
+
+
+def test_none_of_these_has_the_class_that_came_nearest_over_the_whole_stretch():
+    windows = np.array([[0.5, 0.4, 0.1], [0.2, 0.5, 0.3]], np.float32)
+    one = Prediction("a.wav", ("dog", "rain", "sea"), SPANS[:2], windows, threshold=0.6)
+    assert one.events() == [Event(0.0, 7.5, NONE, "rain", pytest.approx(0.45))]
 
 
 def test_a_sound_is_silent_where_all_its_windows_are_and_odd_where_one_is():

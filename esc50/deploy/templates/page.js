@@ -50,7 +50,8 @@ async function ask(file, card) {
 
 function show(card, answer) {
   const best = Math.max(...answer.probabilities)
-  const told = `${answer.label}, ${percent(best)}`
+  const nearest = answer.classes[answer.probabilities.indexOf(best)] // "none of these" has no probability of its own
+  const told = answer.label === nearest ? `${nearest}, ${percent(best)}` : `${answer.label} (at best ${nearest}, ${percent(best)})`
   const odd = (answer.remarks ?? []).map((remark) => `. The sound ${remark}`).join("")  // the browser's own has none
   card.querySelector(".answer").textContent = `${told}, in ${clock(answer.seconds)}${odd}`
   say(`${answer.name}: ${told}`)
