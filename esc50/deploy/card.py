@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from esc50 import __version__
-from esc50.deploy.checkpoints import describe_threshold, threshold_of
+from esc50.deploy.checkpoints import describe_threshold, flags_of, threshold_of
 from esc50.model.trained import TrainedModel
-from esc50.results.labels import label, tag
+from esc50.results.labels import label, started_from, tag
 from esc50.results.render import render
 
 # The licence of each data set, as its authors word it, and as model hubs abbreviate it.
@@ -57,6 +57,7 @@ def metadata(models: Sequence[TrainedModel], checked: Checked) -> dict[str, str]
     left out where it was not measured.
     """
     first, facts = models[0], [model.specification for model in models]
+    flags = flags_of(models)
     about = {
         "classes": json.dumps(list(first.classes)),
         "sample_rate": first.spec.sample_rate,
@@ -72,14 +73,13 @@ def metadata(models: Sequence[TrainedModel], checked: Checked) -> dict[str, str]
         "seeds": ", ".join(str(each["seed"]) for each in facts),
         "signatures": ", ".join(dict.fromkeys(each["signature"] for each in facts)),
         "threshold": f"{threshold_of(models):.6f}",
-        "leaky": str(is_leaky(models)).lower(),
-        "synthetic": str(bool(first.specification["synthetic"])).lower(),
+        **{key: str(holds).lower() for key, holds in flags.items()},
         "checked_on": f"{checked.clips} clips",
         "largest_difference": f"{checked.difference:.2g}",
         "written_by": f"esc50 {__version__}",
     }
     if checked.accuracy is not None:
-        about[tag(is_leaky(models), "test/acc")] = f"{checked.accuracy:.4f}"
+        about[tag(flags["leaky"], "test/acc")] = f"{checked.accuracy:.4f}"
     return {key: str(value) for key, value in about.items()}
 
 
@@ -91,15 +91,9 @@ def weights_licence(specification: Mapping[str, Any]) -> str:
     return str(said or "that of whoever made them")
 
 
-def is_leaky(models: Sequence[TrainedModel]) -> bool:
-    """Whether the split of any of the models leaked."""
-    return any(model.specification["leaky"] for model in models)
-
-
 def words(models: Sequence[TrainedModel]) -> str:
     """Write what must stand beside an accuracy of the models, in brackets, or ""."""
-    synthetic = models[0].specification["synthetic"]
-    return label({"leaky": is_leaky(models), "synthetic": synthetic})
+    return label(flags_of(models))
 
 
 def model_card(models: Sequence[TrainedModel], checked: Sequence[Checked]) -> str:
@@ -117,6 +111,7 @@ def model_card(models: Sequence[TrainedModel], checked: Sequence[Checked]) -> st
         classes=list(first.classes),
         spec=first.spec,
         network=first.config["model"]["_target_"].rpartition(".")[2],
+        start=started_from(first.specification),
         precision=first.specification["precision"],
         n_models=len(models),
         words=words(models),

@@ -73,11 +73,15 @@ def describe(members: Sequence[TrainedModel]) -> str:
         name += f", seed {first.get('seed')}, fold {first.get('fold')}"
     else:
         name += f", an ensemble of {len(members)} networks"
-    flags = {
+    return name + label(flags_of(members))
+
+
+def flags_of(members: Sequence[TrainedModel]) -> dict[str, bool]:
+    """Say whether any member is `leaky` or `synthetic`, which its numbers must be read with."""
+    return {
         key: any(member.specification.get(key) for member in members)
         for key in ("leaky", "synthetic")
     }
-    return name + label(flags)
 
 
 def describe_threshold(members: Sequence[TrainedModel]) -> str:

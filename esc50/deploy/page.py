@@ -5,8 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from esc50.deploy.card import is_leaky
-from esc50.deploy.checkpoints import describe_threshold
+from esc50.deploy.checkpoints import describe_threshold, flags_of
 from esc50.deploy.predictor import Predictor
 from esc50.results.labels import labels
 from esc50.results.render import render
@@ -22,7 +21,7 @@ def render_page(template: str, predictor: Predictor, **values: Any) -> str:
     """Fill in a page about a model, with the words that must stand beside its answers."""
     first = predictor.members[0].specification
     facts: Mapping[str, Any] = {
-        "labels": labels({"leaky": is_leaky(predictor.members), "synthetic": first["synthetic"]}),
+        "labels": labels(flags_of(predictor.members)),
         "experiment": first["experiment"],
         "data": first["data"],
         "n_members": len(predictor.members),

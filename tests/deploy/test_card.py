@@ -41,6 +41,19 @@ def test_a_leaky_accuracy_never_stands_without_the_word():
     assert "LEAKY" in str(answer)
 
 
+def test_an_ensemble_is_as_good_as_the_worst_of_its_networks():
+    models = [small_model(), small_model(1, synthetic=True), small_model(2, leaky=True)]
+    assert words(models) == " (LEAKY, synthetic sound)"
+    about = metadata(models, checked())
+    assert about["leaky"] == about["synthetic"] == "true" and "LEAKY/test/acc" in about
+
+
+def test_where_its_weights_began_is_told():
+    assert "on `esc10`, from scratch." in model_card([small_model()], [checked()])
+    card = model_card([small_model(pretrained_on="ImageNet", origin="a/seed1/fold1")], [checked()])
+    assert "starting from weights of a/seed1/fold1, before that ImageNet." in card
+
+
 def test_the_card_is_read_by_a_hub():
     files = [checked("model.onnx", difference=1e-6), checked("model.int8.onnx", 0.5, 0.2)]
     card = model_card([small_model()], [checked(), *files])

@@ -31,6 +31,22 @@ def test_the_script_finds_what_it_looks_for(page):
         assert re.search(rf'class="[^"]*\b{kind}\b', page), kind
 
 
+def test_the_words_of_any_network_of_an_ensemble_are_shown():
+    models = [small_model(), small_model(1, synthetic=True)]
+    facts = {"limits": LIMITS, "static": "", "in_browser": True}
+    assert "synthetic sound</strong>" in render_page("page.html.j2", Predictor(models), **facts)
+
+
+def test_a_long_name_breaks_and_its_percentage_stays():
+    css = read_part("page.css")
+    assert re.search(r"\.classes \.name \{[^}]*overflow-wrap: anywhere", css)
+    assert re.search(r"\.classes \.name :last-child \{[^}]*flex: none", css)
+
+
+def test_none_of_these_is_not_given_the_probability_of_a_class():
+    assert "${answer.label} (at best ${nearest}, ${percent(best)})" in read_part("page.js")
+
+
 def luminance(colour):
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
