@@ -25,6 +25,7 @@ from esc50.data.cache.digests import clip_digests
 from esc50.data.datasets import data_name, open_clips
 from esc50.data.features import clip_features, profiles
 from esc50.data.tables.table import ClipTable
+from esc50.deploy.checkpoints import flags_of
 from esc50.deploy.predictor import Predictor
 from esc50.deploy.seen import audit_seen, seen_by
 from esc50.errors import UserError, printable
@@ -43,7 +44,7 @@ from esc50.results.tables import Table
 class EvaluationSettings(Settings):
     """The keys of conf/evaluate.yaml itself."""
 
-    fold: Annotated[int, Field(ge=1, le=5)] | Literal["all"]
+    fold: Annotated[int, Field(ge=0)] | Literal["all"]
     device: Text
     trust: bool
     output_dir: Text
@@ -80,7 +81,8 @@ def evaluate(
         The contents of results.json, and the folder.
 
     Raises:
-        UserError: the data cannot be read, or hold classes that the network does not know.
+        UserError: the data cannot be read, hold classes that the network does not know, or have no
+            such fold.
     """
     tested = open_test_set(model, data, settings.fold)
     probabilities, measured = measure(model, tested)
@@ -92,7 +94,7 @@ def evaluate(
         "leaky": tested.audit.leaky,
         "synthetic": tested.table.synthetic or about["synthetic"],
         "data": name,
-        "fold": 0 if settings.fold == "all" else settings.fold,
+        "fold": None if settings.fold == "all" else settings.fold,
         "n_test": len(tested.clips),
         **measured,
         "audit": _sentence(tested.audit),
@@ -127,11 +129,12 @@ def open_test_set(model: Predictor, data: Mapping[str, Any], fold: int | str) ->
     cache_dir = Path(storage.cache_dir)
     spec = model.front_end.spec
     table = with_classes_of(model, open_clips(data, spec.seconds))
+    if fold != "all" and fold not in table.fold_numbers:
+        there = ", ".join(map(str, table.fold_numbers))
+        raise UserError(f"fold={fold} is not a fold of {table.root}: choose one of {there}, or all")
     digests = table.identify(clip_digests(table.paths, cache_dir))
     features = clip_features(table, spec, digests, cache_dir, storage.workers)
     clips = np.flatnonzero((table.folds == fold) | (fold == "all"))
-    if not clips.size:
-        raise UserError(f"{table.root} has no clips in fold {fold}")
     audit = audit_seen(table, clips, digests, seen_by(model.members), profiles(features))
     return TestSet(table, clips, torch.from_numpy(features["logmel"]), audit)
 
@@ -178,7 +181,7 @@ def measure(model: Predictor, tested: TestSet) -> tuple[np.ndarray, dict[str, An
 
 def evaluation_table(results: Mapping[str, Any]) -> Table:
     """Write what an evaluation measured as a table."""
-    fold = f"fold {results['fold']}" if results["fold"] else "all clips"
+    fold = "all clips" if results["fold"] is None else f"fold {results['fold']}"
     table = Table(
         printable(f"{results['checkpoint']} on {results['data']}, {fold}{label(results)}", keep=""),
         ["metric", "value"],
@@ -192,9 +195,14 @@ def evaluation_table(results: Mapping[str, Any]) -> Table:
 
 
 def _sentence(audit: Audit) -> str:
-    """The audit in one line: the starting weights that it speaks of are here the checkpoint."""
+    """The audit in one line: the starting weights that it speaks of are here the checkpoint.
+
+    Which of the clips it was trained on and which it was chosen on, the audit does not tell.
+    """
+    said = audit.sentence.replace(EARLIER, "checkpoint")
+    said = said.replace("are in training themselves", "were trained or chosen on themselves")
     unknown = "" if EARLIER in audit.checked else "; what the checkpoint has seen is not known"
-    return audit.sentence.replace(EARLIER, "checkpoint") + unknown
+    return said + unknown
 
 
 def _about(model: Predictor) -> dict[str, Any]:
@@ -212,7 +220,7 @@ def _about(model: Predictor) -> dict[str, Any]:
         "checkpoint": name,
         "signature": first["signature"],
         "seed": first["seed"],
-        "synthetic": any(one["synthetic"] for one in told),
+        "synthetic": flags_of(model.members)["synthetic"],
         "precision": first["precision"],
         "n_classes": len(model.classes),
     }

@@ -60,7 +60,7 @@ class PooledPredictions:
 
 def run_name(seed: object, fold: object) -> str:
     """Name a run within its recipe."""
-    return f"fold {fold}, seed {seed}"
+    return f"{'all folds' if fold is None else f'fold {fold}'}, seed {seed}"
 
 
 def read_run(folder: Path) -> Run:

@@ -31,7 +31,7 @@ NEEDED: dict[str, type | tuple[type, ...]] = {
     "leaky": bool,
     "signature": str,
     "seed": int,
-    "fold": int,
+    "fold": (int, type(None)),  # null: an evaluation, of all folds
     "test/acc": (int, float),
 }
 # What it holds as null where the protocol or the classes have no such measure.
@@ -104,7 +104,11 @@ def _load(folder: Path) -> dict[str, Any] | str:
         return f"not finished: results.json is damaged; {again}"
     if not isinstance(results, dict):
         return f"not finished: results.json holds no results; {again}"
-    wrong = [key for key, kind in NEEDED.items() if not isinstance(results.get(key), kind)]
+    wrong = [
+        key
+        for key, kind in NEEDED.items()
+        if key not in results or not isinstance(results[key], kind)
+    ]
     if wrong:
         return f"not finished: results.json lacks a valid {', '.join(wrong)}; {again}"
     if not (folder / "predictions.csv").is_file():

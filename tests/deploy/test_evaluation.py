@@ -7,10 +7,11 @@ import pytest
 
 from esc50 import load
 from esc50.audio.read import audio_digest
-from esc50.deploy.evaluation import EvaluationSettings, evaluate
+from esc50.deploy.evaluation import EvaluationSettings, evaluate, evaluation_table
 from esc50.deploy.predictor import Predictor
 from esc50.deploy.run_clips import clips_to_check_on
 from esc50.errors import UserError
+from esc50.results.run_folder import is_finished
 from tests.deploy.small import make_recordings, model_of_recordings
 
 
@@ -57,8 +58,10 @@ def test_clips_that_were_trained_or_chosen_on_make_it_leaky(run):
         results, _ = run(fold=fold)
         assert results["leaky"]
         assert results["audit"].startswith("LEAKY: on two sides are clips seen by the checkpoint")
+        assert "10 were trained or chosen on themselves" in results["audit"]
     results, folder = run()
-    assert results["leaky"] and results["n_test"] == 50 and results["fold"] == 0
+    assert results["leaky"] and results["n_test"] == 50 and results["fold"] is None
+    assert is_finished(folder) and "all clips" in evaluation_table(results).title
     run()
     assert (folder / "previous-1" / "results.json").is_file()
 
@@ -79,6 +82,24 @@ def test_some_of_the_classes_will_do_under_any_number(run, tiny, tiny_run, tmp_p
         np.testing.assert_allclose(
             np.array(row[4:], float), np.array(whole[row[0]][4:], float), atol=1e-3
         )
+
+
+def test_any_fold_of_the_table_can_be_tested_and_no_other(run, tiny, tmp_path):
+    root = tmp_path / "folds"
+    shutil.copytree(tiny, root)
+    table = root / "meta" / "esc50.csv"
+    header, *lines = [line.split(",") for line in table.read_text().split()]
+    folds = {"1": "0", "2": "7"}
+    renamed = [[name, folds.get(fold, fold), *rest] for name, fold, *rest in lines]
+    table.write_text("\n".join(map(",".join, [header, *renamed])) + "\n")
+    results, _ = run(fold=0, root=root)
+    assert results["fold"] == 0 and results["n_test"] == 10 and not results["leaky"]
+    assert "fold 0" in evaluation_table(results).title
+    assert run(fold=7, root=root)[0]["n_test"] == 10
+    with pytest.raises(
+        UserError, match=r"fold=1 is not a fold of .*: choose one of 0, 3, 4, 5, 7, or all"
+    ):
+        run(fold=1, root=root)
 
 
 def test_other_classes_are_refused_by_name(run, tiny, tmp_path):

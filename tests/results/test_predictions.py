@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from esc50.errors import UserError
-from esc50.results.predictions import pool_predictions, read_run, source_of
+from esc50.results.predictions import pool_predictions, read_run, run_name, source_of
 from esc50.results.run_folder import write_predictions
 
 
@@ -110,3 +110,8 @@ def test_recordings_in_brackets_without_end_are_refused(tmp_path, make_run):
     (run / "sources.json").write_text("[" * 100_000)
     with pytest.raises(UserError, match=r"sources\.json: is damaged"):
         read_run(run)
+
+
+def test_a_test_of_all_folds_is_called_so():
+    assert run_name(1, 0) == "fold 0, seed 1"
+    assert run_name(1, None) == "all folds, seed 1"

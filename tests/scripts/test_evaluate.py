@@ -28,7 +28,8 @@ def test_leaky_numbers_are_labelled(evaluate, tmp_path):
 @pytest.mark.parametrize(
     ("override", "why"),
     [
-        ("fold=6", "fold=6 is invalid"),
+        ("fold=6", "fold=6 is not a fold of"),
+        ("fold=-1", "fold=-1 is invalid"),
         ("fodl=1", "fodl is not a setting: did you mean fold?"),
         ("data.roof=1", "data.roof is not a setting: did you mean data.root?"),
         ("data=null", "data=null is invalid"),
