@@ -34,9 +34,12 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     """Parse arguments, and look for their checkpoints before PyTorch loads, which takes seconds.
 
     Raises:
-        UserError: one of them is not there.
+        UserError: one of them is not there; or a threshold that is no probability.
     """
     args = parser.parse_args(argv)
+    threshold = getattr(args, "threshold", None)
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UserError(f"--threshold {threshold:g} is invalid: a probability, from 0 to 1")
     for path in args.checkpoints if "checkpoints" in args else [args.checkpoint]:
         if not path.exists():
             raise UserError(

@@ -29,3 +29,12 @@ def test_a_checkpoint_that_is_not_there_is_refused_at_once(tmp_path, several):
     assert parse(parser, [str(tmp_path)])
     with pytest.raises(UserError, match=r"none\.ckpt is no file or folder: give a run's folder"):
         parse(parser, [str(tmp_path / "none.ckpt")])
+
+
+@pytest.mark.parametrize("threshold", ["nan", "5", "-1"])
+def test_a_threshold_that_is_no_probability_is_refused(tmp_path, threshold):
+    parser = checkpoint_parser(None)
+    add_threshold(parser)
+    assert parse(parser, [str(tmp_path), "--threshold", "1"]).threshold == 1
+    with pytest.raises(UserError, match=f"--threshold {threshold} is invalid: a probability, from"):
+        parse(parser, [str(tmp_path), f"--threshold={threshold}"])
