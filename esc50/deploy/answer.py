@@ -1,7 +1,7 @@
 """What the server answers for one sound, and how it comes by it."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, Field
 
+from esc50.audio.read import open_sound
 from esc50.audio.spec import Spec
 from esc50.deploy.prediction import NONE
 from esc50.deploy.predictor import Predictor
@@ -24,21 +25,54 @@ class TooLongError(UserError):
     """A sound that lasts longer than the server allows."""
 
 
+class UnwantedError(Exception):
+    """Whoever asked about a sound is gone."""
+
+
 @dataclass(frozen=True)
 class LimitedSound(Sound):
-    """A sound that may last `most_seconds`, whatever its header says."""
+    """A sound that may last `most_seconds`, whatever its header says.
+
+    Attributes:
+        most_seconds: that it may last.
+        unwanted: whether nobody waits for an answer any more.
+    """
 
     most_seconds: float = 300.0
+    unwanted: Callable[[], bool] = lambda: False
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Read it as `Sound` does, no further than it may last. Raises TooLongError."""
+        rate, frames = self.rate, 0
+        if isinstance(self.source, Path):
+            with open_sound(self.source) as sound:
+                rate = sound.samplerate
+        for block in super().blocks():
+            frames += len(block)
+            self._check_length(frames / rate)
+            yield block
 
     def stretches(self, spec: Spec, hop: float) -> Iterator[Stretch]:
-        """Cut it into windows as `Sound` does. Raises TooLongError, and what it raises."""
-        for stretch in super().stretches(spec, hop):
-            if stretch.end > self.most_seconds:
-                raise TooLongError(
-                    f"{self.name} lasts longer than {self.most_seconds:g} s, which is the most "
-                    "that this server takes: cut it"
-                )
+        """Cut it into windows as `Sound` does. Raises TooLongError, and what it raises.
+
+        Raises UnwantedError as soon as it is unwanted: all that is computed of a sound asks here
+        for its next window.
+        """
+        found = super().stretches(spec, hop)
+        while not self.unwanted():
+            stretch = next(found, None)
+            if stretch is None:
+                return
+            self._check_length(stretch.end)
             yield stretch
+        raise UnwantedError
+
+    def _check_length(self, seconds: float) -> None:
+        if seconds > self.most_seconds:
+            raise TooLongError(
+                f"{self.name} lasts longer than {self.most_seconds:g} s, which is the most "
+                "that this server takes: cut it"
+            )
 
 
 Seconds = Annotated[float, Field(description="from the beginning of the sound")]

@@ -1,11 +1,17 @@
-"""What a server does not put up with: bodies too large or too slow, too many requests at once."""
+"""What a server does not put up with: bodies too large or too slow, too many requests at once.
+
+Nor does it compute for who does not wait.
+"""
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -81,3 +87,23 @@ class Queue:
             return await to_thread.run_sync(compute, limiter=self._one)
         finally:
             self.waiting -= 1
+
+
+@asynccontextmanager
+async def departure(request: Request) -> AsyncIterator[Callable[[], bool]]:
+    """Watch a client whose request has come whole; what it yields says whether the client is gone.
+
+    It may be asked from other threads.
+    """
+    gone = threading.Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield gone.is_set
+    finally:
+        watching.cancel()

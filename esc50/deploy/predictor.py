@@ -23,6 +23,8 @@ from esc50.deploy.sounds import Sound, Stretch, samples_of, sounds_in
 from esc50.errors import UserError
 from esc50.model.trained import TrainedModel, load_trained
 
+MOST_OVERLAP = 100  # windows that a moment of a sound lies in: a hop below that is a slip
+
 
 @dataclass(frozen=True)
 class Computed:
@@ -95,7 +97,8 @@ class Predictor:
             sounds: a file; samples (frames,) or (frames, channels); a folder or a list, for a list
                 of predictions.
             rate: of samples, Hz.
-            hop: seconds from one window to the next; None: half a window.
+            hop: seconds from one window to the next, a hundredth of a window at least; None: half
+                a window.
 
         Raises:
             UserError: a sound that cannot be read, by its name.
@@ -148,11 +151,22 @@ class Predictor:
             embeddings.append(computed.values.mean(axis=0))
         return np.stack(embeddings) if several else embeddings[0]
 
-    def check_hop(self, hop: float | None) -> float:
-        """Say how many seconds lie between windows; None: half a window. Refuses gaps."""
+    def check_hop(self, hop: float | None, most: int = MOST_OVERLAP) -> float:
+        """Say how many seconds lie between windows; None: half a window.
+
+        Args:
+            hop: seconds.
+            most: windows that a moment of the sound may lie in.
+
+        Raises:
+            UserError: it leaves gaps, or makes more windows than that.
+        """
         hop = self.seconds / 2 if hop is None else hop
-        if not 0 < hop <= self.seconds:
-            raise UserError(f"a hop of {hop:g} s is invalid: above 0, at most {self.seconds:g} s")
+        least = self.seconds / most
+        if not least <= hop <= self.seconds:
+            raise UserError(
+                f"a hop of {hop:g} s is invalid: at least {least:g} s, at most {self.seconds:g} s"
+            )
         return hop
 
     def probabilities(self, pictures: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """A page to try a model in, and its JSON endpoint."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from tempfile import TemporaryDirectory
@@ -14,8 +14,15 @@ from starlette.exceptions import HTTPException
 
 from esc50 import __version__
 from esc50.data.tables.files import SUFFIXES
-from esc50.deploy.answer import Answer, LimitedSound, TooLongError, answer, sentence
-from esc50.deploy.limits import BodyLimits, Queue
+from esc50.deploy.answer import (
+    Answer,
+    LimitedSound,
+    TooLongError,
+    UnwantedError,
+    answer,
+    sentence,
+)
+from esc50.deploy.limits import BodyLimits, Queue, departure
 from esc50.deploy.page import BY_SERVER, read_part, render_page
 from esc50.deploy.predictor import Predictor
 from esc50.errors import UserError
@@ -30,6 +37,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+GONE = 499  # nobody reads it; the number is that of other servers' logs
 NO_FILE = "send one sound as a multipart form with a file in the field `file`: curl -F file=@a.wav"
 
 
@@ -42,12 +50,14 @@ class Limits:
         seconds: that a sound may last.
         upload_seconds: in which it must have come.
         waiting: requests in line.
+        overlap: windows that a moment of a sound may lie in; five times the work of half a window.
     """
 
     megabytes: float = 64.0
     seconds: float = 300.0
     upload_seconds: float = 60.0
     waiting: int = 64
+    overlap: int = 10
 
 
 def create_app(predictor: Predictor, limits: Limits | None = None) -> FastAPI:
@@ -58,14 +68,21 @@ def create_app(predictor: Predictor, limits: Limits | None = None) -> FastAPI:
 
     @app.post("/predict", responses=REFUSALS)
     async def predict(
+        request: Request,
         file: UploadFile,
         hop: Annotated[float | None, Query(description="seconds from window to window")] = None,
         spectrogram: Annotated[bool, Query(description="draw the sound too")] = False,
     ) -> Answer:
         """Tell the classes of environmental sound in a file apart."""
-        name = file_name(file.filename)
-        work = partial(_answer, predictor, file.file, name, limits.seconds, hop, spectrogram)
-        return await queue.run(work)
+        try:
+            hop = predictor.check_hop(hop, limits.overlap)
+        except UserError as error:
+            raise HTTPException(422, str(error)) from None
+        async with departure(request) as gone:
+            sound = LimitedSound(
+                file_name(file.filename), Path(), most_seconds=limits.seconds, unwanted=gone
+            )
+            return await queue.run(partial(_answer, predictor, file.file, sound, hop, spectrogram))
 
     _add_pages(app, predictor, limits)
     _add_refusals(app)
@@ -82,28 +99,22 @@ def file_name(given: str | None) -> str:
 
 
 def _answer(
-    predictor: Predictor,
-    file: BinaryIO,
-    name: str,
-    seconds: float,
-    hop: float | None,
-    with_spectrogram: bool,
+    predictor: Predictor, file: BinaryIO, sound: LimitedSound, hop: float, with_spectrogram: bool
 ) -> Answer:
     """Answer for an uploaded file, which lies on disk as long as this takes."""
     with TemporaryDirectory(prefix="esc50-serve-") as folder:
-        suffix = Path(name).suffix.lower()  # some decoders go by it
+        suffix = Path(sound.name).suffix.lower()  # some decoders go by it
         path = Path(folder) / f"upload{suffix if suffix in SUFFIXES else ''}"
         with path.open("wb") as copy:
             shutil.copyfileobj(file, copy)
         try:
-            made = answer(
-                predictor, LimitedSound(name, path, most_seconds=seconds), hop, with_spectrogram
-            )
+            return answer(predictor, replace(sound, source=path), hop, with_spectrogram)
         except TooLongError as error:
             raise HTTPException(413, str(error)) from None
         except UserError as error:
-            raise HTTPException(422, sentence(error, path, name)) from None
-    return made
+            raise HTTPException(422, sentence(error, path, sound.name)) from None
+        except UnwantedError:
+            raise HTTPException(GONE, "the client is gone") from None
 
 
 def _add_pages(app: FastAPI, predictor: Predictor, limits: Limits) -> None:
@@ -134,7 +145,7 @@ REFUSALS: dict[int | str, dict] = {
     400: _refusal("the request is not one"),
     408: _refusal("the upload took too long"),
     413: _refusal("the upload is too large, or the sound too long"),
-    422: _refusal("there is no file in the field `file`, or it is no sound that can be read"),
+    422: _refusal("no file in the field `file`, no sound that can be read, or an invalid hop"),
     503: _refusal("too many requests at once"),
 }
 

@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.deploy.answer import LimitedSound, TooLongError, answer, draw, sentence
+from esc50.deploy import sounds
+from esc50.deploy.answer import (
+    LimitedSound,
+    TooLongError,
+    UnwantedError,
+    answer,
+    draw,
+    sentence,
+)
 from esc50.deploy.predictor import Predictor
 from esc50.errors import UserError
-from tests.deploy.small import small_model
+from tests.deploy.small import FEATURES, small_model
 
 RATE = 8000
 
@@ -61,6 +69,29 @@ def test_the_picture_shows_when_and_how_high(predictor, sound):
 def test_a_sound_that_lasts_too_long_is_refused_by_its_samples(predictor, sound):
     with pytest.raises(TooLongError, match=r"tone\.wav lasts longer than 1\.5 s"):
         answer(predictor, sound(most_seconds=1.5), hop=None, with_spectrogram=False)
+
+
+def test_the_loudest_channel_is_not_looked_for_beyond_what_a_sound_may_last(sound, monkeypatch):
+    read, read_blocks = [], sounds.read_blocks
+
+    def counted(path, n_frames):
+        for block in read_blocks(path, RATE // 4):
+            read.append(len(block) / RATE)
+            yield block
+
+    monkeypatch.setattr(sounds, "read_blocks", counted)
+    loudest = Predictor([small_model(features={**FEATURES, "channel": "loudest"})])
+    with pytest.raises(TooLongError, match=r"tone\.wav lasts longer than 1 s"):
+        answer(loudest, sound(most_seconds=1.0), hop=None, with_spectrogram=False)
+    assert sum(read) == 1.25
+
+
+def test_a_sound_is_cut_no_further_once_nobody_wants_it(predictor, sound):
+    answers = iter([False, False, True])
+    found = sound(unwanted=lambda: next(answers)).stretches(predictor.front_end.spec, 0.25)
+    assert [next(found).start, next(found).start] == [0, 0.25]
+    with pytest.raises(UnwantedError):
+        next(found)
 
 
 def test_a_file_is_named_as_its_sender_knows_it(tmp_path):

@@ -1,3 +1,4 @@
+import asyncio
 import tempfile
 from pathlib import Path
 
@@ -91,10 +92,15 @@ def test_nothing_is_left_on_disk(client, odd, tmp_path, monkeypatch):
         ({"files": {"file": ("a.wav", b"")}}, 422, "a.wav is empty"),
         ({"files": {"file": b"RIFF"}, "params": {"hop": "x"}}, 422, "hop: "),
         ({"files": {"file": b"RIFF"}, "params": {"hop": "-1"}}, 422, "a hop of -1 s is invalid"),
+        (
+            {"files": {"file": b"RIFF"}, "params": {"hop": "1e-5"}},
+            422,
+            "a hop of 1e-05 s is invalid: at least 0.05 s, at most 0.5 s",
+        ),
         ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, "oundary"),
         ({"files": {"file": bytes(21 * 2**20)}}, 413, "larger than 20 MiB"),
     ],
-    ids=["raw", "json", "field", "text", "empty", "word", "negative", "boundary", "large"],
+    ids=["raw", "json", "field", "text", "empty", "word", "negative", "tiny", "boundary", "large"],
 )
 def test_a_request_that_is_not_one_is_told_what_to_do(client, request_, status, says):
     response = client.post("/predict", **request_)
@@ -144,3 +150,31 @@ def test_a_fault_is_told_without_its_insides(predictor, tmp_path, monkeypatch):
     client = TestClient(create_app(broken), raise_server_exceptions=False)
     response = post(client, Path(tmp_path / "a.wav"))
     assert response.status_code == 500 and "division" not in response.text
+
+
+def test_nothing_more_is_computed_for_a_client_that_is_gone(predictor, odd, monkeypatch):
+    computed, sent = [], []
+    probabilities = Predictor.probabilities
+    monkeypatch.setattr(
+        Predictor,
+        "probabilities",
+        lambda self, x: computed.append(len(x)) or probabilities(self, x),
+    )
+    path = next(path for path in odd if path.name == "minute.wav")
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    body = head + path.read_bytes() + b"\r\n--x--\r\n"
+    messages = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/predict", "query_string": b"hop=0.05",
+        "headers": [(b"content-type", b"multipart/form-data; boundary=x")],
+    }  # fmt: skip
+    asyncio.run(create_app(predictor)(scope, receive, send))
+    assert sent[0]["status"] == 499
+    assert sum(computed) < 600  # of 1191 windows

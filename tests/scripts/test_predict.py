@@ -107,7 +107,9 @@ def test_a_sound_may_come_by_standard_input(odd, predict, monkeypatch):
 @pytest.mark.parametrize(
     ("option", "why"),
     [
-        (["--hop", "0"], "a hop of 0 s is invalid: above 0, at most 0.5 s"),
+        (["--hop", "0"], "a hop of 0 s is invalid: at least 0.005 s, at most 0.5 s"),
+        (["--hop", "1e-5"], "a hop of 1e-05 s is invalid: at least 0.005 s"),
+        (["--threshold", "nan"], "--threshold nan is invalid"),
         (["--top", "0"], "--top 0 is invalid"),
         (["--device", "tpu"], "there is no device tpu here"),
     ],
