@@ -4,13 +4,15 @@ At the top it imports next to nothing: signals are heeded while Hydra, and then 
 """
 
 import re
+import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from esc50.errors import Stopped, exit_on_error
+from esc50.errors import Stopped, UserError, exit_on_error
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -101,8 +103,24 @@ def _train(cfg: "DictConfig") -> float | None:
         from esc50.config.loading import quick_imports
         from esc50.config.validation import check
 
-        check(cfg)
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        try:
+            check(cfg)
+        except UserError:
+            _remove_if_new(folder, Path(cfg.output_dir).absolute())
+            raise
         with quick_imports():  # torch loads here, when the config is good
             from esc50.training.experiment import run
 
-        return run(cfg, Path(HydraConfig.get().runtime.output_dir))
+        return run(cfg, folder)
+
+
+def _remove_if_new(folder: Path, output_dir: Path) -> None:
+    """Remove a run's folder, and those around it, if there is nothing but what Hydra has put there."""
+    if [path.name for path in folder.iterdir()] != [".hydra"]:
+        return
+    shutil.rmtree(folder / ".hydra")
+    with suppress(OSError):  # there are other runs
+        while output_dir in folder.parents:
+            folder.rmdir()
+            folder = folder.parent

@@ -78,6 +78,8 @@ def _predict(args: argparse.Namespace, spool: Path) -> int:
     sounds = [one for name in args.sounds for one in _sounds(name, failed, spool)]
     if args.audacity and len(sounds) > 1:
         raise UserError(f"a label track is of one sound, these are {len(sounds)}: give one file")
+    if not sounds:
+        raise UserError("nothing to predict in, see above")
     total = sum(sound.count(model.front_end.spec, hop) for sound in sounds)
     bar = progress_bar("windows", total) if total > SOON else nullcontext(lambda _: None)
     with bar as advance:  # which catches what is printed meanwhile

@@ -70,6 +70,17 @@ def test_questions_are_answered_soon_and_without_torch(arguments, tmp_path):
     assert not {"torch", "optuna", "ray", "joblib", "submitit"} & loaded
 
 
+def test_a_refused_config_leaves_no_run_and_touches_none(tmp_path):
+    folder = tmp_path / "outputs"
+    refused = command_line("optimizer.lr=-1", "hydra.run.dir=outputs/a/b", cwd=tmp_path)
+    assert refused.returncode == 1 and "optimizer.lr=-1 is invalid" in refused.stderr
+    assert list(folder.iterdir()) == []
+    (folder / "a" / "b").mkdir(parents=True)
+    (folder / "a" / "b" / "results.json").touch()
+    command_line("optimizer.lr=-1", "hydra.run.dir=outputs/a/b", cwd=tmp_path)
+    assert (folder / "a" / "b" / "results.json").exists()
+
+
 def test_a_sweep_has_no_single_config_to_show(tmp_path):
     done = command_line("-m", "seed=1,2", "--cfg", "job", cwd=tmp_path)
     assert done.returncode == 1 and "leave out -m" in done.stderr

@@ -144,6 +144,8 @@ def describe_refusal(error: Exception) -> str:
         close = difflib.get_close_matches(Path(quoted).name, names, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         return f"there is no {quoted}: {hint}choose one of {', '.join(names)}"
+    if first.startswith("You must specify"):
+        return f"{quoted} has no value: choose one of {', '.join(_names(quoted))} ({quoted}=...)"
     if first.startswith("Could not override") and "is not in struct" in " ".join(lines):
         meant = _meant(quoted)
         hint = f"did you mean {meant}?" if meant else "--cfg job shows all there are"

@@ -43,6 +43,12 @@ def test_wrong_settings_are_a_sentence(evaluate, override, why):
     assert why in said and "\n" not in said.strip()
 
 
+def test_clips_to_test_on_are_to_be_named(run_main, tmp_path):
+    status, out, err = run_main(main, tmp_path)
+    assert status and not out
+    assert "data has no value: choose one of csv, demo, esc10," in (err or str(status))
+
+
 def test_paths_are_taken_as_they_stand(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "a, b").mkdir()
