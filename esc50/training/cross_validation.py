@@ -55,7 +55,7 @@ def cross_validate(
         runs.append(folder / f"fold{fold}")
         monitored.append(results.get(cfg.monitor))
         if (mean := _mean(monitored)) is not None:
-            report(cfg.trial, mean, fold)
+            report(cfg.trial, mean, len(runs) - 1)
     if runs:
         reasons = {name: str(error) for name, error in failed.items()}
         summary = summarise(runs, folds, out=folder, failed=reasons)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-PRUNED = "pruned"  # mark on a trial: the step after which it was ended
+PRUNED = "pruned"  # mark on a trial: the step, from 0, after which it was ended
 JOURNAL = "study.journal"
 
 
@@ -28,7 +28,7 @@ def report(trial: Mapping[str, Any], value: float, step: int) -> None:
         trial: the config's section of that name: the study's folder and the trial's number, both
             None outside a search.
         value: the monitored metric.
-        step: the epoch (with split.fold=all: the fold) it was measured at.
+        step: how many epochs (with split.fold=all: folds) were done before the one it is of.
 
     Raises:
         TrialPruned: the search's pruner ends the trial.
@@ -36,7 +36,7 @@ def report(trial: Mapping[str, Any], value: float, step: int) -> None:
     if trial["study"] is None:
         return
     if report_and_should_prune(Path(trial["study"]), trial["number"], value, step):
-        raise TrialPruned(f"pruned after step {step}, at {value:.4f}")
+        raise TrialPruned(f"pruned after step {step + 1}, at {value:.4f}")
 
 
 def report_and_should_prune(folder: Path, number: int, value: float, step: int) -> bool:
@@ -46,7 +46,7 @@ def report_and_should_prune(folder: Path, number: int, value: float, step: int) 
         folder: the study's.
         number: the trial's.
         value: the monitored metric.
-        step: the epoch (with split.fold=all: the fold) it was measured at.
+        step: see `report`.
 
     Returns:
         Whether the pruner ends the trial; it is then marked.

@@ -29,7 +29,7 @@ def test_outside_a_search_a_report_does_nothing():
 def test_a_report_is_entered_and_ends_the_trial_where_the_pruner_says_so(trial):
     section, record = trial
     report(section, -1.0, 0)
-    with pytest.raises(TrialPruned, match=r"pruned after step 1, at 0\.5000"):
+    with pytest.raises(TrialPruned, match=r"pruned after step 2, at 0\.5000"):
         report(section, 0.5, 1)
     assert record().intermediate_values == {0: -1.0, 1: 0.5}
     assert record().user_attrs[PRUNED] == 1
@@ -53,7 +53,7 @@ def test_the_first_process_alone_reports_and_not_before_training(trial):
 
 
 @pytest.mark.parametrize(
-    ("fold", "step"), [("1", 0), pytest.param("all", 1, marks=pytest.mark.slow)]
+    ("fold", "step"), [("1", 0), pytest.param("all", 0, marks=pytest.mark.slow)]
 )
 def test_a_run_reports_by_epoch_and_several_folds_by_fold(config, tmp_path, trial, fold, step):
     section, record = trial
