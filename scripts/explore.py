@@ -33,6 +33,8 @@ def _main(cfg: DictConfig) -> None:
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
         exploration = Exploration(plain, name)
         exploration.write()
+        if faults := len(exploration.statistics.faults):
+            print(f"clips that cannot be read, at which training would stop: {faults}")
         print(f"the page is {exploration.page}")
 
 

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from shutil import copytree
 
 import pytest
 
@@ -20,6 +21,16 @@ def test_a_page_and_a_list_of_the_data_set_by_its_name(tiny, tiny_overrides, tmp
     folder = tmp_path / "outputs" / "explore" / "esc50"
     assert sorted(path.name for path in folder.iterdir()) == ["clips.csv", "index.html"]
     assert "Data set esc50" in (folder / "index.html").read_text()
+    assert "cannot be read" not in done.stdout
+
+
+def test_clips_that_cannot_be_read_are_counted_aloud(tiny, tiny_overrides, tmp_path):
+    copytree(tiny, tmp_path / "odd")
+    next((tmp_path / "odd" / "audio").iterdir()).write_text("no sound")
+    features = [o for o in tiny_overrides if o.startswith(("data", "features"))]
+    done = explore(*features, f"data.root={tmp_path / 'odd'}", "reduction=pca", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "at which training would stop: 1" in done.stdout
 
 
 def test_a_wrong_folder_is_a_sentence(tmp_path):
