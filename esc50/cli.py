@@ -116,7 +116,7 @@ def _train(cfg: "DictConfig") -> float | None:
 
 
 def _remove_if_new(folder: Path, output_dir: Path) -> None:
-    """Remove a run's folder, and those around it, if there is nothing but what Hydra has put there."""
+    """Remove a run's folder, and those around it, if Hydra alone has put something there."""
     if [path.name for path in folder.iterdir()] != [".hydra"]:
         return
     shutil.rmtree(folder / ".hydra")

@@ -64,6 +64,10 @@ def check(cfg: DictConfig) -> None:
         )
     _check_teachers(run)
     check_monitor(run.monitor)
+    for name, callback in values["callbacks"].items():
+        own = callback and str(callback.get("_target_")).startswith("esc50.")
+        if own and callback.get("monitor") is not None:
+            check_monitor(str(callback["monitor"]), f"callbacks.{name}.monitor")
     _check_validations(values)
     check_choosing(values, validates=values["split"].get("protocol") != "literature")
     _check_devices(values["trainer"], run.batch_size)
@@ -100,20 +104,24 @@ def _check_teachers(run: RunSettings) -> None:
             )
 
 
-def check_monitor(monitor: str) -> None:
+def check_monitor(monitor: str, key: str = "monitor") -> None:
     """Refuse to choose by what validation does not measure, the test clips first of all.
+
+    Args:
+        monitor: a metric's name.
+        key: the setting that names it.
 
     Raises:
         UserError: saying what can be chosen by.
     """
     if monitor.startswith("test/"):
         raise UserError(
-            f"monitor={monitor} chooses by the test clips, which makes their result worthless: "
+            f"{key}={monitor} chooses by the test clips, which makes their result worthless: "
             "name a val/ metric"
         )
     if monitor not in VALIDATED:
         raise UserError(
-            f"monitor={monitor} is not measured on validation clips: choose one of "
+            f"{key}={monitor} is not measured on validation clips: choose one of "
             f"{', '.join(VALIDATED)}"
         )
 

@@ -71,6 +71,15 @@ def test_a_wrong_config_is_refused_before_torch_loads(arguments, words, tmp_path
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
+        (
+            ["callbacks.best.monitor=val/los"],
+            "best.monitor=val/los is not .* one of val/",
+        ),
+        (
+            ["callbacks.early_stopping.monitor=test/acc"],
+            "test/acc chooses by the test",
+        ),
+        (["callbacks.best.monitor=1"], "callbacks.best.monitor=1 is not measured"),
         (["monitor=val/accuracy"], "monitor=val/accuracy is not .* one of val/loss, val/acc"),
         (["trainer.check_val_every_n_epoch=11"], "never validates in trainer.max_epochs=10"),
         (["scheduler=plateau", "split=literature"], "scheduler=plateau goes by monitor=val/loss"),
