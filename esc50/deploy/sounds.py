@@ -16,13 +16,14 @@ from esc50.audio.read import SILENT, check_samples, duration, open_sound, read_b
 from esc50.audio.read import Sound as Clip
 from esc50.audio.spec import Spec
 from esc50.audio.windows import Window, resampled, windows
-from esc50.data.tables.files import SUFFIXES
+from esc50.data.tables.files import CONTAINERS, SUFFIXES
 from esc50.errors import UserError
 
 # Of a window: a sound that is longer by less is one window, cut at its end as in training. Clips of
 # five seconds are often some hundredths longer, by the frames of their codec.
 SLACK = 0.1
 BLOCK = 1 << 16  # frames decoded at a time
+FILES = SUFFIXES | CONTAINERS  # the latter also where PyAV is missing: each then says so
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,10 @@ def sounds_in(path: Path) -> list[Sound]:
         Path(folder) / name
         for folder, _, names in os.walk(path)
         for name in names
-        if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+        if Path(name).suffix.lower() in FILES and not name.startswith(".")
     ]
     if not found:
-        raise UserError(f"{path} holds no sound files: {', '.join(sorted(SUFFIXES))}")
+        raise UserError(f"{path} holds no sound files: {', '.join(sorted(FILES))}")
     return [Sound(str(file), file) for file in sorted(found)]
 
 

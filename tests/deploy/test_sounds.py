@@ -12,11 +12,11 @@ SPEC = FeatureSpec(sample_rate=8000, seconds=1.0, frames=16, height=8, width=8)
 
 
 def test_folders_are_searched_for_sound_files(tmp_path):
-    for name in ("b/2.WAV", "b/1.ogg", "a.flac", "notes.txt", ".hidden.wav"):
+    for name in ("b/2.WAV", "b/1.ogg", "a.flac", "c.m4a", "notes.txt", ".hidden.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     names = [sound.name for sound in sounds_in(tmp_path)]
-    assert names == [str(tmp_path / name) for name in ("a.flac", "b/1.ogg", "b/2.WAV")]
+    assert names == [str(tmp_path / name) for name in ("a.flac", "b/1.ogg", "b/2.WAV", "c.m4a")]
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty holds no sound files"):
         sounds_in(tmp_path / "empty")
