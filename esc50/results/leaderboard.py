@@ -106,14 +106,18 @@ def settings_of(overrides: object) -> dict[str, str]:
 
 
 def settings_words(settings: Mapping[str, str] | None, most: int | None = None) -> str:
-    """Write at most so many settings, by the last part of their keys where no two share it."""
+    """Write at most so many settings, by the last part of their keys where no two share it.
+
+    What builds a section is called by the section, and a setting that is taken out by its `~`.
+    """
     if settings is None:  # of a run from before they were noted
         return UNKNOWN
     leaves = Counter(key.rpartition(".")[2] for key in settings)
     words = []
     for key, value in settings.items():
         leaf = key.rpartition(".")[2]
-        words.append(f"{leaf if leaves[leaf] == 1 else key}={value}")
+        name = leaf if leaves[leaf] == 1 and leaf != "_target_" else key
+        words.append(f"~{name.lstrip('~')}" if key.startswith("~") else f"{name}={value}")
     left = len(words[most:]) if most else 0
     return ", ".join([*words[:most], f"{left} more"] if left else words) or NONE
 

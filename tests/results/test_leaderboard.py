@@ -1,7 +1,13 @@
 import pytest
 
 from esc50.errors import UserError
-from esc50.results.leaderboard import data_names, leaderboard_tables, rank_recipes
+from esc50.results.leaderboard import (
+    data_names,
+    leaderboard_tables,
+    rank_recipes,
+    settings_of,
+    settings_words,
+)
 
 
 def row(name: str, digest: str | None = "d1", acc: float | None = 0.5, **more) -> dict:
@@ -52,3 +58,9 @@ def test_one_leaky_run_makes_a_recipe_leaky():
     honest, leaky = leaderboard_tables(rank_recipes(rows))
     assert [r[0] for r in honest.rows] == ["b"] and [r[0] for r in leaky.rows] == ["a"]
     assert all("LEAKY" in column for column in leaky.columns if "/" in column)
+
+
+def test_settings_that_are_taken_out_and_what_builds_a_section_are_told_as_such():
+    typed = "optimizer._target_=my.Adam ~optimizer.fused ~scheduler trainer.max_epochs=1"
+    said = "optimizer._target_=my.Adam, ~fused, ~scheduler, max_epochs=1"
+    assert settings_words(settings_of(typed)) == said

@@ -20,6 +20,7 @@ def test_own_clips_are_named_by_their_folder():
         (["+experiment=augmented", "optimizer.lr=0.01", "seed=3"], "optimizer.lr=0.01"),
         (["data=folder", "data.root=x", "data.folds=3", "trainer.accelerator=cpu"], "data.folds=3"),
         (["model=resnet18_2x4", "report=false", "name=own"], "model=resnet18_2x4"),
+        (["optimizer._target_=torch.optim.RAdam"], "optimizer._target_=torch.optim.RAdam"),
     ],
 )
 def test_a_run_says_what_it_sets_otherwise_than_its_recipe(typed, said):

@@ -83,10 +83,15 @@ def overrides_of(config: Mapping[str, Any], base: Sequence[str] = ()) -> list[st
     changed = {key.split(".")[0] for key, _, _ in differences(config, from_base)}
     chosen = []
     for group in (key for key in sorted(changed) if (CONF / key).is_dir() and key in config):
+        if from_base[group].get("_target_") and _is_foreign(group, config[group]):
+            continue  # no choice is like it: what it builds is said instead
         choice = _closest(group, config[group])
         if choice != _closest(group, from_base[group]):
             chosen.append(f"{group}={choice}")
-    left = _not_following(differences(config, compose_plain([*base, *chosen])), [*base, *chosen])
+    found = differences(config, compose_plain([*base, *chosen]))
+    # A key that is null says nothing, and Hydra does not take it out.
+    found = [one for one in found if one[1:] != (MISSING, None)]
+    left = _not_following(found, [*base, *chosen])
     return chosen + [_override(key, value, default) for key, value, default in left]
 
 
@@ -119,6 +124,12 @@ def _closest(group: str, section: Mapping[str, Any]) -> str:
         for path in sorted((CONF / group).glob("*.yaml"))
     }
     return min(left, key=lambda choice: left[choice])
+
+
+def _is_foreign(group: str, section: Mapping[str, Any]) -> bool:
+    """Whether a section builds what none of the group's choices does."""
+    built = {_choice(path).get("_target_") for path in (CONF / group).glob("*.yaml")}
+    return section.get("_target_") not in built
 
 
 def _choice(path: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ def test_only_what_differs_is_listed():
         ["+experiment=augmented", "data=esc10", "data.root='/a b/c\\'d'", "seed=7"],
         ["+experiment=best_fast", "optimizer=sgd", "optimizer.lr=0.02", "callbacks=averaged"],
         ["monitor=val/acc", "callbacks.early_stopping=null", "~optimizer.fused"],
+        ["optimizer._target_=torch.optim.RMSprop", "~optimizer.fused", "scheduler=cosine"],
     ],
 )
 def test_the_overrides_found_compose_to_the_same_run(overrides):
@@ -31,6 +32,12 @@ def test_the_overrides_found_compose_to_the_same_run(overrides):
     assert compose_plain(again) == compose_plain(overrides)
     assert signature(compose_config(again)) == signature(compose_config(overrides))
     assert len(again) < 30  # by named choices, not key by key
+
+
+def test_what_is_ones_own_is_not_called_by_a_choice_that_has_as_few_keys():
+    config = compose_plain()
+    config["model"] = {"_target_": "my.Net", "depth": 3}
+    assert overrides_of(config) == ["model._target_=my.Net", "+model.depth=3"]
 
 
 def test_overrides_of_a_recipe_are_what_was_typed_and_not_what_follows_from_it():
