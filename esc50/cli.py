@@ -107,7 +107,8 @@ def _train(cfg: "DictConfig") -> float | None:
         try:
             check(cfg)
         except UserError:
-            _remove_if_new(folder, Path(cfg.output_dir).absolute())
+            # As text, as Hydra has read it: what is refused may be that it is none.
+            _remove_if_new(folder.resolve(), Path(str(cfg.output_dir)).resolve())
             raise
         with quick_imports():  # torch loads here, when the config is good
             from esc50.training.experiment import run

@@ -81,6 +81,13 @@ def test_a_refused_config_leaves_no_run_and_touches_none(tmp_path):
     assert (folder / "a" / "b" / "results.json").exists()
 
 
+@pytest.mark.parametrize("given", ["output_dir=5", "output_dir=a/../5 batch_size=0"])
+def test_an_output_dir_that_is_no_text_or_roundabout_is_left_empty_too(given, tmp_path):
+    refused = command_line(*given.split(), cwd=tmp_path)
+    assert refused.returncode == 1 and f"{given.split()[-1]} is invalid" in refused.stderr
+    assert list((tmp_path / "5").iterdir()) == []
+
+
 def test_a_sweep_has_no_single_config_to_show(tmp_path):
     done = command_line("-m", "seed=1,2", "--cfg", "job", cwd=tmp_path)
     assert done.returncode == 1 and "leave out -m" in done.stderr
