@@ -94,7 +94,7 @@ class StudyCharts:
         for trial in trials:
             kind, line = self._line(trial)
             plot.add_scatter(
-                x=[self._step(step) for step in trial.intermediate_values],
+                x=[step + 1 for step in trial.intermediate_values],  # they are reported from 0
                 y=list(trial.intermediate_values.values()), mode="lines+markers", name=kind,
                 legendgroup=kind, showlegend=kind not in shown, line=line, marker={"size": 4},
                 hovertemplate=f"trial {trial.number}, {self.steps} %{{x}}: %{{y:.4f}}"
@@ -102,7 +102,7 @@ class StudyCharts:
             )  # fmt: skip
             shown.add(kind)
         steps = sorted({step for trial in trials for step in trial.intermediate_values})
-        table.columns = ["trial", *(f"{self.steps} {self._step(step)}" for step in steps)]
+        table.columns = ["trial", *(f"{self.steps} {step + 1}" for step in steps)]
         for trial in trials:
             cells = [trial.intermediate_values.get(step) for step in steps]
             said = ["-" if value is None else f"{value:.4f}" for value in cells]
@@ -117,10 +117,6 @@ class StudyCharts:
         return Chart(
             "steps", f"{self.metric} while training", summary + beyond, plot, table
         )  # fmt: skip
-
-    def _step(self, step: int) -> int:
-        """The number of an epoch, which Lightning counts from 0, or of a fold."""
-        return step + 1 if self.steps == "epoch" else step
 
     def _line(self, trial: FrozenTrial) -> tuple[str, dict[str, Any]]:
         if trial.number == self.study.best_trial.number:

@@ -55,7 +55,7 @@ def test_axes_are_named_by_the_metric_and_epochs_count_from_one(study):
     assert steps.table.columns == ["trial", "epoch 1", "epoch 2"]
     assert steps.table.rows == [["0", "0.9000", "0.5000"], ["1", "2.0000", "-"]]
     folds = StudyCharts(study, "val/loss", "fold").steps_chart()
-    assert folds.table.columns == ["trial", "fold 0", "fold 1"]
+    assert folds.table.columns == ["trial", "fold 1", "fold 2"]
 
 
 def test_settings_are_shown_on_their_own_scales_without_quotes(study):
