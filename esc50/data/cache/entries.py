@@ -112,8 +112,9 @@ def open_or_build(
 
 def _unbuilt(folder: Path, error: OSError) -> str:
     """Say why an entry could not be built, and what to do."""
-    part = str(_part(folder))
-    if isinstance(error, FileNotFoundError) and str(error.filename).startswith(part):
+    part = os.path.realpath(_part(folder))  # as whole as `atomic_write` names what it lacks
+    lacking = os.path.realpath(str(error.filename))
+    if isinstance(error, FileNotFoundError) and lacking.startswith(part):
         return f"the cache entry {folder} {REMOVED}"
     otherwise = refusal(error, "set data.cache_dir to another folder")
     return f"the cache entry {folder} cannot be written {otherwise}"

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,13 +148,19 @@ def test_a_lock_that_is_a_folder_is_named(tmp_path):
         open_or_build(tmp_path, "k", SHAPES, Filler())
 
 
-def test_a_cache_that_is_removed_while_an_entry_is_built_is_to_be_built_again(tmp_path):
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_cache_that_is_removed_while_an_entry_is_built_is_to_be_built_again(
+    absolute, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    cache = tmp_path / "cache" if absolute else Path("cache")
+
     def fill(writer):
         Filler()(writer)
-        shutil.rmtree(tmp_path / "cache")
+        shutil.rmtree(cache)
 
     with pytest.raises(UserError, match="was removed while it was built or read: run the same com"):
-        open_or_build(tmp_path / "cache", "k", SHAPES, fill)
+        open_or_build(cache, "k", SHAPES, fill)
 
 
 @pytest.mark.parametrize("times", [1, 9])
