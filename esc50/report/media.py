@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from esc50.audio.read import read_clip, read_sound
+from esc50.audio.channels import Channel
+from esc50.audio.read import read_sound
 from esc50.audio.spec import Spec
 from esc50.errors import UserError
 
@@ -18,31 +19,36 @@ MP3_RATE, MP3_COMPRESSION = 22_050, 0.9  # Hz, and libsndfile's 0..1: some 28 kb
 FADE_SECONDS = 0.005  # at a cut, which would click
 
 
-def clip_sound(path: object, seconds: float) -> str | None:
+def clip_sound(path: object, seconds: float, channel: Channel = None) -> str | None:
     """Make a player's source of the beginning of a clip; None where the clip is gone or damaged.
 
     Args:
         path: of the sound file.
         seconds: at the most.
+        channel: that the features are of, see `read_sound`.
     """
+    n_samples = math.ceil(seconds * OPUS_RATE)
     try:
-        return sound_uri(read_clip(str(path), OPUS_RATE, math.ceil(seconds * OPUS_RATE)), OPUS_RATE)
+        sound = read_sound(str(path), OPUS_RATE, n_samples, channel=channel)
     except UserError:
         return None
+    return sound_uri(sound.samples, OPUS_RATE)
 
 
-def quick_sound(path: object, start: float, seconds: float) -> str | None:
+def quick_sound(path: object, start: float, seconds: float, channel: Channel = None) -> str | None:
     """Make the same in a fifth of the time, for a page that a run waits for: MP3, to 11 kHz.
 
     Args:
         path: of the sound file.
         start: second of the file that the clip begins at.
         seconds: of the clip, at the most.
+        channel: that the features are of, see `read_sound`.
     """
     import soundfile
 
+    n_samples = math.ceil(seconds * MP3_RATE)
     try:
-        samples = read_sound(str(path), MP3_RATE, math.ceil(seconds * MP3_RATE), start).samples
+        samples = read_sound(str(path), MP3_RATE, n_samples, start, channel).samples
     except UserError:
         return None
     file = io.BytesIO()

@@ -176,7 +176,7 @@ class ImageLogger(pl.Callback):
             try:
                 n_samples = round(data.spec.seconds * SOUND_RATE)
                 path, start = table.paths[items[test]], table.start(items[test])
-                sound = read_sound(path, SOUND_RATE, n_samples, start).samples
+                sound = read_sound(path, SOUND_RATE, n_samples, start, data.spec.channel).samples
             except UserError:  # it has been deleted since it was read
                 continue
             loud = sound / max(1.0, float(np.abs(sound).max()))

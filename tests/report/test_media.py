@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.report.media import clip_sound, logmel_uri, sound_uri, waveform_path
+from esc50.report.media import clip_sound, logmel_uri, quick_sound, sound_uri, waveform_path
 
 
 def content(uri):
@@ -35,6 +35,16 @@ def test_a_clip_is_cut_and_one_that_is_gone_has_no_sound(tiny, tmp_path):
     samples, rate = soundfile.read(content(clip_sound(path, 0.2))[1])
     assert len(samples) / rate == pytest.approx(0.2, abs=0.02)
     assert clip_sound(tmp_path / "gone.wav", 1) is None
+
+
+def test_what_is_heard_is_the_channel_of_the_features(tmp_path):
+    tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(22050) / 22050)
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.stack([tone, -tone], 1), 22050)
+    for uri in (clip_sound(path, 1), quick_sound(path, 0, 1)):
+        assert np.abs(soundfile.read(content(uri)[1])[0]).max(initial=0) < 0.01
+    for uri in (clip_sound(path, 1, "loudest"), quick_sound(path, 0, 1, 2)):
+        assert np.abs(soundfile.read(content(uri)[1])[0]).max() > 0.4
 
 
 def test_a_picture_has_low_frequencies_below_and_its_scale():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esc50.audio.read import read_clip
+from esc50.audio.read import read_sound
 from esc50.audio.spec import Spec
 from esc50.data.features import profiles
 from esc50.data.progress_bar import progress_bar
@@ -65,7 +65,8 @@ def show_examples(
         table, measures = statistics.table, statistics.measures[clip]
         path = table.paths[clip]
         try:
-            outline = waveform_path(read_clip(path, spec.sample_rate, spec.n_samples))
+            heard = read_sound(path, spec.sample_rate, spec.n_samples, channel=spec.channel)
+            outline = waveform_path(heard.samples)
         except UserError:
             outline = None
         words = (
@@ -73,7 +74,7 @@ def show_examples(
             f"centroid {measures.centroid:,.0f} Hz, {measures.rms_dbfs:.1f} dBFS"
         )
         picture = logmel_uri(profiles(features)[clip, 0])
-        sound = clip_sound(path, seconds)
+        sound = clip_sound(path, seconds, spec.channel)
         return Example(clip, table.filenames[clip], words, picture, outline, sound)
 
     clips = [clip for group in chosen for clip in group]

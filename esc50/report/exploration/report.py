@@ -177,8 +177,8 @@ class Exploration:
             ThreadPoolExecutor(self.storage.workers) as pool,
         ):
             sounds = {}
-            seconds = self.settings.seconds
-            made = pool.map(lambda clip: clip_sound(paths[clip], seconds), others)
+            seconds, channel = self.settings.seconds, self.spec.channel
+            made = pool.map(lambda clip: clip_sound(paths[clip], seconds, channel), others)
             for clip, sound in zip(others, made, strict=True):
                 advance()
                 if sound:

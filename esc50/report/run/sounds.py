@@ -20,7 +20,10 @@ def encode(names: Sequence[str], clips: Clips, at_most: int = AT_MOST) -> dict[s
         at_most: so many of them.
     """
     found = [name for name in names if name in clips.row][:at_most]
-    seconds = min(clips.data.spec.seconds, LONGEST)
+    spec = clips.data.spec
+    seconds = min(spec.seconds, LONGEST)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # encoders release the lock
-        sounds = pool.map(lambda name: quick_sound(*clips.place(name), seconds), found)
+        sounds = pool.map(
+            lambda name: quick_sound(*clips.place(name), seconds, spec.channel), found
+        )
         return {name: sound for name, sound in zip(found, sounds, strict=True) if sound}
