@@ -8,7 +8,7 @@ import numpy as np
 
 from esc50.errors import UserError
 from esc50.results.labels import SYNTHETIC, mark
-from esc50.results.predictions import Run, read_run, run_name
+from esc50.results.predictions import Run, in_order, read_run, run_name
 from esc50.results.tables import Table
 
 RESAMPLES = 10_000
@@ -39,10 +39,10 @@ def compare(
     """
     runs_a = {run.seed_and_fold: run for run in map(read_run, a)}
     runs_b = {run.seed_and_fold: run for run in map(read_run, b)}
-    common = sorted(runs_a.keys() & runs_b.keys())
+    common = sorted(runs_a.keys() & runs_b.keys(), key=in_order)
     missing = {
         run_name(*key): f"only {names[key not in runs_a]} has it"
-        for key in sorted(runs_a.keys() ^ runs_b.keys())
+        for key in sorted(runs_a.keys() ^ runs_b.keys(), key=in_order)
     }
     if not common:
         raise UserError(

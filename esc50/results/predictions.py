@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +31,8 @@ class Run:
     sources: np.ndarray  # str (n,), the recording that each clip was cut from
 
     @property
-    def seed_and_fold(self) -> tuple[int, int]:
-        """What tells the runs of one recipe apart."""
+    def seed_and_fold(self) -> tuple[int, Any]:
+        """What tells the runs of one recipe apart; the fold is None where all were tested."""
         return self.results["seed"], self.results["fold"]
 
     @property
@@ -56,6 +57,12 @@ class PooledPredictions:
     def correct(self) -> np.ndarray:
         """Whether each test was right: bool (n,)."""
         return self.predictions == self.targets
+
+
+def in_order(seed_and_fold: tuple[int, int | None]) -> tuple[int, int]:
+    """Make a key that sorts runs by seed and fold, an evaluation on all folds first."""
+    seed, fold = seed_and_fold
+    return seed, -1 if fold is None else fold
 
 
 def run_name(seed: object, fold: object) -> str:

@@ -109,6 +109,14 @@ def test_data_that_are_not_the_same_are_said_to_be(recipes):
     assert "their data_digest differs" in comparison_table(compare(*recipes)).markdown()
 
 
+def test_an_evaluation_on_all_folds_has_none_in_common_with_a_run(recipes):
+    path = recipes[1][0] / "results.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fold": None}))
+    with pytest.raises(UserError, match=r"in common \(all folds, seed 1: only B has it; fold 1, "):
+        compare(recipes[0], recipes[1][:1])
+    assert compare(recipes[1][:1], recipes[1][:1])["difference"] == 0
+
+
 def test_only_common_folds_are_compared_and_the_rest_is_named(recipes):
     a, b = recipes
     result = compare(a[:3], b[1:], names=("new", "old"))
