@@ -32,6 +32,7 @@ from esc50.errors import UserError, printable
 from esc50.model.metrics import make_scores
 from esc50.results.labels import label
 from esc50.results.run_folder import (
+    EVALUATION,
     keep_aside,
     provenance,
     sole_use,
@@ -90,7 +91,7 @@ def evaluate(
     name = data_name(data)
     results = {
         **about,
-        "protocol": "evaluation",
+        "protocol": EVALUATION,
         "leaky": tested.audit.leaky,
         "synthetic": tested.table.synthetic or about["synthetic"],
         "data": name,

@@ -43,10 +43,12 @@ def differences(
 
 
 def command(subject: Subject) -> str | None:
-    """Write the command that repeats the runs; None where their config is gone.
+    """Write the command that repeats the runs; None of an evaluation, or where no config is left.
 
     It is the command that was typed, where Hydra has noted it; else one that says as much.
     """
+    if subject.is_evaluation:
+        return None
     overrides = _typed(subject)
     if overrides is None:
         if subject.config is None:

@@ -10,7 +10,7 @@ from esc50.errors import UserError
 from esc50.report.names import printable
 from esc50.results.labels import labels
 from esc50.results.predictions import PooledPredictions, Run, pool_predictions, read_run
-from esc50.results.run_folder import is_finished, read_config, why_unfinished
+from esc50.results.run_folder import EVALUATION, is_finished, read_config, why_unfinished
 
 PAGE = "report.html"  # in the subject's folder
 
@@ -39,6 +39,11 @@ class Subject:
     def results(self) -> Mapping[str, Any]:
         """The results.json of the first run, for what all of them share."""
         return self.runs[0].results
+
+    @property
+    def is_evaluation(self) -> bool:
+        """Whether nothing was trained: it is the test of a finished checkpoint."""
+        return bool(self.results["protocol"] == EVALUATION)
 
     @property
     def leaky(self) -> bool:

@@ -133,6 +133,8 @@ def differences(subject: Subject) -> Table | str:
     """List the settings that differ from the default, or say why they cannot be."""
     if subject.config is None:
         return "The run's config.yaml is gone."
+    if subject.is_evaluation:
+        return "Nothing was trained: a finished checkpoint was tested."
     table = Table(
         "Settings that differ from the default", ["setting", "here", "default"], n_names=3
     )

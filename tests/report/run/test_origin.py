@@ -7,6 +7,7 @@ import yaml
 
 from esc50.config.composition import compose_config, compose_plain
 from esc50.config.signature import signature
+from esc50.report.run import tables
 from esc50.report.run.origin import command, differences, overrides_of, read_chosen_epoch, spell
 from esc50.report.run.subject import Subject, find_subject
 
@@ -61,6 +62,14 @@ def test_the_command_is_the_one_that_was_typed(tmp_path, make_run):
 def test_without_any_config_there_is_no_command(tmp_path, make_run):
     subject = find_subject(make_run(tmp_path / "run"))
     assert command(replace(subject)) is None and isinstance(subject, Subject)
+
+
+def test_an_evaluation_is_repeated_by_no_training(tmp_path, make_run):
+    run = make_run(tmp_path / "run", protocol="evaluation")
+    (run / "config.yaml").write_text("fold: all\ndata: {_target_: esc50.data.datasets.ESC50}\n")
+    subject = find_subject(run)
+    assert command(subject) is None
+    assert "Nothing was trained" in tables.differences(subject)
 
 
 def test_values_are_spelled_as_hydra_reads_them():
