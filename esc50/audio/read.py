@@ -1,6 +1,7 @@
 """Sound files into samples: any rate, channel count and length to one mono vector."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -161,20 +162,26 @@ def check_samples(name: Path | str, samples: np.ndarray) -> None:
         )
 
 
-def duration(path: Path | str) -> float:
+def duration(path: Path | str, at_most: float = math.inf) -> float:
     """Measure a sound file: seconds; what does not say how long it is, is decoded.
+
+    Args:
+        path: see `read_sound`.
+        at_most: seconds behind which no more is decoded: it is longer than that.
 
     Raises:
         UserError: see `read_sound`.
     """
     with open_sound(path) as sound:
-        frames = [
-            sum(len(block) for block in stream.blocks(0))
-            if stream.frames is None
-            else stream.frames
-            for stream in sound.streams
-        ]
-        return sum(frames) / sound.samplerate
+        frames, most = 0, at_most * sound.samplerate
+        for stream in sound.streams:
+            if stream.frames is not None:
+                frames += stream.frames
+                continue
+            blocks = stream.blocks(0)
+            while frames <= most and (block := next(blocks, None)) is not None:
+                frames += len(block)
+        return frames / sound.samplerate
 
 
 def audio_digest(path: Path | str) -> str:

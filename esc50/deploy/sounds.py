@@ -47,11 +47,13 @@ class Sound:
         name: for people.
         source: a file, or samples float32 (frames, channels).
         rate: of the samples, Hz.
+        most_seconds: behind which it does not matter how long it is.
     """
 
     name: str
     source: Path | np.ndarray
     rate: int = 0
+    most_seconds: float = math.inf
 
     def stretches(self, spec: Spec, hop: float) -> Iterator[Stretch]:
         """Cut the sound into windows of `spec.seconds`, one every `hop` seconds.
@@ -93,11 +95,11 @@ class Sound:
         )
 
     def seconds(self) -> float:
-        """How long it is; 0 where that cannot be read."""
+        """How long it is, or that it is longer than `most_seconds`; 0 where that cannot be read."""
         if not isinstance(self.source, Path):
             return len(self.source) / self.rate
         try:
-            return duration(self.source)
+            return duration(self.source, self.most_seconds)
         except UserError:  # to be raised when it is read
             return 0.0
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from esc50.audio.streams import SoundfileStream
 from esc50.deploy import sounds
 from esc50.deploy.answer import (
     LimitedSound,
@@ -15,6 +16,7 @@ from esc50.deploy.answer import (
 )
 from esc50.deploy.predictor import Predictor
 from esc50.errors import UserError
+from tests.audio.made_files import flac_of_unknown_length
 from tests.deploy.small import FEATURES, small_model
 
 RATE = 8000
@@ -84,6 +86,22 @@ def test_the_loudest_channel_is_not_looked_for_beyond_what_a_sound_may_last(soun
     with pytest.raises(TooLongError, match=r"tone\.wav lasts longer than 1 s"):
         answer(loudest, sound(most_seconds=1.0), hop=None, with_spectrogram=False)
     assert sum(read) == 1.25
+
+
+def test_what_does_not_say_how_long_it_is_is_decoded_no_further_than_it_may_last(
+    predictor, tmp_path, monkeypatch
+):
+    path, decoded, fill = tmp_path / "a.flac", [], SoundfileStream.fill
+    path.write_bytes(flac_of_unknown_length(path, np.zeros(60 * 44_100)))
+
+    def counted(stream, samples):
+        decoded.append(len(samples))
+        return fill(stream, samples)
+
+    monkeypatch.setattr(SoundfileStream, "fill", counted)
+    with pytest.raises(TooLongError):
+        answer(predictor, LimitedSound("a", path, most_seconds=2.0), None, with_spectrogram=False)
+    assert sum(decoded) < 10 * 44_100
 
 
 def test_a_sound_is_cut_no_further_once_nobody_wants_it(predictor, sound):
