@@ -3,6 +3,7 @@
 At the top it imports next to nothing: signals are heeded while Hydra, and then torch, load.
 """
 
+import os
 import re
 import shutil
 import sys
@@ -107,8 +108,9 @@ def _train(cfg: "DictConfig") -> float | None:
         try:
             check(cfg)
         except UserError:
-            # As text, as Hydra has read it: what is refused may be that it is none.
-            _remove_if_new(folder.resolve(), Path(str(cfg.output_dir)).resolve())
+            # As Hydra has read it: what is refused may be that it is no text.
+            outputs = os.path.abspath(str(cfg.output_dir))  # noqa: PTH100
+            _remove_if_new(folder, Path(outputs))
             raise
         with quick_imports():  # torch loads here, when the config is good
             from esc50.training.experiment import run

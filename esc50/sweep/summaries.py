@@ -1,5 +1,6 @@
 """Summarises a sweep at its end: each recipe over folds and over seeds."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,7 +37,8 @@ def summarise_recipes(config: DictConfig, jobs: Iterable[Job]) -> bool:
     Returns:
         Whether all of them are complete.
     """
-    outputs = Path(config.hydra.sweep.dir).absolute()
+    # As Hydra writes the jobs' folders: without `..`, and with links as they are.
+    outputs = Path(os.path.abspath(config.hydra.sweep.dir))  # noqa: PTH100
     # Jobs that differ in nothing that shapes a run share its folder, where the last one had the
     # last word.
     last = {job.folder: job for job in jobs if job.folder}

@@ -13,7 +13,7 @@ from esc50.sweep.summaries import summarise_recipes, write_page
 def sweep(tmp_path, make_run):
     """Summarises made-up runs of jobs: whether all is complete."""
 
-    def summarise(*overrides, runs, failed=(), report=False):
+    def summarise(*overrides, runs, failed=(), report=False, outputs=tmp_path):
         jobs = []
         for seed, fold in runs:
             folder = tmp_path / "made-0123" / f"seed{seed}" / f"fold{fold}"
@@ -21,7 +21,7 @@ def sweep(tmp_path, make_run):
             if why is None and not folder.exists():
                 make_run(folder, fold=fold, seed=seed)
             jobs.append(Job(len(jobs), [], str(folder), failed=why))
-        hydra = {"sweep": {"dir": str(tmp_path)}, "overrides": {"task": list(overrides)}}
+        hydra = {"sweep": {"dir": str(outputs)}, "overrides": {"task": list(overrides)}}
         return summarise_recipes(OmegaConf.create({"hydra": hydra, "report": report}), jobs)
 
     return summarise
@@ -45,6 +45,13 @@ def test_folds_are_summarised_by_seed_and_over_the_seeds(sweep, tmp_path):
 def test_jobs_that_share_a_folder_are_one_run(sweep, tmp_path):
     assert sweep("model.train=null,all", "seed=1,2", runs=[(1, 1), (2, 1)] * 2)
     assert summary(tmp_path / "made-0123")["n_runs"] == 2
+
+
+def test_outputs_may_be_reached_by_a_roundabout_way_and_lie_behind_links(sweep, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "made-0123").symlink_to("disk")
+    assert sweep("seed=1,2", runs=[(1, 1), (2, 1)], outputs=tmp_path / "disk" / "..")
+    assert summary(tmp_path / "disk")["n_runs"] == 2
 
 
 def test_a_seed_given_twice_is_one_seed_and_needs_no_summary(sweep, tmp_path):
