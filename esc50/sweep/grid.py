@@ -44,7 +44,7 @@ def show_grid(groups: Mapping[Path, Sequence[Job]], typed: Sequence[str], monito
     show_table(grid_table(points, varied, monitor))
     if points[0].values(monitor):
         print(f"the best by {monitor} again:\n  {_command(points[0], varied, typed)}")
-    else:
+    elif any(point.results for point in points):  # else all have failed, and it was said why
         print("nothing was validated, so none of them is the best: compare under split=official")
 
 

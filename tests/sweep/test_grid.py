@@ -49,6 +49,14 @@ def test_without_validation_none_is_called_the_best(groups, capsys):
     assert "none of them is the best" in out and "python train.py" not in out
 
 
+def test_where_all_have_failed_no_split_is_to_blame(groups, capsys):
+    failed = {folder: jobs for folder, jobs in groups.items() if not folder.exists()}
+    show_grid(
+        failed | {folder / "other": jobs for folder, jobs in failed.items()}, TYPED, "val/acc"
+    )
+    assert "split=official" not in capsys.readouterr().out
+
+
 def test_a_ready_grid_is_repeated_without_it(groups, capsys):
     show_grid(groups, ["+sweep=grid", "+experiment=original"], "val/loss")
     command = capsys.readouterr().out.splitlines()[-1]
