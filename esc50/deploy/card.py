@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from esc50 import __version__
+from esc50.audio.channels import Channel
 from esc50.deploy.checkpoints import describe_threshold, flags_of, threshold_of
 from esc50.model.trained import TrainedModel
 from esc50.results.labels import label, started_from, tag
@@ -16,6 +17,11 @@ LICENCES = {
     "esc50": ("CC BY-NC 3.0 (K. J. Piczak, ESC-50)", "cc-by-nc-3.0"),
     "esc10": ("CC BY 3.0 (K. J. Piczak, ESC-10)", "cc-by-3.0"),
     "demo": ("none: sound synthesised by esc50", "mit"),
+}
+# What is heard of several channels, unless it is one of them by its number.
+HEARD: dict[Channel, str] = {
+    None: " (the mean of several channels)",
+    "loudest": " (the loudest of several channels)",
 }
 UNKNOWN_LICENCE = ("that of the clips, which whoever trained on them knows", "other")
 
@@ -115,6 +121,7 @@ def model_card(models: Sequence[TrainedModel], checked: Sequence[Checked]) -> st
         precision=first.specification["precision"],
         n_models=len(models),
         words=words(models),
+        heard=HEARD.get(first.spec.channel, f" (channel {first.spec.channel} of several)"),
         threshold=describe_threshold(models),
         reference=checked[0],
         checked=checked[1:],

@@ -1,10 +1,11 @@
 import json
 from itertools import pairwise
 
+import pytest
 import yaml
 
 from esc50.deploy.card import Checked, metadata, model_card, words
-from tests.deploy.small import small_model
+from tests.deploy.small import FEATURES, small_model
 
 
 def checked(name="float32", accuracy=0.75, difference=0.0, model=None):
@@ -52,6 +53,24 @@ def test_where_its_weights_began_is_told():
     assert "on `esc10`, from scratch." in model_card([small_model()], [checked()])
     card = model_card([small_model(pretrained_on="ImageNet", origin="a/seed1/fold1")], [checked()])
     assert "starting from weights of a/seed1/fold1, before that ImageNet." in card
+
+
+@pytest.mark.parametrize(
+    ("channel", "words", "line"),
+    [
+        (None, "(the mean of several channels)", "sound.mean(axis=1)"),
+        (2, "(channel 2 of several)", "sound[:, 1 if sound.shape[1] > 1 else 0]"),
+        (
+            "loudest",
+            "(the loudest of several channels)",
+            "sound[:, (sound**2).sum(axis=0).argmax()]",
+        ),
+    ],
+)
+def test_what_is_heard_of_several_channels_is_told_and_done(channel, words, line):
+    model = small_model(features={**FEATURES, "channel": channel})
+    card = model_card([model], [checked()])
+    assert words in card and f"clip[0, : len(sound)] = {line}\nprobabilities = " in card
 
 
 def test_the_card_is_read_by_a_hub():

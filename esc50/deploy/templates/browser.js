@@ -3,7 +3,7 @@ import * as ort from "./ort.wasm.min.mjs"
 
 ort.env.wasm.numThreads = 1 // more need a server that isolates the page
 const limits = document.body.dataset
-const { classes, rate, samples, topDb, threshold } = JSON.parse(limits.model)
+const { classes, rate, samples, channel, topDb, threshold } = JSON.parse(limits.model)
 const open = (name) => ort.InferenceSession.create(new URL(name, import.meta.url).href)
 const network = open("model.onnx"), mel = open("mel.onnx")
 const COLUMNS = 250 // of a window
@@ -13,14 +13,14 @@ export async function predict(file) {
     throw new Error(`${file.name} is larger than ${limits.mostBytes / 2 ** 20} MiB: cut the sound`)
   }
   const sound = await decode(file)
-  const seconds = sound.length / rate
+  const length = sound[0].length, seconds = length / rate
   if (seconds > Number(limits.mostSeconds)) {
     throw new Error(`${file.name} lasts longer than ${limits.mostSeconds} s: cut it`)
   }
   const windows = []
-  for (const start of starts(sound.length, Math.round(samples / 2))) {
+  for (const start of starts(length, Math.round(samples / 2))) {
     const probabilities = Array.from(await run(await network, cut(sound, start), "probabilities"))
-    windows.push({ start: start / rate, end: Math.min(start + samples, sound.length) / rate, probabilities })
+    windows.push({ start: start / rate, end: Math.min(start + samples, length) / rate, probabilities })
   }
   const mean = classes.map((_, i) => windows.reduce((sum, one) => sum + one.probabilities[i], 0) / windows.length)
   const best = Math.max(...mean), label = best < threshold ? "none of these" : classes[mean.indexOf(best)]
@@ -34,6 +34,7 @@ function starts(length, hop) {
   return found
 }
 
+// The channel that the features are of, or the mean of all; for the loudest, which each window has of its own, all.
 async function decode(file) {
   let buffer
   try {
@@ -42,17 +43,24 @@ async function decode(file) {
   } catch {
     throw new Error(`${file.name} is not audio in a format that this browser reads`)
   }
-  const sound = new Float32Array(buffer.length)
-  for (let channel = 0; channel < buffer.numberOfChannels; channel++) {
-    const part = buffer.getChannelData(channel)
-    for (let i = 0; i < sound.length; i++) sound[i] += part[i] / buffer.numberOfChannels
+  const channels = Array.from({ length: buffer.numberOfChannels }, (_, number) => buffer.getChannelData(number))
+  if (channels.length === 1 || channel === "loudest") return channels
+  if (channel > channels.length) {
+    throw new Error(`${file.name} has ${channels.length} channels: the model hears number ${channel} alone`)
   }
-  return sound
+  if (channel !== null) return [channels[channel - 1]]
+  const mean = new Float32Array(buffer.length)
+  for (const part of channels) {
+    for (let i = 0; i < mean.length; i++) mean[i] += part[i] / channels.length
+  }
+  return [mean]
 }
 
 function cut(sound, start) {
+  const parts = sound.map((part) => part.subarray(start, start + samples))
+  const powers = parts.map((part) => part.reduce((sum, sample) => sum + sample * sample, 0))
   const clip = new Float32Array(samples)
-  clip.set(sound.subarray(start, start + samples))
+  clip.set(parts[powers.indexOf(Math.max(...powers))])
   return clip
 }
 
@@ -63,9 +71,9 @@ async function run(session, clip, output) {
 
 // Mel bands in decibels below the loudest cell, a byte each, averaged to what a screen shows.
 async function draw(sound) {
-  const columns = Math.max(1, Math.round((COLUMNS * sound.length) / samples))
+  const columns = Math.max(1, Math.round((COLUMNS * sound[0].length) / samples))
   let rows, power
-  for (const start of starts(sound.length, samples)) {
+  for (const start of starts(sound[0].length, samples)) {
     const part = (await (await mel).run({ waveform: new ort.Tensor("float32", cut(sound, start), [1, samples]) })).mel
     rows = part.dims[1]
     power ??= new Float32Array(rows * columns)
