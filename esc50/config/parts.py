@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from esc50.config.sections import Fraction, FromOne, NotNegative, OptimizerSettings
+from esc50.config.sections import Fraction, FromOne, NotNegative, OptimizerSettings, Text
 from esc50.config.settings import Settings
 from esc50.errors import UserError
 
@@ -91,6 +91,7 @@ class LastSettings(PartSettings):
 class EarlyStoppingSettings(PartSettings):
     """The keys of `callbacks.early_stopping`."""
 
+    monitor: Text
     patience: FromZero = 3
     min_delta: float = 0.0
 

@@ -14,7 +14,7 @@ from esc50.report.run.charts import curves, read_history
 from esc50.report.run.origin import MISSING, flatten, read_chosen_epoch, spell
 from esc50.report.run.scores import by_class
 from esc50.report.run.subject import PAGE, Subject, find_subject
-from esc50.results.comparison import compare
+from esc50.results.comparison import OTHER_DATA, compare
 from esc50.results.labels import label, labels, mark
 from esc50.results.numbers import percent
 from esc50.results.run_folder import chosen_checkpoint
@@ -132,7 +132,7 @@ def _pairs(subjects: Sequence[Subject], names: Sequence[str]) -> tuple[Table | N
     ]
     table = Table("Each two, on folds and seeds that both have", ["first", "second", *columns])
     table.n_names = 2
-    refused = []
+    refused, unlike = [], []
     ranked = _ranked(subjects, names)
     for (a, name_a), (b, name_b) in combinations(ranked, 2):
         sides = [[run.folder for run in subject.runs] for subject in (a, b)]
@@ -141,6 +141,8 @@ def _pairs(subjects: Sequence[Subject], names: Sequence[str]) -> tuple[Table | N
         except UserError as error:
             refused.append(printable(error))
             continue
+        if not result["same_data"]:
+            unlike.append(f"{name_a} and {name_b}")
         either, test = mark(a.leaky or b.leaky), result["mcnemar"]
         low, high = result["bootstrap_ci95"]
         numbers = [f"{result['difference']:+.2%}", f"{low:+.2%} to {high:+.2%}"]
@@ -150,6 +152,7 @@ def _pairs(subjects: Sequence[Subject], names: Sequence[str]) -> tuple[Table | N
         "The first's accuracy minus the second's; the interval is that of a paired bootstrap over "
         "recordings."
     )
+    table.note += "".join(f" {pair}: {OTHER_DATA}." for pair in unlike)
     return (table if table.rows else None), refused
 
 

@@ -12,6 +12,10 @@ from esc50.results.predictions import Run, in_order, read_run, run_name
 from esc50.results.tables import Table
 
 RESAMPLES = 10_000
+OTHER_DATA = (  # where same_data is False
+    "their data_digest differs: the clips have the same names and targets, but not the same sound, "
+    "sources or folds"
+)
 CHUNK = 500  # resamples at a time: some 15 MB for the 1,524 recordings of ESC-50
 
 
@@ -174,10 +178,7 @@ def comparison_table(result: dict[str, Any]) -> Table:
     ]
     left_out = [f"left out: {name}, {why}" for name, why in result["missing"].items()]
     if not result["same_data"]:
-        left_out.append(
-            "their data_digest differs: the clips have the same names and targets, but not the "
-            "same sound, sources or folds"
-        )
+        left_out.append(OTHER_DATA)
     table.note = "\n".join([*(f"{line}{either}" for line in lines), *left_out])
     return table
 

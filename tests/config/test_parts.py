@@ -35,6 +35,7 @@ def changed(values, key, value):
         ("callbacks.best.save_top_k", 0, "callbacks.best.save_top_k=0 is invalid: it takes 1"),
         ("callbacks.best.save_top_k", 2, "callbacks.best.save_top_k=2 is invalid: it takes 1"),
         ("callbacks.early_stopping.patience", -1, "callbacks.early_stopping.patience=-1"),
+        ("callbacks.early_stopping.monitor", None, "callbacks.early_stopping.monitor=null"),
         ("callbacks.speed", 5, "callbacks.speed=5 is invalid: it takes a section with a _target_"),
     ],
 )

@@ -15,7 +15,7 @@ from esc50.data.cache.entries import entry_fault
 from esc50.data.cache.part import LOG
 from esc50.data.tables.table import read_table
 
-N_CLIPS = int(os.environ.get("ESC50_TEST_CLIPS", "2000"))  # links to those of `tiny`
+N_CLIPS = int(os.environ.get("ESC50_TEST_N_CLIPS", "2000"))  # links to those of `tiny`
 BUILD = """
 import sys, time
 from pathlib import Path

@@ -26,6 +26,18 @@ def test_two_recipes_are_compared_fold_by_fold(tmp_path, make_run):
     assert "{:+.2%} to {:+.2%} LEAKY".format(*result["bootstrap_ci95"]) in elements.text
 
 
+def test_data_that_differ_are_said_to(tmp_path, make_run):
+    digests = {"a": "d1", "b": "d1", "c": "d2"}
+    runs = {name: make_run(tmp_path / name, 1, data_digest=d) for name, d in digests.items()}
+
+    def page(*names):
+        folders = [runs[name] for name in names]
+        return seen(write_comparison(folders, tmp_path / "page.html").read_text())
+
+    assert "their data_digest differs" in page("a", "c")
+    assert "their data_digest differs" not in page("a", "b")
+
+
 def test_what_cannot_be_compared_says_why(tmp_path, make_run):
     runs = [make_run(tmp_path / f"fold{fold}", fold) for fold in (1, 2)]
     page = seen(write_comparison(runs, tmp_path / "page.html").read_text())
