@@ -128,10 +128,10 @@ def _closest(group: str, section: Mapping[str, Any]) -> str:
     return min(left, key=lambda choice: left[choice])
 
 
-def _is_foreign(group: str, section: Mapping[str, Any]) -> bool:
-    """Whether a section builds what none of the group's choices does."""
+def _is_foreign(group: str, section: object) -> bool:
+    """Whether a section builds what none of the group's choices does; whatever a config holds."""
     built = {_choice(path).get("_target_") for path in (CONF / group).glob("*.yaml")}
-    return section.get("_target_") not in built
+    return isinstance(section, Mapping) and section.get("_target_") not in built
 
 
 def _choice(path: Path) -> dict[str, Any]:
