@@ -49,6 +49,7 @@ def test_teachers_that_know_the_tested_clips_make_the_result_leaky(config, tiny_
     assert run_fold(cfg, tmp_path / "handed")["leaky"]
 
 
+@pytest.mark.slow
 def test_each_fold_is_taught_by_its_own_of_a_cross_validation(config, tmp_path):
     folds = ["split.fold=all", "split=literature", QUICK]
     cross_validate(config(*folds), tmp_path / "first")
