@@ -36,8 +36,8 @@ def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     part = path.with_name(_part_name(path.name))
     try:
         with _open(part, mode) as file:
+            _keep_rights(path, part)  # before there is anything in it to be read
             yield file
-        _keep_rights(path, part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
