@@ -9,7 +9,7 @@ import torch
 from esc50.deploy.prediction import NONE
 from esc50.errors import UserError, printable
 from esc50.model.trained import TrainedModel
-from esc50.results.labels import label
+from esc50.results.labels import flags, label
 from esc50.results.run_folder import chosen_checkpoint, why_unfinished
 
 
@@ -78,10 +78,7 @@ def describe(members: Sequence[TrainedModel]) -> str:
 
 def flags_of(members: Sequence[TrainedModel]) -> dict[str, bool]:
     """Say whether any member is `leaky` or `synthetic`, which its numbers must be read with."""
-    return {
-        key: any(member.specification.get(key) for member in members)
-        for key in ("leaky", "synthetic")
-    }
+    return flags(member.specification for member in members)
 
 
 def describe_threshold(members: Sequence[TrainedModel]) -> str:

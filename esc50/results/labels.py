@@ -1,9 +1,19 @@
 """The words that must stand beside a run's numbers, spelled here and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 LEAKY, SYNTHETIC = "LEAKY", "synthetic sound"
+
+
+def flags(each: Iterable[Mapping[str, Any]]) -> dict[str, bool]:
+    """Say of numbers that several together make whether any of them is leaky, or synthetic.
+
+    Args:
+        each: see `labels`.
+    """
+    all_of_them = list(each)
+    return {key: any(bool(one.get(key)) for one in all_of_them) for key in ("leaky", "synthetic")}
 
 
 def labels(results: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from esc50.config.signature import mode
 from esc50.config.typed import as_command
-from esc50.results.labels import label, mark
+from esc50.results.labels import flags, label, mark
 from esc50.results.layout import show_table
 from esc50.results.numbers import spread
 from esc50.results.run_folder import find_results
@@ -67,8 +67,7 @@ def grid_table(points: Sequence[GridPoint], varied: Sequence[str], monitor: str)
         varied: the settings that have a column.
         monitor: the metric that ranked them.
     """
-    runs = [one for point in points for one in point.results]
-    words = {key: any(bool(one.get(key)) for one in runs) for key in ("leaky", "synthetic")}
+    words = flags(one for point in points for one in point.results)
     leaky = mark(words["leaky"])
     names = [key.rpartition(".")[2] for key in varied]
     names = names if len(set(names)) == len(names) else list(varied)

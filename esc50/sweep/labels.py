@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from esc50.results.labels import flags
 from esc50.sweep.jobs import Job, Sweep, quoted
 
 
@@ -25,7 +26,7 @@ def job_words(jobs: Iterable[Job]) -> dict[str, bool] | None:
     results = [one for job in jobs for one in job_results(job)]
     if not results:
         return None
-    return {key: any(bool(one.get(key)) for one in results) for key in ("leaky", "synthetic")}
+    return flags(results)
 
 
 def search_words(outputs: Path, study: Path) -> dict[str, bool]:
