@@ -71,6 +71,11 @@ def atomic_write_text(path: Path, text: str) -> None:
         file.write(text)
 
 
+def user_number() -> int:
+    """Number whose files these are, also where that user has no name; 0 where users have none."""
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
 def check_archive(path: Path) -> None:
     """Compare every byte of a zip archive, which torch.save writes, with the archive's own CRC-32s.
 

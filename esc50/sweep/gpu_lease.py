@@ -1,6 +1,5 @@
 """Leases GPUs to the jobs of sweeps on one machine: one job per GPU, or as many as are allowed."""
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from esc50.atomic import file_lock
+from esc50.atomic import file_lock, user_number
 from esc50.config.hardware import visible_gpus
 
 WAIT = 1.0  # seconds between looks for a free GPU
@@ -46,9 +45,7 @@ def leased(count: int, jobs_per_gpu: int = 1) -> Iterator[dict[str, str]]:
 
 
 def _free(gpus: set[str], count: int, jobs_per_gpu: int, stack: ExitStack) -> list[str]:
-    # By number: in a container that runs as any user, that user may have no name.
-    user = os.getuid() if hasattr(os, "getuid") else 0  # elsewhere the folder is each user's own
-    folder = Path(tempfile.gettempdir()) / f"esc50-gpus-{user}"
+    folder = Path(tempfile.gettempdir()) / f"esc50-gpus-{user_number()}"
     folder.mkdir(exist_ok=True)
     found: list[str] = []
     for place in range(jobs_per_gpu):  # every GPU once before any twice

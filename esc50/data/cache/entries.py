@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from filelock import Timeout
 
-from esc50.atomic import atomic_write, file_lock
+from esc50.atomic import atomic_write, file_lock, user_number
 from esc50.config.settings import Settings, read_json
 from esc50.data.cache.digests import stamp
 from esc50.data.cache.part import HEADER, LOG, RowWriter, Shapes, array_header
@@ -160,8 +160,7 @@ def _build(folder: Path, arrays: Shapes, fill: Callable[[RowWriter], None]) -> N
 
 def _part(folder: Path) -> Path:
     """Where this user builds an entry: nobody could go on with another's files."""
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    return folder.with_name(f"{folder.name}.part-{user}")
+    return folder.with_name(f"{folder.name}.part-{user_number()}")
 
 
 def _record(part: Path, arrays: Shapes, remarks: Remarks) -> None:
