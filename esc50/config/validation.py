@@ -64,11 +64,7 @@ def check(cfg: DictConfig) -> None:
         )
     _check_teachers(run)
     check_monitor(run.monitor)
-    for name, callback in values["callbacks"].items():
-        monitor = str((callback or {}).get("monitor") or "")
-        own = monitor and callback["_target_"].startswith("esc50.")  # others log their own
-        if own or monitor.startswith("test/"):
-            check_monitor(monitor, f"callbacks.{name}.monitor")
+    _check_callback_monitors(values["callbacks"])
     _check_validations(values)
     check_choosing(values, validates=values["split"].get("protocol") != "literature")
     _check_devices(values["trainer"], run.batch_size)
@@ -125,6 +121,15 @@ def check_monitor(monitor: str, key: str = "monitor") -> None:
             f"{key}={monitor} is not measured on validation clips: choose one of "
             f"{', '.join(VALIDATED)}"
         )
+
+
+def _check_callback_monitors(callbacks: dict[str, Any]) -> None:
+    for name, callback in callbacks.items():
+        monitor = str((callback or {}).get("monitor") or "")
+        # Callbacks of others may go by metrics that they log themselves.
+        own = monitor and str(callback.get("_target_")).startswith("esc50.")
+        if own or monitor.startswith("test/"):
+            check_monitor(monitor, f"callbacks.{name}.monitor")
 
 
 def _check_validations(values: dict[str, Any]) -> None:

@@ -94,10 +94,10 @@ def _refusal(errors: list[UserError], rest: str = "") -> UserError:
     said = [str(error) for error in errors[:MOST_NAMED]]
     if len(errors) > MOST_NAMED:
         said.append(f"and {len(errors) - MOST_NAMED} more")
-    one = len(errors) == 1
+    files, them = ("file", "it") if len(errors) == 1 else ("files", "them")
     what = (
-        f"{len(errors)} sound {'file' if one else 'files'} cannot be used{rest}: "
-        f"mend {'it' if one else 'them'}, or take {'it' if one else 'them'} out of the data"
+        f"{len(errors)} sound {files} cannot be used{rest}: mend {them}, or take {them} out of "
+        "the data"
     )
     return UserError("\n  ".join([what, *said]))
 

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,7 @@ def _is_foreign(group: str, section: object) -> bool:
     return isinstance(section, Mapping) and section.get("_target_") not in built
 
 
+@cache
 def _choice(path: Path) -> dict[str, Any]:
     """What a choice's file sets, with those that it builds on; interpolations stay as they are."""
     own = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
