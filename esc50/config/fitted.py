@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from esc50.config.hardware import FULL_NAMES
 from esc50.config.sections import FromOne
 from esc50.config.settings import Settings
 from esc50.errors import UserError
@@ -77,7 +78,7 @@ def check_fitted(values: Mapping[str, Any]) -> None:
     for key, needed in STEPS.items():
         section, _, leaf = key.partition(".")
         value = values[section].get(leaf) if leaf else values[section]
-        if value == needed or not (value or needed):
+        if FULL_NAMES.get(str(value), value) == needed or not (value or needed):
             continue
         name = str(values["model"].get("_target_")).rpartition(".")[2]
         shown = value.get("_target_", "null") if isinstance(value, dict) else value

@@ -36,3 +36,9 @@ def test_settings_are_the_arguments_of_what_they_build(target):
 def test_what_would_be_left_unread_is_refused(overrides, words):
     with pytest.raises(UserError, match=words):
         compose_config(["+experiment=classical", *overrides])
+
+
+def test_a_precision_may_be_given_by_its_short_name():
+    compose_config(["+experiment=classical", "trainer.precision=32"])
+    with pytest.raises(UserError, match=r"trainer\.precision=bf16 says nothing"):
+        compose_config(["+experiment=classical", "trainer.precision=bf16"])
