@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -24,6 +25,10 @@ class Teachers:
 
     networks: Sequence[TrainedModel]
     weight: float
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Stay one where a network that they teach is copied, as averages of weights do."""
+        return self
 
     def answers(self, x: Tensor) -> Tensor:
         """Pictures (batch, channels, height, width) to their mean probabilities (batch, classes).

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from functools import partial
 
 import pytest
@@ -41,6 +42,15 @@ def test_each_answers_in_its_own_precision_whatever_its_pupil_is_trained_in(teac
         with torch.autocast("cpu", torch.bfloat16):
             assert torch.equal(Teachers([network], WEIGHT).answers(x), alone)
             assert Teachers([network], WEIGHT).answers(x.bfloat16()).dtype == torch.float32
+
+
+def test_a_copy_of_the_pupil_asks_the_same_teachers(teacher):
+    teachers = Teachers([teacher], WEIGHT)
+    objective = Objective(n_classes=5, teachers=teachers)
+    module = Classifier(linear(), objective, partial(torch.optim.Adam, lr=1e-3))
+    copy = deepcopy(module)
+    assert copy.objective.teachers is teachers
+    assert copy.network[1].weight is not module.network[1].weight
 
 
 @pytest.mark.parametrize("mixed", [False, True])
