@@ -44,10 +44,10 @@ def test_no_new_name_is_an_earlier_one():
     [
         ("model=true", "error: model=true is invalid: choose one of "),
         ("+experiment=[1]", "error: +experiment=[1] is invalid: choose one of "),
-        ("~augment=1e999", "error: ~augment=1e999 is invalid: choose one of none, online,"),
+        ("~augment=1e999", "error: ~augment=1e999 is invalid: choose one of medium, none, online,"),
         ("split=null", "error: split=null is invalid: choose one of given, literature, official,"),
-        ("~augment=[]", "error: ~augment=[] is invalid: choose one of none, online,"),
-        ("augment@y=null", "error: augment@y=null is invalid: choose one of none, online,"),
+        ("~augment=[]", "error: ~augment=[] is invalid: choose one of medium, none, online,"),
+        ("augment@y=null", "error: augment@y=null is invalid: choose one of medium, none, online,"),
         ("+split=NULL", "error: +split=NULL is invalid: choose one of"),
         ("+model.timm=vit", "error: model.timm is now called model.name"),
         ("~augment.colour_db", "error: augment.colour_db is now called augment.eq_db"),
