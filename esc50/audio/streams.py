@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ from esc50.errors import UserError
 BLOCK = 1 << 16  # frames decoded at a time, of all channels together
 MP3_FRAME = 1152  # samples; an MP3's count of frames may be off by less
 MP3_MEMORY = 10 * MP3_FRAME  # before a frame: what it borrows bits from, and overlaps with
+SOUGHT = ("IMA_ADPCM", "MS_ADPCM", "ALAC_")  # codecs of unknown length whose places are exact
+AHEAD = 1.0  # seconds before a frame that FFmpeg is to decode: what codecs need to come into step
 MAX_ERRORS = 1000  # in a row: each passes over a packet, or over the kilobyte libsndfile searches
 LATE = 0.25  # seconds; by less a sound may end before its container does: a codec's frame or two
 
@@ -145,7 +148,11 @@ class SoundfileStream:
     def blocks(self, first: int) -> Iterator[np.ndarray]:
         """Decode from a frame on."""
         size = max(BLOCK // self.channels, 1)
-        if first and self.frames is not None:
+        if first and self.frames is None and self.subtype.startswith(SOUGHT):
+            with suppress(RuntimeError):  # beyond what it takes for the end: decoded up to there
+                self.at = self.sound.seek(first)
+                first = 0
+        elif first and self.frames is not None:
             place = max(first - MP3_MEMORY, 0) if self.format == "MP3" else first
             try:
                 self.at = self.sound.seek(place)
@@ -179,6 +186,7 @@ class AvStream:
 
         plain = AudioResampler(format="fltp", layout=self.track.layout, rate=self.rate)
         end = 0.0
+        first -= self._sought(first)
         for frame in self._frames():
             if frame is not None and frame.time is not None:
                 end = frame.time + frame.samples / self.rate
@@ -188,6 +196,30 @@ class AvStream:
                 first = max(first - len(block), 0)
         if end + LATE < self._promised():
             raise damaged(self.path)
+
+    def _sought(self, first: int) -> int:
+        """Go near a frame, and say from which one on will be decoded; 0 where none can be found.
+
+        Only where the container counts time in frames (m4a, mp4, mov) is a place in it exact. What
+        AAC itself draws at random, in the place of noise, is another draw then.
+        """
+        ahead = int(AHEAD * self.rate)
+        if first <= 2 * ahead or self.track.time_base != Fraction(1, self.rate):
+            return 0
+        from av import FFmpegError
+
+        with suppress(FFmpegError, StopIteration, TypeError):  # the latter: of frames without times
+            begins = next(self.container.decode(self.track)).pts
+            self.container.seek(begins + first - ahead, stream=self.track)
+            found = next(self.container.decode(self.track)).pts - begins
+            if 0 <= found <= first:
+                self.container.seek(begins + first - ahead, stream=self.track)  # once more to there
+                return int(found)
+        try:
+            self.container.seek(0, stream=self.track)
+        except FFmpegError:
+            raise damaged(self.path) from None
+        return 0
 
     def _frames(self) -> Iterator[Any]:
         """What FFmpeg decodes, and None behind it; of half a packet at the very end, nothing."""

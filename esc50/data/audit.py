@@ -152,7 +152,8 @@ def audit_split(
         split: items on each side.
         digests: one per clip, of the audio bytes; equal ones are exact duplicates.
         logmels: float (clips, channels, height, width); of each clip that is nearly equal to others
-            on the other side, the one most like it is its near-duplicate.
+            on the other side, the one most like it is its near-duplicate, or, where they are equal
+            to the last digit, its duplicate.
         seen: by the weights that training starts from, and by teachers; needs `digests`.
     """
     crossings: list[Crossing] = []
@@ -169,9 +170,9 @@ def audit_split(
         if digests is not None:
             names = np.asarray(digests)
             crossings += _shared_names("duplicate", table, names, (one, other), clips)
-        if profiles:
+        if logmels is not None:
             pairs = nearest_pairs(profiles[one], profiles[other], group)
-            crossings += _near(table, (one, other), pairs)
+            crossings += _near(table, (one, other), pairs, logmels)
     if seen is not None and digests is not None:
         crossings += _seen_before(table, split, digests, seen)
     checked = ["clips", "copies", "sources"]
@@ -269,12 +270,16 @@ def _matched(ours: list[int], theirs: list[int], targets: np.ndarray, same: bool
     ]
 
 
-def _near(table: ClipTable, sides: tuple[str, str], pairs: list[tuple[int, int]]) -> list[Crossing]:
-    """Clips with what they sound like on the other side."""
+def _near(
+    table: ClipTable, sides: tuple[str, str], pairs: list[tuple[int, int]], logmels: np.ndarray
+) -> list[Crossing]:
+    """Clips with what they sound like on the other side, or are there in a file of other bytes."""
     found = []
     for a, b in pairs:
         pair = (table.filenames[a], table.filenames[b])
         same = bool(table.targets[a] == table.targets[b])
         name = " ~ ".join(pair)
-        found.append(Crossing("near-duplicate", name, sides, ((pair[0],), (pair[1],)), same))
+        # One sound as WAV and as FLAC, or under two titles, has the same log-mel to the last digit.
+        kind = "duplicate" if np.array_equal(logmels[a], logmels[b]) else "near-duplicate"
+        found.append(Crossing(kind, name, sides, ((pair[0],), (pair[1],)), same))
     return found

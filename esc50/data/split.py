@@ -16,6 +16,7 @@ from esc50.data.tables.table import ClipTable
 from esc50.errors import UserError
 
 DRAWN = ("random", "published")  # protocols that go by draws, not by the table's folds
+TWO_FOLDS = ": of two, one is tested and one validated on, so use split=literature"
 Part = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -111,6 +112,7 @@ def draw_split(
             raise UserError(
                 f"split.protocol={protocol} with split.fold={fold} leaves no {name} clips of the "
                 f"{n} in {table.root} (folds there: {_named(table.fold_numbers)})"
+                + (TWO_FOLDS if protocol == "official" and len(table.fold_numbers) == 2 else "")
             )
     return Split(*sides, clip_of)
 

@@ -17,6 +17,7 @@ from esc50.audio.front_end import make_front_end
 from esc50.audio.logmel import LogMel
 from esc50.audio.spec import Spec
 from esc50.data.features import single_threaded
+from esc50.data.tables.files import is_plain
 from esc50.deploy.checkpoints import choose_device, find_checkpoints, threshold_of
 from esc50.deploy.prediction import Prediction, remarks_of
 from esc50.deploy.sounds import Sound, Stretch, samples_of, sounds_in
@@ -67,7 +68,7 @@ class Predictor:
     def __init__(self, members: Sequence[TrainedModel]):
         """Take the networks. Raises UserError where their classes or features differ."""
         first = members[0]
-        if not all(str(name).isprintable() for name in first.classes):
+        if not all(is_plain(str(name)) for name in first.classes):
             raise UserError("the names of the checkpoint's classes hold control characters")
         for other in members[1:]:
             if list(other.classes) != list(first.classes):

@@ -3,9 +3,10 @@ import pytest
 import soundfile
 
 from esc50.audio.excerpt import CUT, SHORT
-from esc50.audio.read import duration, read_sound
+from esc50.audio.read import duration, read_blocks, read_sound
+from esc50.audio.streams import AvStream
 from esc50.errors import UserError
-from tests.audio.made_files import flac_of_unknown_length
+from tests.audio.made_files import encoded, flac_of_unknown_length
 
 RATE, N = 44_100, 8820
 
@@ -64,3 +65,46 @@ def test_a_beginning_beyond_the_end_is_refused_as_that(tmp_path):
         make()
         with pytest.raises(UserError, match=r"ends before second 2\.5: begin earlier"):
             read_sound(path, RATE, N, start=2.5)
+
+
+@pytest.mark.parametrize("subtype", ["IMA_ADPCM", "MS_ADPCM", "ALAC_16", "GSM610"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_place_in_a_sound_of_unknown_length_is_the_same_sought_or_decoded(
+    tmp_path, subtype, channels
+):
+    if subtype == "GSM610" and channels == 2:
+        pytest.skip("has one channel")
+    path = tmp_path / ("a.caf" if subtype.startswith("ALAC") else "a.wav")
+    soundfile.write(path, noise(10 * N * channels).reshape(-1, channels), 8000, subtype=subtype)
+    whole = np.concatenate(list(read_blocks(path, 5000))).mean(axis=1)
+    for start in (0.5, 1.2345, 9.9):
+        at = round(start * 8000)
+        read = read_sound(path, 8000, 4000, start=start).samples
+        np.testing.assert_allclose(read, whole[at : at + 4000], atol=1e-6)
+    with pytest.raises(UserError, match="ends before second 99: begin earlier"):
+        read_sound(path, 8000, 4000, start=99)
+
+
+def test_a_place_in_what_ffmpeg_reads_is_the_same_sought_or_decoded(tmp_path, monkeypatch):
+    path = tmp_path / "a.m4a"
+    time = np.arange(12 * 48_000) / 48_000
+    encoded(path, "aac", 0.3 * np.sin(2 * np.pi * (300 + 100 * time) * time))
+    whole = np.concatenate(list(read_blocks(path, 5000)))[:, 0]
+    decoded = 0
+
+    def counted(self):
+        nonlocal decoded
+        for frame in frames(self):
+            decoded += 0 if frame is None else frame.samples
+            yield frame
+
+    frames = AvStream._frames
+    monkeypatch.setattr(AvStream, "_frames", counted)
+    for start in (0.3, 3.0, 7.12345, 11.9):
+        at = round(start * 48_000)
+        read = read_sound(path, 48_000, 4800, start=start).samples
+        there = whole[at : at + 4800]
+        np.testing.assert_allclose(read[: len(there)], there, atol=1e-4)
+    assert decoded < 4 * 3 * 48_000  # and not all that lies before
+    with pytest.raises(UserError, match="ends before second 99: begin earlier"):
+        read_sound(path, 48_000, 4800, start=99)

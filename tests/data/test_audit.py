@@ -96,6 +96,18 @@ def test_near_duplicates_are_shown_but_do_not_condemn(tmp_path):
     assert [c.kind for c in exact.crossings] == ["duplicate"]  # and not once more
 
 
+def test_one_sound_in_files_of_other_bytes_is_a_duplicate_and_leaks(tmp_path):
+    table = make_table(tmp_path, takes=1)
+    rng = np.random.default_rng(0)
+    logmels = rng.standard_normal((len(table), 1, 128, 128)).astype(np.float32)
+    logmels[0] = logmels[2]
+    logmels[3:5] = 0  # silence is like nothing
+    split = Split(np.array([2, 3]), np.array([1]), np.array([0, 4]), np.arange(len(table)))
+    audit = audit_split(table, split, list(map(str, range(len(table)))), logmels)
+    assert [(c.kind, c.sides) for c in audit.crossings] == [("duplicate", ("test", "train"))]
+    assert audit.leaky and audit.tested_in_training == 1
+
+
 def test_many_clips_alike_are_as_many_lines_and_no_more(tmp_path):
     table = make_table(tmp_path, takes=1)
     n, half = len(table), len(table) // 2

@@ -110,6 +110,13 @@ def test_a_side_without_clips_is_refused(tmp_path):
         draw_split(table, SplitSettings(protocol="official", fold=2), 0)
 
 
+def test_of_two_folds_none_is_left_for_training_beside_validation(tmp_path):
+    two = make_table(tmp_path, folds=(1, 2))
+    with pytest.raises(UserError, match=r"leaves no training clips .* so use split=literature"):
+        draw_split(two, SplitSettings(protocol="official", fold=1), 0)
+    assert len(draw_split(two, SplitSettings(protocol="literature", fold=1), 0).train)
+
+
 def test_official_validates_on_the_next_of_the_folds_there_are(tmp_path):
     table = make_table(tmp_path, folds=(1, 3, 4))
     for fold, following in ((1, 3), (3, 4), (4, 1)):

@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import numpy as np
 
 from esc50.config.settings import Settings
 from esc50.data.notices import notice, some
-from esc50.data.tables.files import name_fault, unify
+from esc50.data.tables.files import is_plain, name_fault, unify
 from esc50.data.tables.table_file import TableFile
 from esc50.errors import UserError
 
@@ -15,8 +16,12 @@ RESERVED = ("clip", "fold", "target", "prediction")  # columns beside the classe
 ESC50_NAME = re.compile(r"\d+-(?P<source>.+)-(?P<take>[A-Z]+)-\d+")
 NO_FOLD = -1  # of clips whose table has no folds, until they are made
 WHOLE = re.compile(r"[0-9]{1,9}(?:[.,]0*)?")  # 3.0 is what is left of a 3 beside an empty cell
+NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")  # as a class's name
+NUMBERED_FOLD = re.compile(r"([^\W\d_]+)[ _-]*([0-9]{1,9})")  # fold1, Fold 10
 FIELD = re.compile(r"\{([^{}]+)\}")  # of a pattern that file names are made by
 NOTHING = {"", "nan", "none", "null", "na", "n/a", "-", "?", "unknown"}  # written for no source
+NO_LABEL = {"nan", "null", "n/a"}  # written for no class, but a class could be called so
+FEW = 5  # sources, below which a column of them may be of something else
 SIDE_OF = {
     name: side
     for side, names in {
@@ -35,7 +40,7 @@ class ColumnNames(Settings):
         file: the clip's file, or a pattern of columns, such as `fold{fold}/{slice_file_name}`.
         label: the class's name.
         target: the class's number; None: by the names' order.
-        fold: whole numbers; None: folds are made.
+        fold: whole numbers, or one word with such numbers (fold1); None: folds are made.
         source: the recording that the clip was cut from; None: each file its own.
         take: which of its source's clips it is.
         split: train, val or test, for split=given.
@@ -68,11 +73,25 @@ def source_and_take(stem: str) -> tuple[str, str] | None:
 
 def check_class(name: str) -> str | None:
     """Say what makes a text unfit to be a class, or None."""
-    if not name or not name.isprintable():
+    if not name:
         return "is no name"
+    if not is_plain(name):
+        return "holds control characters or is not UTF-8"
     if name in RESERVED:
         return "is the name of a column of predictions.csv: call it otherwise"
     return None
+
+
+def number_classes(names: Iterable[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Target number of each class, in order, and its name.
+
+    They go by the names' order; where all names are whole numbers, each is its own target.
+    """
+    classes = sorted(set(names))
+    if all(NUMBER.fullmatch(name) for name in classes):
+        classes.sort(key=int)
+        return np.array([int(name) for name in classes], dtype=np.int64), tuple(classes)
+    return np.arange(len(classes), dtype=np.int64), tuple(classes)
 
 
 def read_filenames(file: TableFile, column: str | list[str], outside: bool) -> list[str]:
@@ -93,7 +112,8 @@ def read_filenames(file: TableFile, column: str | list[str], outside: bool) -> l
             raise UserError(f"{file.place(row)}: the file name {name!r} {fault}.")
         if (before := first.setdefault(name, row)) != row:
             raise UserError(
-                f"{file.path} lists {name} twice: lines {file.lines[before]} and {file.lines[row]}."
+                f"{file.path} lists {name} twice: lines {file.lines[before]} and "
+                f"{file.lines[row]}; leave one of them (data.windows makes clips of a recording)."
             )
     return names
 
@@ -119,10 +139,17 @@ def read_labels(
     for row, category in enumerate(categories):
         if fault := check_class(category):
             raise UserError(f"{file.place(row)}: the category {category!r} {fault}.")
+    for void in sorted(name for name in set(categories) if name.casefold() in NO_LABEL):
+        notice(
+            f"{file.path}: {categories.count(void)} of {len(file)} clips have the class {void!r}: "
+            "if that stands for none, take them out of the table"
+        )
     column = file.find(names.target)
     if column is None:
-        classes, labels = np.unique(np.array(categories, dtype=object), return_inverse=True)
-        return labels.astype(np.int64), np.arange(len(classes)), tuple(classes)
+        numbers, classes = number_classes(categories)
+        number_of = dict(zip(classes, numbers.tolist(), strict=True))
+        own = np.array([number_of[category] for category in categories], dtype=np.int64)
+        return own, numbers, classes
     labels = _integers(file, column)
     category_of: dict[int, str] = {}
     label_of: dict[str, int] = {}
@@ -142,14 +169,22 @@ def read_folds(file: TableFile, names: str | list[str] | None, given: bool) -> n
     column = file.find(names)
     if column is None:
         return np.full(len(file), 1 if given else NO_FOLD, dtype=np.int64)
-    return _integers(file, column)
+    values = file.columns[column]
+    numbered = [NUMBERED_FOLD.fullmatch(value) for value in values]
+    if len({match and match[1].casefold() for match in numbered}) == 1 and numbered[0]:
+        return np.array([match[2] for match in numbered if match], dtype=np.int64)
+    remedy = "number the folds, or have some made (data=csv data.columns.fold=null)"
+    if any(value.casefold() in SIDE_OF for value in values):
+        remedy = f"as sides it takes data.columns.split={column} data.columns.fold=null split=given"
+    return _integers(file, column, remedy)
 
 
-def _integers(file: TableFile, column: str) -> np.ndarray:
+def _integers(file: TableFile, column: str, remedy: str = "") -> np.ndarray:
     values = file.columns[column]
     for row, value in enumerate(values):
         if not WHOLE.fullmatch(value):
-            raise UserError(f"{file.place(row)}: {column} {value!r} is not a whole number from 0.")
+            what = f"{file.place(row)}: {column} {value!r} is not a whole number from 0"
+            raise UserError(f"{what}: {remedy}." if remedy else f"{what}.")
     return np.array([re.split("[.,]", value)[0] for value in values], dtype=np.int64)
 
 
@@ -182,6 +217,13 @@ def read_sources(
         notice(
             f"{file.path}: {len(void)} of {len(file)} clips have no source ({some(void)}): "
             "each counts as a recording of its own, by its file name"
+        )
+    sourced = {value for value in given_sources if value.casefold() not in NOTHING}
+    if 0 < len(sourced) < FEW and len(file) > FEW * len(sourced):
+        notice(
+            f"{file.path}: {len(file)} clips are of {len(sourced)} sources "
+            f"({some(sorted(sourced))}), each of which counts as one recording: if "
+            f"{file.find(names.source)!r} is of something else, data.columns.source=null"
         )
     sources, takes = [], []
     for name, source, take in zip(filenames, given_sources, given_takes, strict=True):

@@ -18,6 +18,7 @@ CONTAINERS = frozenset(
     {".m4a", ".aac", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".wma", ".3gp", ".avi", ".amr"}
 )  # what PyAV reads
 SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "lost+found", "$recycle.bin"}
+UNFIT = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, ends of lines
 SEARCHED = 100_000  # files looked through for one that is listed under another name
 
 
@@ -101,6 +102,15 @@ def check_decoder(names: Iterable[str], where: Path) -> None:
         )
 
 
+def is_plain(text: str) -> bool:
+    """Tell whether a text can stand on a line as it is.
+
+    Joiners (of Persian, of emoji), blanks of any width (of macOS's own names of recordings) and
+    letters that are newer than this Python can, though str.isprintable() says no.
+    """
+    return text.isprintable() or not any(unicodedata.category(letter) in UNFIT for letter in text)
+
+
 def name_fault(name: str, outside: bool = False) -> str | None:
     """Say what makes a file name unfit to be joined to a folder, or None.
 
@@ -108,7 +118,7 @@ def name_fault(name: str, outside: bool = False) -> str | None:
         name: of the file, relative to the folder.
         outside: allow one that leads out of it.
     """
-    if not name.isprintable():  # control characters, and bytes that are not UTF-8
+    if not is_plain(name):
         return "holds control characters or is not UTF-8"
     if not name or name.endswith("/"):
         return "is empty"

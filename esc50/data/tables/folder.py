@@ -9,7 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from esc50.data.notices import notice, some
-from esc50.data.tables.columns import NO_FOLD, SIDE_OF, check_class, source_and_take
+from esc50.data.tables.columns import (
+    NO_FOLD,
+    SIDE_OF,
+    check_class,
+    number_classes,
+    source_and_take,
+)
 from esc50.data.tables.files import PassedOver, answers, list_folder
 from esc50.data.tables.table import MARKER, ClipTable, read_table
 from esc50.errors import UserError
@@ -28,7 +34,7 @@ class _Clip(NamedTuple):
 def read_folder(folder: Path | str, takes: bool | None = None) -> ClipTable:
     """Make a clip table of `folder/<class>/<clip>`, without writing to the folder.
 
-    Classes are the sub-folders in alphabetical order, targets their numbers from 0. Where all
+    Classes are the sub-folders, targets as `number_classes` gives them. Where all
     sub-folders are called train, val or test, the classes are theirs, and each clip has its side;
     one such folder among others is a class.
     What is no clip is passed over, and counted. Folds are left to be made: see `give_folds`.
@@ -56,7 +62,8 @@ def read_folder(folder: Path | str, takes: bool | None = None) -> ClipTable:
     if (folder / "meta" / "esc50.csv").exists():
         return read_table(folder)
     clips = _list_clips(folder)
-    classes = sorted({clip.category for clip in clips})
+    numbers, classes = number_classes(clip.category for clip in clips)
+    number_of = dict(zip(classes, numbers.tolist(), strict=True))
     for category in classes:
         if fault := check_class(category):
             raise UserError(f"{folder}: the class folder {category!r} {fault}.")
@@ -72,11 +79,11 @@ def read_folder(folder: Path | str, takes: bool | None = None) -> ClipTable:
         audio_root=folder,
         filenames=tuple(clip.name for clip in clips),
         folds=np.full(len(clips), 1 if given else NO_FOLD, dtype=np.int64),
-        labels=np.array([classes.index(clip.category) for clip in clips], dtype=np.int64),
+        labels=np.array([number_of[clip.category] for clip in clips], dtype=np.int64),
         sources=np.array(sources),
         takes=np.array(parts),
-        classes=tuple(classes),
-        class_labels=np.arange(len(classes), dtype=np.int64),
+        classes=classes,
+        class_labels=numbers,
         synthetic=(folder / MARKER).exists(),
         sides=np.array([clip.side for clip in clips]) if given else None,
     )

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import unicodedata
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from esc50.data.tables.columns import NO_FOLD
 from esc50.data.tables.table import ClipTable
 from esc50.errors import UserError
 
+SHORT_NAME = 40  # letters of a name that may be as long as a file's own may
 UNBALANCED = 3  # times as many clips in the largest class as in the smallest: worth a word
 
 
@@ -38,7 +40,7 @@ def give_folds(table: ClipTable, n_folds: int, seed: int, cache_dir: Path) -> Cl
     columns = table.filenames, table.labels.tolist(), table.sources.tolist()
     text = json.dumps([n_folds, seed, *zip(*columns, strict=True)])
     digest = hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
-    path = cache_dir / "folds" / f"{table.root.absolute().stem}-{digest}.csv"
+    path = cache_dir / "folds" / f"{table.root.absolute().stem[:SHORT_NAME]}-{digest}.csv"
     folds = _read(path, table)
     if folds is None:
         folds = make_folds(table, n_folds, seed)
@@ -57,9 +59,11 @@ def make_folds(table: ClipTable, n_folds: int, seed: int) -> np.ndarray:
 
     n_sources = len(set(table.sources.tolist()))
     if n_sources < n_folds:
+        fewer = f"set data.folds to {n_sources}, or " if n_sources > 1 else ""
         raise UserError(
-            f"{table.root} holds {n_sources} recordings, too few for {n_folds} folds: set "
-            f"data.folds to {max(n_sources, 2)}, or give each file a source of its own."
+            f"{table.root} holds {n_sources} recording{'s' if n_sources > 1 else ''}, too few for "
+            f"{n_folds} folds: {fewer}give each file a source of its own (data=csv "
+            "data.columns.source=null, data=folder data.takes=false)."
         )
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     targets, folds = table.targets, np.zeros(len(table), dtype=np.int64)
@@ -116,8 +120,11 @@ def warn_of_classes(table: ClipTable) -> None:
         )
     alike: dict[str, str] = {}
     for name in table.classes:
-        if (other := alike.setdefault(name.casefold(), name)) != name:
-            notice(f"the classes {other!r} and {name!r} differ in upper and lower case alone")
+        plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        if (other := alike.setdefault(plain, name)) != name:
+            case = other.casefold() == name.casefold()
+            what = "upper and lower case" if case else "blanks or forms of letters"
+            notice(f"the classes {other!r} and {name!r} differ in {what} alone")
 
 
 def _read(path: Path, table: ClipTable) -> np.ndarray | None:

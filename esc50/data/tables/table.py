@@ -1,6 +1,7 @@
 """The clip table: which clips there are, their classes, folds and sources."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ class ClipTable:
         """Count the clips."""
         return len(self.filenames)
 
-    @property
+    @cached_property  # pages ask for it clip by clip
     def targets(self) -> np.ndarray:
         """Index of each clip's class in `classes`: int64 (n,)."""
         return np.searchsorted(self.class_labels, self.labels)

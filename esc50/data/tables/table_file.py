@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 BLANKS = " \t\xa0"  # str.strip() would also take control characters, which are damage
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 PROBED = 50  # rows that a separator must fit
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?(?=[\r\n])')  # Excel's own first line
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class TableFile:
     def find(self, names: str | Sequence[str] | None) -> str | None:
         """Pick the first of several names that is a column, None where none is.
 
+        Of several, which are usual ones, `File_Name` is `file name` and `filename`.
+
         Raises:
             UserError: a single name is no column.
         """
@@ -49,7 +53,10 @@ class TableFile:
             if names not in self.columns:
                 raise UserError(f"{self.path} has no column {names!r}: {self.described}")
             return names
-        return next((name for name in names or () if name in self.columns), None)
+        there = {_plain(column): column for column in reversed(self.columns)}
+        exact = (name for name in names or () if name in self.columns)
+        alike = (there[_plain(name)] for name in names or () if _plain(name) in there)
+        return next(exact, None) or next(alike, None)
 
     @property
     def described(self) -> str:
@@ -105,7 +112,10 @@ def _decode(path: Path) -> str:
 
 
 def _read_text(path: Path, text: str) -> TableFile:
-    separator = _separator(text)
+    said = SEPARATOR_LINE.match(text)
+    if said:  # its line stays, empty, so that lines are counted as in the file
+        text = text[said.end() :]
+    separator = said[1] if said else _separator(text)
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
     )
@@ -161,12 +171,35 @@ def _read_json(path: Path, text: str) -> list[tuple[Any, int]]:
     try:
         if text.lstrip().startswith("["):
             return [(record, number) for number, record in enumerate(json.loads(text), start=1)]
+        if (columns := _json_columns(text)) is not None:
+            return [(record, number) for number, record in enumerate(columns, start=1)]
         lines = enumerate(_lines(text), start=1)
         return [(json.loads(line), number) for number, line in lines if line.strip()]
     except ValueError as error:
         raise UserError(f"{path} is not JSON lines: {error}.") from None
     except RecursionError:
         raise UserError(f"{path} is not JSON lines: it holds brackets in brackets.") from None
+
+
+def _json_columns(text: str) -> list[dict[str, Any]] | None:
+    """The records of one object of columns, as pandas writes it; None of anything else.
+
+    A column's cells are a list, or an object of them by the names of rows.
+    """
+    try:
+        columns = json.loads(text)
+    except ValueError:  # objects line by line, or none at all
+        return None
+    if not isinstance(columns, dict) or not columns:
+        return None
+    if not all(isinstance(cells, list | dict) for cells in columns.values()):
+        return None
+    by_row = {
+        name: cells if isinstance(cells, dict) else dict(enumerate(cells))
+        for name, cells in columns.items()
+    }
+    rows = dict.fromkeys(row for cells in by_row.values() for row in cells)
+    return [{name: cells.get(row) for name, cells in by_row.items()} for row in rows]
 
 
 def _read_parquet(path: Path) -> list[tuple[Any, int]]:
@@ -194,6 +227,11 @@ def _from_records(path: Path, records: list[tuple[Any, int]], what: str) -> Tabl
     names = dict.fromkeys(str(name) for record, _ in records for name in record)
     columns = {name: [_cell(record.get(name)) for record, _ in records] for name in names}
     return TableFile(path, columns, [number for _, number in records], what)
+
+
+def _plain(column: str) -> str:
+    """A column's name without what people write otherwise: capitals, blanks, underscores."""
+    return re.sub(r"[\W_]+", "", column).casefold()
 
 
 def _cell(value: Any) -> str:

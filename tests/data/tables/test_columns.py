@@ -6,6 +6,7 @@ from esc50.data.tables.columns import ColumnNames
 from esc50.data.tables.table import read_clips
 from esc50.errors import UserError
 
+EXACT = {"file": "file", "label": "label", "fold": "fold"}
 NAMES = ColumnNames(file="file", label="label", fold=["fold"], source=["source"], split=["split"])
 
 
@@ -26,6 +27,70 @@ def test_file_and_label_suffice(tmp_path):
 def test_folds_are_any_whole_numbers(tmp_path):
     table = read(tmp_path, "file,label,fold", "a.wav,x,0", "b.wav,y,10.0", 'c.wav,y,"7,0"')
     assert table.folds.tolist() == [0, 10, 7] and table.fold_numbers == [0, 7, 10]
+
+
+def test_usual_names_are_found_however_they_are_written(tmp_path):
+    usual = ColumnNames(file=["file", "file_name"], label=["label"], fold=["fold"], source=["fsID"])
+    rows = ("a.wav,x,1,s,0", "b.wav,y,2,s,1")
+    table = read(tmp_path, "File Name,LABEL,Fold,FSID,folds", *rows, names=usual)
+    assert table.folds.tolist() == [1, 2] and table.sources.tolist() == ["s", "s"]
+    table = read(tmp_path, "File Name,label,fold,FILE,file", *rows, names=usual)
+    assert table.filenames == ("0", "1")  # as it is written comes first
+    with pytest.raises(UserError, match="has no column 'fold'"):
+        read(tmp_path, "file,label,Fold", "a.wav,x,1", names=ColumnNames(**EXACT))
+
+
+def test_folds_may_be_one_word_with_numbers(tmp_path):
+    rows = [f"{at}.wav,x,{cell}" for at, cell in enumerate(("fold10", "fold_2", "Fold 0"))]
+    assert read(tmp_path, "file,label,fold", *rows).folds.tolist() == [10, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ("AB", "fold 'A' is not .* from 0: number the folds, or .* data.columns.fold=null"),
+        (["-1", "-1"], "fold '-1' is not a whole number from 0"),
+        (["fold1", "split1"], "fold 'fold1' is not a whole number from 0"),
+        (["train", "test"], "takes data.columns.split=fold data.columns.fold=null split=given"),
+    ],
+)
+def test_other_folds_are_refused_with_what_to_do(tmp_path, cells, words):
+    with pytest.raises(UserError, match=words):
+        read(tmp_path, "file,label,fold", f"a.wav,x,{cells[0]}", f"b.wav,y,{cells[1]}")
+
+
+def test_classes_that_are_numbers_are_their_own_targets_in_the_order_of_numbers(tmp_path):
+    table = read(tmp_path, "file,label", "a.wav,10", "b.wav,2", "c.wav,0")
+    assert table.classes == ("0", "2", "10") and table.class_labels.tolist() == [0, 2, 10]
+    assert table.labels.tolist() == [10, 2, 0] and table.targets.tolist() == [2, 1, 0]
+    table = read(tmp_path, "file,label", "a.wav,10", "b.wav,2", "c.wav,02")
+    assert table.classes == ("02", "10", "2") and table.labels.tolist() == [1, 2, 0]
+
+
+def test_a_class_may_hold_joiners_and_blanks_of_any_width(tmp_path):
+    joined, wide, soft = "\u0646\u200c\u0646", "a\u3000b", "U\u00ad-Bahn"
+    rows = [f"at 10.00\u202fAM-{name}.wav,{name}" for name in (joined, wide, soft)]
+    table = read(tmp_path, "file,label", *rows)
+    assert set(table.classes) == {joined, wide, soft}
+    assert all("10.00\u202fAM" in name for name in table.filenames)
+
+
+def test_a_label_for_none_is_told(tmp_path, capsys):
+    notice.cache_clear()
+    read(tmp_path, "file,label", "a.wav,x", "b.wav,NaN", "c.wav,none")
+    assert "1 of 3 clips have the class 'NaN': if that stands for none" in capsys.readouterr().err
+
+
+def test_sources_that_are_hardly_recordings_are_told(tmp_path, capsys):
+    notice.cache_clear()
+    lines = [f"{at}.wav,{'xy'[at % 2]},{'freesound' if at else 'own'}" for at in range(11)]
+    read(tmp_path, "file,label,Source", *lines)
+    said = capsys.readouterr().err
+    assert "11 clips are of 2 sources ('freesound', 'own')" in said
+    assert "if 'Source' is of something else, data.columns.source=null" in said
+    notice.cache_clear()
+    read(tmp_path, "file,label,Source", *lines[:10])
+    assert "sources" not in capsys.readouterr().err
 
 
 def test_a_pattern_makes_file_names_of_columns(tmp_path):

@@ -115,6 +115,12 @@ def test_a_class_is_one_in_whatever_unicode_form_its_folders_are(tmp_path):
     assert all(path.is_file() for path in table.paths)
 
 
+def test_class_folders_that_are_numbers_are_in_the_order_of_numbers(tmp_path):
+    table = read_folder(fill(tmp_path, **{"0": ["a.wav"], "10": ["b.wav"], "9": ["c.wav"]}))
+    assert table.classes == ("0", "9", "10") and table.class_labels.tolist() == [0, 9, 10]
+    assert table.targets.tolist() == [0, 2, 1]
+
+
 def test_folds_are_made_of_whole_sources_and_classes_are_spread(tmp_path):
     rng = np.random.default_rng(0)
     classes = {

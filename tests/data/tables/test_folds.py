@@ -76,6 +76,13 @@ def test_too_few_recordings_are_refused(tmp_path):
     table = make_table(tmp_path, {"a": 1, "b": 2}, takes=9)
     with pytest.raises(UserError, match=r"holds 3 recordings, too few for 5 .* data.folds to 3"):
         make_folds(table, 5, 0)
+    with pytest.raises(UserError, match="holds 1 recording, too few for 5 folds: give each file a"):
+        make_folds(make_table(tmp_path, {"a": 1}, takes=9), 5, 0)
+
+
+def test_a_long_name_is_no_name_of_a_file_that_is_too_long(tmp_path):
+    table = replace(make_table(tmp_path, {"a": 9, "b": 9}), root=tmp_path / ("x" * 250))
+    assert give_folds(table, 3, 0, tmp_path / "cache").fold_numbers == [1, 2, 3]
 
 
 def test_sides_without_a_class_and_names_that_differ_in_case(tmp_path, capsys):
@@ -83,6 +90,8 @@ def test_sides_without_a_class_and_names_that_differ_in_case(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "1 of 3 classes of" in said and "in some sides: 'Dog' (side test)" in said
     assert "the classes 'Dog' and 'dog' differ in upper and lower case alone" in said
+    warn_of_classes(make_table(tmp_path, {"big dog": 3, "big\xa0dog": 3}))
+    assert "'big\\xa0dog' differ in blanks or forms of letters alone" in capsys.readouterr().err
 
 
 def test_one_class_is_refused(tmp_path):

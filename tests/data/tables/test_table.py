@@ -173,3 +173,11 @@ def test_twenty_thousand_rows_are_quick(tmp_path):
     begin = time.process_time()
     assert len(read_table(root)) == 20_000
     assert time.process_time() - begin < 1
+
+
+def test_targets_are_computed_once_however_often_a_page_asks_for_them(tmp_path):
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "esc50.csv").write_text("filename,fold,target,category\na.wav,4,7,owl\n")
+    table = read_table(tmp_path, check_files=False)
+    assert table.targets is table.targets
+    assert table.select(np.array([True])).targets.tolist() == [0]

@@ -38,6 +38,26 @@ def test_text_of_any_make_is_one_table(tmp_path, content):
     assert read(tmp_path, content).columns == TABLE
 
 
+@pytest.mark.parametrize("line", ["sep=;\n", '"sep=;"\r\n', "\ufeffsep=;\n"])
+def test_the_line_by_which_excel_names_the_separator_is_no_header(tmp_path, line):
+    table = read(tmp_path, line + "file;label\na,b.wav;x\n")
+    assert table.columns == {"file": ["a,b.wav"], "label": ["x"]} and table.lines == [3]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"file": ["a.wav", "b, c.wav"], "label": ["Säge", "rain"], "fold": [1, 2]},
+        {"file": {"3": "a.wav", "7": "b, c.wav"}, "label": {"3": "Säge", "7": "rain"}}
+        | {"fold": {"7": 2, "3": 1}},
+    ],
+    ids=["lists", "pandas"],
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_of_columns_is_the_same_table(tmp_path, columns, indent):
+    assert read(tmp_path, json.dumps(columns, indent=indent), "t.json").columns == TABLE
+
+
 def test_what_is_not_utf8_is_said(tmp_path, capsys):
     notice.cache_clear()
     read(tmp_path, TEXT.encode("latin-1"))
