@@ -7,7 +7,7 @@ from statistics import mean
 from string import ascii_uppercase
 
 from esc50.errors import UserError
-from esc50.report.figures import COLORS, Chart, figure_text
+from esc50.report.figures import COLORS, Chart, figure_text, row_width
 from esc50.report.names import printable
 from esc50.report.page import write_page
 from esc50.report.run.charts import curves, read_history
@@ -197,7 +197,8 @@ def _classes_chart(subjects: Sequence[Subject], names: Sequence[str]) -> Chart:
     )
     table.rows = [[classes[c], *(percent(own[c]) for own in recall)] for c in reversed(order)]
     summary = "The share of each class's tests that were right; the hardest classes on top."
-    return Chart("classes", f"Recall by class{leaky}", summary, plot, table)
+    title, width = f"Recall by class{leaky}", row_width(classes)
+    return Chart("classes", title, summary, plot, table, min_width=width)
 
 
 def _settings(subjects: Sequence[Subject], names: Sequence[str]) -> Table | None:

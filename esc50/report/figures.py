@@ -4,6 +4,7 @@ import html
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,10 @@ SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "x", "
 SCALE = 4  # pixels of a saved image per pixel on the screen: 300 dpi in a column of print
 TITLED = 96  # pixels above a saved image's plot for its title, which a page has in the caption
 LONGEST = 32  # characters of a name in a figure
+LEVEL = 12  # characters of a name that may stand level
+LONG = 16  # characters of a name that leaves room beside it on a phone
+ROWS = 240  # pixels of the rows themselves
+LETTER = 7  # pixels of one of its letters
 FEW = 12  # numbers on an axis, each of which has its mark
 FAR = 10  # times as far from the median as the best is: such values flatten all others
 
@@ -91,16 +96,42 @@ def figure_text(name: object, longest: int = LONGEST) -> str:
     return html.escape(short, quote=False)
 
 
+def name_places(plot: "Figure", names: Sequence[str]) -> None:
+    """Name the places 0, 1, ... of the horizontal axis; the figure has its height already.
+
+    Long names stand upright, for which the figure grows: level ones are left out on a phone.
+    """
+    shown = [figure_text(name) or "-" for name in names]
+    longest = min(max(map(len, names), default=0), LONGEST)
+    plot.update_xaxes(
+        tickvals=list(range(len(names))), ticktext=shown, range=[-0.5, len(names) - 0.5]
+    )
+    if longest > LEVEL:
+        plot.update_xaxes(tickangle=-90)
+        plot.layout.height += LETTER * longest
+
+
+def row_width(names: Sequence[str]) -> int:
+    """The pixels that a figure of one row per name is wide at the least; 0 where any width does.
+
+    Beside long names a phone has no room for the rows.
+    """
+    longest = min(max(map(len, names), default=0), LONGEST)
+    return 0 if longest <= LONG else ROWS + LETTER * longest
+
+
 def limit_axis(plot: "Figure", values: Sequence[float], low_is_best: bool) -> str:
     """End the vertical axis before values far worse than the others, which it would flatten.
+
+    Values that are not finite have no place on an axis, and count for nothing.
 
     Returns:
         A sentence, after a space, on what the figure does not show; "" where it shows all.
     """
-    if not values:
-        return ""
     sign = 1 if low_is_best else -1
-    costs = sorted(sign * value for value in values)
+    costs = sorted(sign * value for value in values if isfinite(value))
+    if not costs:
+        return ""
     middle = median(costs)
     far = [cost for cost in costs if cost > middle + FAR * (middle - costs[0])]
     if not far or middle == costs[0]:
@@ -127,8 +158,13 @@ def chart_json(chart: Chart, **_: Any) -> str:
     return to_json_plotly({"data": plot["data"], "layout": plot["layout"]})
 
 
-def save_images(charts: Sequence[Chart], folder: Path) -> None:
+def save_images(charts: Sequence[Chart], folder: Path, words: str = "") -> None:
     """Write figures as `<key>.png` for papers: on white, `SCALE` times as fine as on the screen.
+
+    Args:
+        charts: what is drawn.
+        folder: where the files go.
+        words: what must be said of all their numbers, to follow each title; see `labels.label`.
 
     Raises:
         UserError: kaleido, which makes them, or the browser that it needs is missing.
@@ -139,7 +175,7 @@ def save_images(charts: Sequence[Chart], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     plots = [go.Figure(chart.plot) for chart in charts]
     for plot, chart in zip(plots, charts, strict=True):
-        text = html.escape(chart.title, quote=False)
+        text = html.escape(chart.title + words, quote=False)
         title = {"text": text, "yref": "container", "y": 0.97, "yanchor": "top"}
         plot.update_layout(template=TEMPLATES["light"], title=title, margin_t=TITLED)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part") as part:

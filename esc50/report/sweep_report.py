@@ -3,12 +3,13 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from statistics import mean, stdev
 
 from esc50.config.signature import mode
 from esc50.config.typed import as_command
-from esc50.report.figures import COLORS, Chart, figure_text, limit_axis
+from esc50.report.figures import COLORS, Chart, figure_text, limit_axis, name_places
 from esc50.report.names import printable
 from esc50.report.page import write_page
 from esc50.results.labels import labels, mark
@@ -54,8 +55,9 @@ class Combination:
 
     @property
     def metrics(self) -> list[float]:
-        """Of the jobs that have one."""
-        return [job.metric for job in self.jobs if job.metric is not None]
+        """Of the jobs that have a finite one: no other can be ranked or averaged."""
+        found = (job.metric for job in self.jobs)
+        return [metric for metric in found if metric is not None and isfinite(metric)]
 
     @property
     def mean(self) -> float | None:
@@ -75,7 +77,7 @@ def write_sweep_page(path: Path, jobs: Sequence[SweptJob], monitor: str) -> None
     words = labels({"leaky": leaky, "synthetic": any(job.synthetic for job in jobs)})
     keys = swept_keys(jobs)
     ranked = rank(jobs, keys, monitor)
-    finished = sum(job.metric is not None for job in jobs)
+    finished = sum(len(one.metrics) for one in ranked)
     write_page(
         path,
         "sweep.html.j2",
@@ -164,8 +166,8 @@ def _chart(key: str, ranked: Sequence[Combination], metric: str) -> Chart:
         x=list(place.values()), y=[mean(own) for own in found.values()], mode="lines+markers",
         name="mean", line={"color": COLORS[1]}, marker={"symbol": "diamond", "size": 11},
     )  # fmt: skip
-    names = [figure_text(printable(value)) or "-" for value in values]
-    plot.update_xaxes(title=figure_text(key), tickvals=list(place.values()), ticktext=names)
+    name_places(plot, [printable(value) for value in values])
+    plot.update_xaxes(title=figure_text(key))
     plot.update_yaxes(title=metric)
     low_is_best = mode(metric) == "min"
     every = [value for own in found.values() for value in own]
@@ -175,6 +177,8 @@ def _chart(key: str, ranked: Sequence[Combination], metric: str) -> Chart:
     sign = 1 if low_is_best else -1
     best = min(found, key=lambda value: sign * mean(found[value]))
     summary = f"Best on average: {printable(best)}, over all values of the other settings.{beyond}"
+    if bare := _sorted({one.values[key] for one in ranked} - set(values)):
+        summary += f" No job has a number for {printable(', '.join(bare))}."
     return Chart(
         f"key-{key.replace('.', '-').replace('/', '-')}", printable(key), summary, plot, table
     )

@@ -1,6 +1,8 @@
 """Figures of results: which class was taken for which, and which classes are hard."""
 
+import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,12 @@ from esc50.atomic import atomic_write
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Fonts that come with systems, for letters that matplotlib's own lacks.
+OTHER_SCRIPTS = (
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "PingFang SC", "Yu Gothic",
+    "Microsoft YaHei", "Malgun Gothic", "WenQuanYi Zen Hei", "Noto Sans Arabic",
+    "Noto Sans Devanagari", "Noto Sans Thai", "Arial Unicode MS",
+)  # fmt: skip
 NUMBERED = 20  # up to so many classes the cells can hold legible counts
 
 
@@ -104,9 +112,8 @@ def input_figure(logmels: np.ndarray, titles: Sequence[str], seconds: float) -> 
 
 
 def plain(name: str, longest: int = 40) -> str:
-    """Write a name that matplotlib, which reads formulas, shows as it is, cut if long."""
-    short = name if len(name) <= longest else f"{name[: longest - 1]}…"
-    return short.replace("$", r"\$")
+    """Cut a name if it is long; what figures of this module say is never read as a formula."""
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def save(figure: "Figure", path: Path) -> None:
@@ -122,6 +129,18 @@ def _figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     rcParams["text.parse_math"] = False  # a class called $^$ is a name, not mathematics
+    rcParams["font.family"] = _families()
+    # A letter that none of them has is a box; a line on the console for each would help nobody.
+    warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from")
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+@cache
+def _families() -> list[str]:
+    """Matplotlib's own font, and after it what the machine has for other scripts."""
+    from matplotlib.font_manager import get_font_names
+
+    there = set(get_font_names())
+    return ["DejaVu Sans", *(name for name in OTHER_SCRIPTS if name in there)]

@@ -8,7 +8,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from esc50.report.figures import COLORS, FEW, Chart, figure_text, limit_axis
+from esc50.report.figures import COLORS, FEW, Chart, figure_text, limit_axis, name_places, row_width
 from esc50.results.numbers import percent
 from esc50.results.tables import Table
 
@@ -85,7 +85,9 @@ class StudyCharts:
             f"The share of the variance of {self.metric} that each hyperparameter explains "
             "(fANOVA); of few trials it is a guess."
         )
-        return Chart("importances", "Hyperparameter importances", summary, plot, table)
+        width = row_width([key for key, _ in found])
+        title = "Hyperparameter importances"
+        return Chart("importances", title, summary, plot, table, min_width=width)
 
     def steps_chart(self) -> Chart:
         """Draw the value of each trial after each of its epochs or folds."""
@@ -185,10 +187,7 @@ class StudyCharts:
             title=figure_text(key), type="log" if log else "linear", exponentformat="power"
         )
         if names:
-            shown = [figure_text(name) for name in names]
-            plot.update_xaxes(
-                tickvals=list(range(len(names))), ticktext=shown, range=[-0.5, len(names) - 0.5]
-            )
+            name_places(plot, names)
         plot.update_yaxes(title=self.metric)
         beyond = limit_axis(plot, values, self.low_is_best)
         return Chart(f"slice-{number}", key, beyond.strip(), plot)

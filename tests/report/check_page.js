@@ -1,6 +1,7 @@
 // Opens pages in Chromium, wide and narrow, light and dark, and prints what is wrong with them as
 // JSON, a list of sentences: errors on the console, requests to elsewhere, a page wider than the
-// screen, figures that are not drawn, players that do not play, serious findings of axe-core.
+// screen, figures that are not drawn, players that do not play, serious findings of axe-core; on
+// paper, what is not on white, pictures that are not there yet, and tables that are cut off.
 //
 //   node check_page.js BROWSER PAGE...
 //
@@ -27,6 +28,7 @@ async function main(browserPath, files) {
       for (const what of await inspect(page)) say(what);
       if (width === 1400 && colorScheme === "light") for (const what of await play(page)) say(what);
       for (const what of await audit(page)) say(what);
+      if (width === 1400 && colorScheme === "dark") for (const what of await print(page, file)) say(what);
       await page.close();
     }
   }
@@ -45,6 +47,11 @@ const inspect = (page) => page.evaluate(async () => {
     const ink = plot._fullLayout?.font.color;
     const own = plot.layout?.font?.color; // of a figure that is on white whatever the page is
     if (ink !== (own ?? look().layout.font.color)) wrong.push(`figure ${plot.dataset.key} has ink ${ink}`);
+  }
+  const words = [...document.querySelectorAll(".badge")].map((badge) => badge.textContent);
+  for (const plot of document.querySelectorAll(".plot")) {
+    const bare = words.filter((word) => !captionOf(plot).includes(word));
+    if (bare.length) wrong.push(`figure ${plot.dataset.key} is saved without the word ${bare}`);
   }
   for (const button of document.querySelectorAll(".modebar-btn")) {
     const name = button.getAttribute("data-title");
@@ -72,6 +79,31 @@ const play = (page) => page.evaluate(async (most) => {
   }
   return wrong;
 }, PLAYERS);
+
+// A page that nobody has scrolled yet, on paper.
+async function print(page, file) {
+  await page.goto(pathToFileURL(file).href);
+  await page.evaluate(() => drawn);
+  await page.emulateMedia({ media: "print" });
+  return page.evaluate(async () => {
+    window.dispatchEvent(new Event("beforeprint"));
+    const wrong = [];
+    const paper = getComputedStyle(document.body).backgroundColor;
+    if (paper !== "rgb(255, 255, 255)") wrong.push(`on paper the page is ${paper}`);
+    for (const plot of document.querySelectorAll(".plot")) {
+      const ink = plot._fullLayout.font.color;
+      if (ink !== (plot.layout.font?.color ?? looks.light.layout.font.color)) wrong.push(`on paper figure ${plot.dataset.key} has ink ${ink}`);
+    }
+    const images = [...document.images];
+    await Promise.race([Promise.all(images.map((image) => image.complete || image.decode())), new Promise((done) => setTimeout(done, 5000))]);
+    const gone = images.filter((image) => !image.naturalWidth);
+    if (gone.length) wrong.push(`on paper ${gone.length} pictures are missing`);
+    for (const part of document.querySelectorAll(".scroll.long")) {
+      if (part.scrollHeight > part.clientHeight + 1) wrong.push("on paper a long table is cut off");
+    }
+    return wrong;
+  });
+}
 
 async function audit(page) {
   await page.addScriptTag({ path: axe });

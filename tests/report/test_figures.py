@@ -7,7 +7,16 @@ import plotly.graph_objects as go
 import pytest
 
 from esc50.errors import UserError
-from esc50.report.figures import TEMPLATES, Chart, chart_json, figure_text, limit_axis, save_images
+from esc50.report.figures import (
+    TEMPLATES,
+    Chart,
+    chart_json,
+    figure_text,
+    limit_axis,
+    name_places,
+    row_width,
+    save_images,
+)
 
 
 def chart():
@@ -73,3 +82,27 @@ def test_an_axis_ends_before_what_is_far_worse_and_says_so(sign):
     # What is far better is what one looks for.
     assert limit_axis(go.Figure(), values, low_is_best=sign == -1) == ""
     assert limit_axis(go.Figure(), values[-2:], low_is_best=sign == 1) == ""
+
+
+def test_what_is_no_number_has_no_say_in_where_an_axis_ends():
+    nan, inf = float("nan"), float("inf")
+    plot, known = go.Figure(), go.Figure()
+    values = [1.3, nan, 1.0, 90.0, 1.1, inf, nan, 1.2]
+    assert "1 value is far worse, up to 90" in limit_axis(plot, values, low_is_best=True)
+    limit_axis(known, [1.3, 1.0, 90.0, 1.1, 1.2], low_is_best=True)
+    assert plot.layout.yaxis.range == known.layout.yaxis.range
+    assert limit_axis(go.Figure(), [nan, inf], low_is_best=True) == ""
+
+
+def test_long_names_below_a_figure_stand_upright_in_room_of_their_own():
+    short, long = (go.Figure(layout={"height": 300}) for _ in range(2))
+    name_places(short, ["adam", ""])
+    assert short.layout.xaxis.ticktext == ("adam", "-") and short.layout.height == 300
+    assert short.layout.xaxis.tickangle is None and short.layout.xaxis.range == (-0.5, 1.5)
+    name_places(long, ["adam", "x" * 200])
+    assert long.layout.xaxis.tickangle == -90 and 300 + 32 * 5 < long.layout.height < 600
+
+
+def test_beside_long_names_there_is_room_for_the_rows():
+    assert row_width([]) == row_width(["washing_machine"]) == 0
+    assert 400 < row_width(["dog", "x" * 200]) < 500

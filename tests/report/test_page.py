@@ -1,6 +1,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import jinja2
 import pytest
@@ -71,6 +72,15 @@ def test_a_page_needs_nothing_from_elsewhere(page):
     assert not re.search(r"(src|href)=\"(?!#|data:)", outside) and "url(" not in outside
     assert page.count("plotly.js v") == 1
     assert '<strong class="badge">LEAKY</strong>' in page
+
+
+def test_paper_is_white_and_waits_for_no_scrolling(page):
+    style = re.search(r"<style>(.*?)</style>", page, re.S)[1]
+    schemes = re.findall(r"@media (.*)\(prefers-color-scheme: dark\)", style)
+    assert schemes == ["screen and "] and "@media print" in style
+    # A browser prints no picture that it has put off until it is scrolled to.
+    templates = (files("esc50.report") / "templates").iterdir()
+    assert not [one.name for one in templates if 'loading="lazy"' in one.read_text("utf-8")]
 
 
 def test_a_name_without_a_value_is_an_error():

@@ -40,6 +40,24 @@ def test_the_page_has_a_figure_for_each_setting_and_escapes_all(tmp_path):
     assert shlex.join(["name=<b>1"]) in elements.text
 
 
+def test_a_value_whose_jobs_have_no_number_is_said(tmp_path):
+    write_sweep_page(tmp_path / "sweep.html", jobs(), "val/loss")
+    page = seen((tmp_path / "sweep.html").read_text())
+    assert "4 of 5 jobs have a val/loss" in page and "No job has a number for 9." in page
+
+
+def test_what_is_not_finite_is_not_ranked(tmp_path):
+    def job(lr, loss):
+        return SweptJob([f"optimizer.lr={lr}"], loss, "finished", 1.0)
+
+    odd = [job("1", float("nan")), job("2", 0.5), job("3", float("inf")), job("4", 0.4)]
+    ranked = rank(odd, ["optimizer.lr"], "val/loss")
+    assert [one.mean for one in ranked] == [0.4, 0.5, None, None]
+    write_sweep_page(tmp_path / "sweep.html", odd, "val/loss")
+    page = seen((tmp_path / "sweep.html").read_text())
+    assert "2 of 4 jobs" in page and "No job has a number for 1, 3." in page
+
+
 def test_a_sweep_without_a_number_says_so(tmp_path):
     write_sweep_page(tmp_path / "sweep.html", jobs()[-1:], "val/loss")
     page = seen((tmp_path / "sweep.html").read_text())

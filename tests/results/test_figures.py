@@ -1,6 +1,9 @@
+import warnings
+
 import numpy as np
 import pytest
 
+from esc50.results import figures
 from esc50.results.figures import NUMBERED, classes_figure, confusion_figure, input_figure, save
 
 
@@ -37,14 +40,15 @@ def test_formulas_and_long_names_are_shown_as_they_are(tmp_path):
     figure = confusion_figure(np.eye(2, dtype=int), names)
     save(figure, tmp_path / "f.png")  # where matplotlib would read the formula
     shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert shown == [r"\$\frac\$", "x" * 39 + "…"]
+    assert shown == [r"$\frac$", "x" * 39 + "…"]
+    assert not any(label.get_parse_math() for label in figure.axes[0].get_yticklabels())
 
 
 def test_inputs_are_labelled_and_share_a_scale(tmp_path):
     logmels = np.random.default_rng(0).normal(size=(2, 3, 8, 10))
     figure = input_figure(logmels, ["dog", "$a$", "rain"], seconds=5)
     save(figure, tmp_path / "f.png")
-    assert [axes.get_title() for axes in figure.axes[:3]] == ["dog", r"\$a\$", "rain"]
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["dog", "$a$", "rain"]
     assert [figure.axes[row].get_ylabel() for row in (0, 3)] == [
         "clip\nmel row",
         "augmented\nmel row",
@@ -61,3 +65,16 @@ def test_a_figure_is_written_as_png(tmp_path):
 def test_a_class_of_any_name_is_drawn_as_it_is(tmp_path):
     save(confusion_figure(np.eye(2, dtype=int), ["$^$", "a_b"], "$x"), tmp_path / "f.png")
     assert (tmp_path / "f.png").is_file()
+
+
+def test_a_letter_that_no_font_has_costs_no_warning(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save(confusion_figure(np.eye(2, dtype=int), ["\ue123", "b"]), tmp_path / "f.png")
+
+
+def test_fonts_of_other_scripts_are_used_where_there_are_any(monkeypatch):
+    monkeypatch.setattr("matplotlib.font_manager.get_font_names", lambda: ["Yu Gothic", "Arial"])
+    figures._families.cache_clear()
+    assert figures._families() == ["DejaVu Sans", "Yu Gothic"]
+    figures._families.cache_clear()

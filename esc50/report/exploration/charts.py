@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esc50.report.exploration.statistics import ClipStatistics
-from esc50.report.figures import COLORS, SYMBOLS, Chart, figure_text
+from esc50.report.figures import COLORS, SYMBOLS, Chart, figure_text, row_width
 from esc50.results.tables import Table
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def _balance(
     )
     columns = ["", *(f"fold {fold}" for fold in there), "all"]
     rows = [[name, *map(str, row), str(row.sum())] for name, row in zip(names, counts, strict=True)]
-    return Chart(key, title, summary, plot, Table(title, columns, rows))
+    table = Table(title, columns, rows)
+    return Chart(key, title, summary, plot, table, min_width=row_width(names))
 
 
 def distribution_charts(statistics: ClipStatistics) -> list[Chart]:
@@ -110,7 +111,8 @@ def _boxes(
     title = f"{name[0].upper()}{name[1:]} by class"
     columns = ["class", "clips", "least", "25%", "median", "75%", "greatest"]
     key = field.replace("_", "-")
-    return Chart(key, title, summary, plot, Table(f"{axis} by class", columns, rows))
+    listed = Table(f"{axis} by class", columns, rows)
+    return Chart(key, title, summary, plot, listed, min_width=row_width(table.classes))
 
 
 def tone_chart(statistics: ClipStatistics) -> Chart:

@@ -30,7 +30,7 @@ from esc50.report.exploration.statistics import measure_clips, write_clips_csv
 from esc50.report.figures import Chart, save_images
 from esc50.report.media import clip_sound, picture_seconds
 from esc50.report.page import write_page
-from esc50.results.labels import labels
+from esc50.results.labels import label, labels
 
 
 class ExplorationSettings(Settings):
@@ -93,11 +93,12 @@ class Exploration:
         )  # fmt: skip
         drawn = self._charts(sides)
         protocol, fold = self.split_settings.protocol, self.split_settings.fold
+        words = {"synthetic": self.table.synthetic}
         write_page(
             self.page,
             "exploration.html.j2",
             title=f"Data set {self.name}",
-            labels=labels({"synthetic": self.table.synthetic}),
+            labels=labels(words),
             findings=[*refused, *findings],
             facts=tables.facts(statistics, protocol, fold, split),
             files=tables.file_kinds(statistics),
@@ -123,7 +124,7 @@ class Exploration:
         if settings.png:
             shown = [*drawn["class_charts"], *drawn["number_charts"]]
             shown += [drawn["source_chart"], drawn["clip_map"]]
-            save_images(shown, self.page.parent / "figures")
+            save_images(shown, self.page.parent / "figures", label(words))
 
     def _shown_clip(self) -> int:
         """The clip that augmentation is shown on: as chosen, or one of little silence."""

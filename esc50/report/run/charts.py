@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from esc50.report.figures import COLORS, FEW, Chart, figure_text
+from esc50.report.figures import COLORS, FEW, SYMBOLS, Chart, figure_text, row_width
 from esc50.report.run.scores import LEAST, Bin
 from esc50.results.labels import mark
 from esc50.results.numbers import percent
@@ -22,8 +22,9 @@ CURVES = (  # key of the figure, its title, columns of history.csv, whether they
     ("speed", "Training clips per second by epoch", ("clips_per_second",), False),
 )
 WORDS = {"learning_rate": "learning rate", "clips_per_second": "clips per second"}
-SHARE = {"tickformat": ".0%", "range": [0, 1.02]}
+SHARE = {"tickformat": ".0%", "range": [-0.02, 1.02]}  # a mark at an end is whole
 HEIGHT = 320  # pixels of a figure that stands beside another
+MARK = 22  # pixels across the mark of the fullest bin of confidence
 LEGEND_LINE = 18  # pixels more for each line that has a place in the legend
 
 Epochs = Sequence[Mapping[str, float]]
@@ -86,7 +87,8 @@ def _curves(
             name = _named(column, leaky)
             color = COLORS[(number if several else place) % len(COLORS)]
             style = {"color": color, "dash": ("solid", "dot")[several and place]}
-            symbols = ["star" if e == tested.get(run) else "circle" for e in epochs]
+            symbol = SYMBOLS[number // len(COLORS) % len(SYMBOLS)] if several else SYMBOLS[0]
+            symbols = ["star" if e == tested.get(run) else symbol for e in epochs]
             sizes = [14 if e == tested.get(run) else 5 for e in epochs]
             words = ([figure_text(run)] if several else []) + ([name] if len(columns) > 1 else [])
             label = ", ".join(words)
@@ -170,12 +172,13 @@ def classes_chart(rows: Sequence[Mapping[str, Any]], leaky: bool) -> Chart:
         f"{worst['class']} ({percent(worst['recall'][0])}{mark(leaky)}); easiest: "
         f"{best['class']} ({percent(best['recall'][0])}{mark(leaky)})."
     )
-    return Chart("classes", f"Recall by class{mark(leaky)}", summary, plot)
+    width = row_width([row["class"] for row in ranked])
+    return Chart("classes", f"Recall by class{mark(leaky)}", summary, plot, min_width=width)
 
 
 def reliability_chart(bins: Sequence[Bin], error: float, leaky: bool) -> Chart:
     """Draw accuracy against confidence: on the diagonal a network means what it says."""
-    plot = _figure(HEIGHT)
+    plot, most = _figure(HEIGHT), max(one.n for one in bins)
     plot.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", name="as confident as right",
         line={"dash": "dash", "color": "#888888"},
@@ -183,7 +186,7 @@ def reliability_chart(bins: Sequence[Bin], error: float, leaky: bool) -> Chart:
     plot.add_scatter(
         x=[one.confidence for one in bins], y=[one.accuracy for one in bins],
         mode="lines+markers", name=f"tests{mark(leaky)}", line={"color": COLORS[0]},
-        marker={"size": [5 + 2.5 * math.sqrt(one.n) for one in bins], "sizemin": 4},
+        marker={"size": [MARK * (0.25 + 0.75 * math.sqrt(one.n / most)) for one in bins]},
         error_y={
             "symmetric": False, "thickness": 1, "color": "#888888",
             "array": [max(one.high - one.accuracy, 0) for one in bins],

@@ -101,6 +101,7 @@ class Report:
     def values(self) -> dict[str, Any]:
         """All that the template names."""
         subject = self.subject
+        self.missing += subject.lacking(self._folds())
         rows, leaky = by_class(subject.tests), subject.leaky
         shown = self._cases()
         table_cells = cells(subject.tests, [run.name for run in subject.runs], self._sizes())
@@ -145,6 +146,12 @@ class Report:
         spec = self.clips.data.spec
         hertz = (spec.fmin, spec.fmax_hz) if type(spec) is FeatureSpec else None
         return {"seconds": picture_seconds(spec), "hertz": hertz}
+
+    def _folds(self) -> list[int]:
+        """The folds that a cross-validation on these clips goes through; [] of draws."""
+        if self.clips is None or self.subject.results["protocol"] not in ("official", "literature"):
+            return []
+        return sorted({int(fold) for fold in self.clips.data.table.folds})
 
     def _sizes(self) -> list[int]:
         return [len(run.clips) for run in self.subject.runs]

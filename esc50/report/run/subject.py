@@ -1,6 +1,6 @@
 """What a report is of: one run, or the folds and seeds of one recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -68,6 +68,28 @@ class Subject:
     def config(self) -> dict[str, Any] | None:
         """The config of the first run; None where it is gone."""
         return read_config(self.runs[0].folder)
+
+    def lacking(self, of_data: Iterable[int] = ()) -> list[str]:
+        """Say which folds have no run, seed by seed, in sentences; [] of runs on one fold.
+
+        Args:
+            of_data: the folds that the data set has, where a cross-validation goes through them.
+        """
+        folds: dict[int, set[int]] = {}
+        for seed, fold in (run.seed_and_fold for run in self.runs):
+            if fold is not None:
+                folds.setdefault(seed, set()).add(fold)
+        wanted = set[int]().union(*folds.values())
+        if len(wanted) < 2:
+            return []
+        wanted.update(of_data)
+        gaps = {seed: sorted(wanted - own) for seed, own in folds.items()}
+        return [
+            f"Not all folds: with seed {seed} there is no finished run of fold "
+            f"{', '.join(map(str, gap))}."
+            for seed, gap in gaps.items()
+            if gap
+        ]
 
     def run_of(self, test: int) -> Run:
         """The run that a row of the pooled predictions is of."""

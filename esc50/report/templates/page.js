@@ -1,15 +1,23 @@
 "use strict";
-// Draws the page's figures in the reader's colour scheme, and anew when that changes.
+// Draws the page's figures in the reader's colour scheme, and anew when that changes; on paper they
+// are on white.
 const looks = JSON.parse(document.getElementById("plotly-templates").textContent);
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const look = () => looks[dark.matches ? "dark" : "light"];
+
+// A figure's caption, with the words at the head of the page that must stand beside its numbers.
+function captionOf(plot) {
+  const caption = document.getElementById(`title-${plot.dataset.key}`).textContent;
+  const words = [...document.querySelectorAll(".badge")].map((badge) => badge.textContent);
+  const others = words.filter((word) => !caption.includes(word)).join(", ");
+  return others ? `${caption} (${others})` : caption;
+}
 
 // For papers: on white whatever the screen is, four times as fine, and with the caption as a title,
 // so that what must be said of the numbers goes with them.
 function download(format) {
   return (plot) => {
-    const caption = document.getElementById(`title-${plot.dataset.key}`).textContent;
-    const text = caption.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+    const text = captionOf(plot).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
     const title = { text, yref: "container", y: 0.97, yanchor: "top" };
     const margin = { ...plot.layout.margin, t: 96 };
     const layout = { ...plot.layout, template: looks.light, title, margin };
@@ -40,6 +48,7 @@ async function draw(plot) {
 const plots = [...document.querySelectorAll(".plot")];
 // One at a time, so that the page can be read and scrolled meanwhile.
 const drawn = plots.reduce((before, plot) => before.then(() => draw(plot)), Promise.resolve());
-dark.addEventListener("change", () => drawn.then(
-  () => plots.forEach((plot) => Plotly.relayout(plot, { template: look() })),
-));
+const paint = (template) => plots.filter((plot) => plot.data).forEach((plot) => Plotly.relayout(plot, { template }));
+dark.addEventListener("change", () => drawn.then(() => paint(look())));
+window.addEventListener("beforeprint", () => paint(looks.light));
+window.addEventListener("afterprint", () => paint(look()));

@@ -7,7 +7,7 @@ from esc50.report.run.charts import (
     read_history,
     reliability_chart,
 )
-from esc50.report.run.scores import by_class, coverage, reliability
+from esc50.report.run.scores import Bin, by_class, coverage, reliability
 from esc50.report.run.subject import find_subject
 
 
@@ -32,6 +32,12 @@ def test_several_runs_share_a_figure(tiny_run):
         "a, train/loss", "a, val/loss", "b, train/loss", "b, val/loss",
     ]  # fmt: skip
     assert [row[0] for row in loss.table.rows] == ["a, 1", "a, 2", "b, 1"]
+
+
+def test_runs_that_share_a_colour_differ_in_their_marks():
+    rows = [{"epoch": 1.0, "train/loss": 2.0}, {"epoch": 2.0, "train/loss": 1.0}]
+    lines = curves({f"run {n}": rows for n in range(15)}, {}, leaky=False)[0].plot.data
+    assert len({(line.line.color, line.marker.symbol[0]) for line in lines}) == 15
 
 
 def test_where_no_epoch_is_known_to_be_tested_no_star_is_spoken_of(tiny_run):
@@ -61,6 +67,15 @@ def test_every_number_of_a_leaky_run_is_labelled(tmp_path, make_run):
             assert ("LEAKY" in chart.title) == ("LEAKY" in chart.summary) == leaky
             axes = str(chart.plot.layout.xaxis.title.text) + str(chart.plot.layout.yaxis.title.text)
             assert ("LEAKY" in axes) == leaky
+
+
+def test_a_full_bin_of_confidence_does_not_cover_the_figure():
+    bins = [Bin(n, share, share, 0.0, 1.0) for n, share in ((1, 0.3), (30, 0.7), (4000, 0.99))]
+    plot = reliability_chart(bins, 0.1, leaky=False).plot
+    sizes = plot.data[1].marker.size
+    assert list(sizes) == sorted(sizes) and sizes[0] > 4 and sizes[-1] < 30
+    for axis in (plot.layout.xaxis, plot.layout.yaxis):  # marks at an end are whole
+        assert axis.range[0] < 0 and axis.range[1] > 1
 
 
 def test_the_hardest_class_is_on_top(tmp_path, make_run):

@@ -38,3 +38,16 @@ def test_one_leaky_run_labels_all(tmp_path, make_run):
     make_run(tmp_path / "fold1", 1)
     make_run(tmp_path / "fold2", 2, leaky=True)
     assert find_subject(tmp_path).labels == ["LEAKY"]
+
+
+def test_a_fold_that_was_not_tested_is_said(tmp_path, make_run):
+    for seed, fold in ((1, 1), (1, 2), (2, 2)):
+        make_run(tmp_path / f"seed{seed}" / f"fold{fold}", fold, seed)
+    subject = find_subject(tmp_path)
+    (said,) = subject.lacking()
+    assert said.endswith("with seed 2 there is no finished run of fold 1.")
+    first, second = subject.lacking([1, 2, 3])
+    assert first.endswith("seed 1 there is no finished run of fold 3.")
+    assert second.endswith("seed 2 there is no finished run of fold 1, 3.")
+    # Who runs one fold with several seeds knows that it is one.
+    assert find_subject(tmp_path / "seed2").lacking([1, 2, 3]) == []
