@@ -15,8 +15,8 @@ from esc50.report.run.origin import MISSING, flatten, read_chosen_epoch, spell
 from esc50.report.run.scores import by_class
 from esc50.report.run.subject import PAGE, Subject, find_subject
 from esc50.results.comparison import OTHER_DATA, compare
-from esc50.results.labels import label, labels, mark
-from esc50.results.numbers import percent
+from esc50.results.labels import LEAKY, label, labels, mark
+from esc50.results.numbers import duration, percent
 from esc50.results.run_folder import chosen_checkpoint
 from esc50.results.statistics import clustered_wilson
 from esc50.results.tables import Table
@@ -93,7 +93,8 @@ def _overview(subjects: Sequence[Subject], names: Sequence[str]) -> Table:
         "runs",
         "protocol",
     ]
-    table = Table("The best first", ["of", *columns, "training"])
+    last = f", {LEAKY} ones last" if any(one.leaky for one in subjects) else ""
+    table = Table(f"The best first{last}", ["of", *columns, "training"])
     for subject, name in _ranked(subjects, names):
         tests, leaky = subject.tests, mark(subject.leaky)
         low, high = clustered_wilson(tests.correct, tests.clips, tests.sources)
@@ -109,7 +110,7 @@ def _overview(subjects: Sequence[Subject], names: Sequence[str]) -> Table:
                 str(len(tests.clips)),
                 str(len(subject.runs)),
                 str(subject.results["protocol"]),
-                f"{seconds / 60:.1f} min",
+                duration(seconds),
             ]
         )
     return table

@@ -15,7 +15,7 @@ from esc50.config.signature import mode
 from esc50.errors import UserError
 from esc50.results.labels import LEAKY, label, mark
 from esc50.results.ledger import NONE
-from esc50.results.numbers import spread
+from esc50.results.numbers import duration, spread
 from esc50.results.tables import Table
 
 IDENTITY = ("signature", "data_digest")  # of one recipe on one data set
@@ -220,7 +220,7 @@ def _row(recipe: RecipeResults, overrides: str, metrics: Sequence[str]) -> list[
     about += [str(recipe.rows[-1].get("protocol")), recipe.ranges("fold")]
     about += [str(len(recipe.numbers("seed"))), recipe.computed()]
     seconds = sum(recipe.values("seconds_fit"))
-    return [*about, *(_metric(recipe, metric) for metric in metrics), f"{seconds / 60:.1f} min"]
+    return [*about, *(_metric(recipe, metric) for metric in metrics), duration(seconds)]
 
 
 def _metric(recipe: RecipeResults, metric: str) -> str:
