@@ -28,6 +28,10 @@ class Net(torch.nn.Module):
     def forward(self, x):
         return self.layers(x)
 
+class Put(Net):
+    def forward(self, x):
+        return super().forward(x.clone().put_(torch.tensor([0]), torch.ones(1)))
+
 class SignSGD(torch.optim.Optimizer):
     def __init__(self, params, lr):
         super().__init__(params, {"lr": lr})
@@ -133,3 +137,9 @@ def test_what_does_not_fit_is_one_sentence(mine, arguments, words, tmp_path):
     with pytest.raises(UserError) as caught:
         FoldRun(compose_config([*mine.overrides, "data=mine", *arguments]), tmp_path).run()
     assert words in str(caught.value)
+
+
+def test_a_network_that_no_deterministic_algorithm_computes_is_one_sentence(mine, tmp_path):
+    arguments = ["data=mine", "model=mine", "model._target_=mypkg.Put"]
+    with pytest.raises(UserError, match=r"takes put_, which .* set trainer\.deterministic=warn"):
+        FoldRun(compose_config([*mine.overrides, *arguments]), tmp_path / "run").run()

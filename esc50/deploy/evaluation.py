@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from esc50.deploy.predictor import Predictor
 from esc50.deploy.seen import audit_seen, seen_by
 from esc50.errors import UserError, printable
 from esc50.model.metrics import make_scores
-from esc50.results.labels import label
+from esc50.results.labels import label, started_from
 from esc50.results.run_folder import (
     EVALUATION,
     keep_aside,
@@ -40,6 +40,8 @@ from esc50.results.run_folder import (
     write_results,
 )
 from esc50.results.tables import Table
+
+STARTED = ("origin", "pretrained_on", "weights_licence")  # what is said of starting weights
 
 
 class EvaluationSettings(Settings):
@@ -192,6 +194,8 @@ def evaluation_table(results: Mapping[str, Any]) -> Table:
         if key.startswith("test/"):
             table.rows.append([key, f"{value:.4f}{label(results)}"])
     table.rows.append(["tested clips", str(results["n_test"])])
+    if start := started_from(results):
+        table.rows.append(["started from", printable(start, keep="")])
     return table
 
 
@@ -221,10 +225,16 @@ def _about(model: Predictor) -> dict[str, Any]:
         "checkpoint": name,
         "signature": first["signature"],
         "seed": first["seed"],
+        **{key: _joined(one.get(key) for one in told) for key in STARTED},
         "synthetic": flags_of(model.members)["synthetic"],
         "precision": first["precision"],
         "n_classes": len(model.classes),
     }
+
+
+def _joined(words: Iterable[str | None]) -> str | None:
+    """What the members of an ensemble say, each but once; None where none says anything."""
+    return ", ".join(dict.fromkeys(filter(None, words))) or None
 
 
 def _file_name(text: object) -> str:

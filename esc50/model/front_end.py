@@ -71,6 +71,8 @@ def _of_preprocessor(folder: Path) -> dict[str, Any]:
     said = _read(folder / "preprocessor_config.json")
     if said.get("feature_size") == 1:
         del said["feature_size"]
+    if said.get("do_normalize") is False:  # the logarithms as they are: (x - 0) / (2 * 0.5)
+        said |= {"mean": 0.0, "std": 0.5}
     return {ours: convert(said[key]) for key, ours, convert in PREPROCESSOR if key in said}
 
 

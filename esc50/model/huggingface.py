@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from esc50.errors import UserError
 
@@ -28,20 +30,32 @@ class HubNetwork(nn.Module):
         self.head = nn.Linear(config.hidden_size, n_classes)
         self.architecture: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
         self.kind: str = config.model_type
-        self.fused: bool = bool(self.architecture.get("enable_fusion"))
+        # Frames that CLAP stretches its pictures to; an AST takes them as they are.
+        self.frames = 0 if self.kind == AST else _most_frames(config)
+        if self.architecture.get("enable_fusion"):
+            _leave_fusion_out(backbone)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (batch, 1, height, width) to logits (batch, n_classes)."""
         along = x.transpose(2, 3)  # transformers has time before frequency
-        if self.kind == AST:
-            seen = self.backbone(along[:, 0])
-        elif self.fused:  # four pictures of a clip that is not longer
-            longer = along.new_zeros(len(along), 1)
-            seen = self.backbone(along.repeat(1, 4, 1, 1), is_longer=longer)
-        else:
-            seen = self.backbone(along)
+        if along.shape[2] < self.frames:
+            # As the backbone itself would behind its norm, which is the same for each frame of a
+            # row: but there GPUs have no deterministic gradient of it, and here none is needed.
+            size = self.frames, along.shape[3]
+            along = F.interpolate(along, size, mode="bicubic", align_corners=True)
+        seen = self.backbone(along[:, 0] if self.kind == AST else along)
         logits: Tensor = self.head(seen.pooler_output)
         return logits
+
+
+def _leave_fusion_out(clap: Any) -> None:
+    """Have a fused CLAP take one picture of a clip, which gives what it makes of four alike.
+
+    The others are of stretches of a clip that is longer than its ten seconds, and there are none
+    here; and to ask which clips are is a branch that no export can follow.
+    """
+    clap.audio_encoder.enable_fusion = False
+    clap.audio_encoder.patch_embed.enable_fusion = False
 
 
 def hub_network(
@@ -109,15 +123,20 @@ def _pretrained(weights: str) -> tuple[Any, nn.Module]:
                 f"model.weights={weights} is of the kind {config.model_type}: those that take "
                 f"pictures of sound are {KINDS}"
             )
-        loaded, found = kinds[config.model_type].from_pretrained(weights, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        # Trained in float32, whatever they are kept in. What is of another shape is told below.
+        how: dict[str, Any] = {"dtype": torch.float32, "ignore_mismatched_sizes": True}
+        loaded, found = kinds[config.model_type].from_pretrained(
+            weights, output_loading_info=True, **how
+        )
+    except UserError:
+        raise
+    except Exception as error:  # what is odd in the files of others ends in errors of many kinds
         raise UserError(_why_not(weights, error)) from None
     backbone: nn.Module = getattr(loaded, "audio_model", loaded)
     inside = "audio_model." if backbone is not loaded else ""
-    missing = sorted(key for key in found["missing_keys"] if key.startswith(inside))
-    if missing or found["mismatched_keys"]:
-        first = missing[0] if missing else str(next(iter(found["mismatched_keys"])))
-        raise UserError(f"model.weights={weights} lacks {first}, or has it in another shape")
+    wrong = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}
+    if wrong := {key for key in wrong if key.startswith(inside)}:
+        raise UserError(f"model.weights={weights} lacks {min(wrong)}, or has it in another shape")
     return backbone.config, backbone
 
 
@@ -132,13 +151,17 @@ def _why_not(weights: str, error: Exception) -> str:
     )
 
 
+def _most_frames(config: Any) -> int:
+    return int(config.spec_size * (config.spec_size // config.num_mel_bins))
+
+
 def _check_size(config: Any, size: tuple[int, int], weights: str | None) -> None:
     """Refuse pictures that the network is not made for."""
     if config.model_type == AST:
         fits, wanted = size == (config.num_mel_bins, config.max_length), config.max_length
         width = f"features.frames={wanted} features.width={wanted}"
     else:
-        most = config.spec_size * config.spec_size // config.num_mel_bins
+        most = _most_frames(config)
         fits = size[0] == config.num_mel_bins and size[1] <= most
         width = f"features.width of at most {most}"
     if not fits:

@@ -15,7 +15,7 @@ APART = ("spectrogram_extractor.", "logmel_extractor.", "fc_audioset.")
 
 
 class ConvBlock(nn.Module):
-    """Two convolutions of 3 x 3 with batch norm, then average pooling."""
+    """Two convolutions of 3 x 3 with batch norm, then average pooling and dropout."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         """Take the numbers of channels."""
@@ -23,12 +23,14 @@ class ConvBlock(nn.Module):
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn1, self.bn2 = nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)
+        self.drop = nn.Dropout(0.2)  # of the block, so that it is still where the block is frozen
 
     def forward(self, x: Tensor, pool: int) -> Tensor:
         """Pictures (batch, inputs, T, rows) to (batch, outputs, T // pool, rows // pool)."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
-        return F.avg_pool2d(x, pool) if pool > 1 else x
+        dropped: Tensor = self.drop(F.avg_pool2d(x, pool) if pool > 1 else x)
+        return dropped
 
 
 class Cnn14(nn.Module):
@@ -43,18 +45,18 @@ class Cnn14(nn.Module):
         self.fc1 = nn.Linear(widths[-1], widths[-1])
         self.fc_classes = nn.Linear(widths[-1], n_classes)
         self.n_blocks = len(widths)
-        self.drop_some, self.drop_half = nn.Dropout(0.2), nn.Dropout(0.5)
+        self.drop = nn.Dropout(0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         x = self.bn0(x.transpose(1, 2)).permute(0, 2, 3, 1)
         for number in range(1, self.n_blocks + 1):
             block = self.get_submodule(f"conv_block{number}")
-            x = self.drop_some(block(x, 2 if number < self.n_blocks else 1))
+            x = block(x, 2 if number < self.n_blocks else 1)
         x = x.mean(dim=3)
         x = x.amax(dim=2) + x.mean(dim=2)
-        x = F.relu(self.fc1(self.drop_half(x)))
-        logits: Tensor = self.fc_classes(self.drop_half(x))
+        x = F.relu(self.fc1(self.drop(x)))
+        logits: Tensor = self.fc_classes(self.drop(x))
         return logits
 
 

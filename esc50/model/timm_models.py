@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from esc50.errors import UserError
+from esc50.model.weights import read_weights
 
 
 def timm_network(
@@ -79,11 +80,11 @@ def _elsewhere(known: Any, weights: str | None) -> str:
 def _check_weights(name: str, path: str) -> None:
     """Refuse a file that does not hold the model, which timm would load in part or not at all."""
     from timm import create_model
-    from timm.models import load_state_dict
 
-    state, own = load_state_dict(path, weights_only=True), create_model(name)
+    state, own = read_weights(path).state, create_model(name)
     settings: Any = own.pretrained_cfg
-    last = f"{settings['classifier']}."
-    wrong = [key for key in own.state_dict() if key not in state and not key.startswith(last)]
+    last = settings["classifier"]  # several, of some networks that were distilled
+    outside = tuple(f"{each}." for each in ((last,) if isinstance(last, str) else last))
+    wrong = [key for key in own.state_dict() if key not in state and not key.startswith(outside)]
     if wrong:
         raise ValueError(f"{wrong[0]} is missing there")

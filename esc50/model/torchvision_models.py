@@ -9,7 +9,7 @@ from torch import nn
 from torchvision import models
 
 from esc50.errors import UserError
-from esc50.model.head import head_name
+from esc50.model.head import head_names
 from esc50.model.weights import Weights, load_weights, match_channels, read_weights
 
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer's patches
@@ -106,7 +106,7 @@ def _load(network: nn.Module, weights: Weights, name: str) -> None:
             )
         )
     load_weights(
-        network, replace(weights, state=state), head_name(network), f"torchvision's {name}"
+        network, replace(weights, state=state), head_names(network), f"torchvision's {name}"
     )
 
 

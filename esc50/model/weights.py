@@ -1,7 +1,7 @@
 """Weights that training starts from: read from a file without running it, laid into a network."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,11 +103,15 @@ def read_weights(path: str) -> Weights:
         if isinstance(held.get(name), Mapping):
             held = held[name]
             break
-    state = {str(key).removeprefix("module."): value for key, value in held.items()}
-    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    tensors = {_plain(key): value for key, value in held.items() if isinstance(value, Tensor)}
     if not tensors:
         raise UserError(f"model.weights={path} holds no weights: give {KINDS}")
     return Weights(path, tensors, cfg=cfg)
+
+
+def _plain(name: object) -> str:
+    """A weight's name without what training on several devices, or compiling, puts before it."""
+    return str(name).removeprefix("module.").removeprefix("_orig_mod.")
 
 
 def _load_torch(path: Path) -> Any:
@@ -121,7 +125,9 @@ def _load_safetensors(path: Path) -> Any:
     return load_file(path)
 
 
-def load_weights(network: nn.Module, weights: Weights, head: str, what: str) -> None:
+def load_weights(
+    network: nn.Module, weights: Weights, head: str | Sequence[str], what: str
+) -> None:
     """Lay weights into a network, all but those of its last layer, which is made for its classes.
 
     Filters on three channels, where the network has one, are summed over them: that gives what
@@ -130,13 +136,13 @@ def load_weights(network: nn.Module, weights: Weights, head: str, what: str) -> 
     Args:
         network: of which every weight outside `head` must be there, in its shape.
         weights: what was read.
-        head: name of the last layer.
+        head: name of the last layer, or of several.
         what: the network these must be of, for the message.
 
     Raises:
         UserError: a weight is missing, unknown or of another shape.
     """
-    outside = f"{head}."
+    outside = tuple(f"{name}." for name in ((head,) if isinstance(head, str) else head))
     own = {k: v for k, v in network.state_dict().items() if not k.startswith(outside)}
     given = {k: v for k, v in weights.state.items() if not k.startswith(outside)}
     for key, value in given.items():

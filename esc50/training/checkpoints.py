@@ -137,11 +137,11 @@ def _origin_of_run(specification: Mapping[str, Any], path: str) -> Origin:
 
 
 def _pretrained_on(weights: str, model: Mapping[str, Any]) -> str:
-    """Say what weights of others have seen: by name where they have one, else what is said."""
-    if weights == "imagenet":
-        return "ImageNet"
+    """Say what weights of others have seen: what the config says, else by a name they have."""
     if said := model.get("pretrained_on"):
         return str(said)
+    if weights == "imagenet":
+        return "ImageNet"
     digest = content(weights)
     return (
         f"unknown: {weights}" if digest == weights else f"unknown: {Path(weights).name} ({digest})"

@@ -84,6 +84,12 @@ def fit(
                 "a training batch holds one clip, of which batch norm can learn nothing at this "
                 "size of picture: train on at least two, with batch_size=2 or more"
             ) from None
+        if (at := str(error).find(" does not have a deterministic implementation")) > 0:
+            raise UserError(
+                f"training this network takes {str(error)[:at]}, which on this device has no way "
+                "that always gives the same digits: set trainer.deterministic=warn, or choose "
+                "another network"
+            ) from None
         restored = clock.start_time("train") is not None
         if start is None or restored or isinstance(error, UserError):
             raise

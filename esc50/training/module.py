@@ -18,7 +18,7 @@ from esc50.model.classifier import Classifier, Objective, Schedule
 from esc50.model.fitted import FittedNetwork
 from esc50.model.fitted_classifier import FittedClassifier
 from esc50.model.front_end import check_features
-from esc50.model.head import freeze, parameter_groups
+from esc50.model.head import blocks, freeze, parameter_groups
 from esc50.model.network import build_network, check_network
 from esc50.model.teachers import WEIGHT
 from esc50.training.teachers import load_teachers
@@ -33,6 +33,12 @@ def check_module(plain: Mapping[str, Any]) -> None:
         check_fitted(plain)
         return
     check_features(plain)
+    decay, rate = plain["model"].get("layer_decay"), plain["optimizer"].get("lr")
+    if decay is not None and rate is None:
+        raise UserError(
+            f"model.layer_decay={decay} begins with the last layer's learning rate, which is not "
+            "there: give it as optimizer.lr=..."
+        )
     check_target("optimizer", plain["optimizer"], {"params": None})
     if plain["scheduler"]:
         check_target("scheduler", _of_scheduler(plain["scheduler"]), {"optimizer": None})
@@ -62,7 +68,8 @@ def build_module(
         raise UserError("monitor=val/acc_category5 takes the classes of ESC-50: use val/acc")
     size = spec.height, spec.width
     network = build_network(plain["model"], n_classes, size, spec.in_channels)
-    freeze(network, plain["model"].get("train"))
+    listed = _blocks(plain["model"], network, (1, spec.in_channels, *size))
+    freeze(network, plain["model"].get("train"), listed)
     categories = None if table.categories5 is None else table.categories5.tolist()
     scales = {key: plain[key] for key in OBJECTIVE}
     weight = WEIGHT if plain["teacher_weight"] is None else plain["teacher_weight"]
@@ -80,7 +87,7 @@ def build_module(
         return FittedClassifier(network, objective, plain["seed"], specification)
     if isinstance(architecture := getattr(network, "architecture", None), dict):
         specification["architecture"] = architecture
-    optimizer = _optimizer(plain, network)
+    optimizer = _optimizer(plain, network, listed)
     return Classifier(network, objective, optimizer, _schedule(plain), specification)
 
 
@@ -89,8 +96,16 @@ def _is_fitted(plain: Mapping[str, Any]) -> bool:
     return isinstance(target, type) and issubclass(target, FittedNetwork)
 
 
+def _blocks(
+    section: Mapping[str, Any], network: nn.Module, shape: tuple[int, ...]
+) -> list[list[str]] | None:
+    """The network's blocks in the order of their use; None where nothing goes by their order."""
+    ordered = section.get("layer_decay") is not None or isinstance(section.get("train"), int)
+    return blocks(network, torch.zeros(shape)) if ordered else None
+
+
 def _optimizer(
-    plain: Mapping[str, Any], network: nn.Module
+    plain: Mapping[str, Any], network: nn.Module, listed: list[list[str]] | None
 ) -> Callable[[Iterable[nn.Parameter]], Optimizer]:
     """What makes the optimiser; with `model.layer_decay`, of groups with rates of their own."""
     values, trainer = {**plain["optimizer"], "_partial_": True}, plain["trainer"]
@@ -101,7 +116,7 @@ def _optimizer(
 
     def make(parameters: Iterable[Any]) -> Optimizer:
         if decay is not None:
-            parameters = parameter_groups(network, decay, values["lr"])
+            parameters = parameter_groups(network, decay, values["lr"], listed)
         with refusals("optimizer", values):
             optimizer: Optimizer = build("optimizer", values)(parameters)
         return optimizer

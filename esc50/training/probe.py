@@ -17,11 +17,14 @@ from esc50.data.cache.part import RowWriter
 from esc50.data.datamodule import ESC50DataModule
 from esc50.data.progress_bar import progress_bar
 from esc50.model.classifier import Classifier
-from esc50.model.head import backbone_state, head, see
+from esc50.model.head import backbone_state, head, head_names, see
 from esc50.model.network import APART
 from esc50.model.trained import AUTOCAST
 
-EMBEDDING = 1  # raise it when what is computed changes
+EMBEDDING = 2  # raise it when what is computed changes
+# Pictures that are computed together, whatever the batches of training are: the last digits depend
+# on it, and what is cached must be what any run would have computed.
+TOGETHER = 32
 
 
 def embed_once(
@@ -44,14 +47,15 @@ def embed_once(
     prepared = data.prepared
     if not network.ends_in_its_head(prepared.clips["logmel"][:2]):
         return
-    cache_dir, size = Path(data.storage.cache_dir), plain["batch_size"]
+    cache_dir = Path(data.storage.cache_dir)
     about = {"network": network.digest(), "precision": plain["trainer"]["precision"]}
+    about["device"] = device.type
     pictures = {"features": data.spec.key, "digests": data.digests}
-    clips = network.cached(prepared.clips["logmel"], {**about, **pictures}, cache_dir, size)
+    clips = network.cached(prepared.clips["logmel"], {**about, **pictures}, cache_dir)
     copies = None
     if prepared.copies is not None:
         content = hashlib.blake2b(prepared.copies.numpy().data, digest_size=16).hexdigest()
-        copies = network.cached(prepared.copies, {**about, "copies": content}, cache_dir, size)
+        copies = network.cached(prepared.copies, {**about, "copies": content}, cache_dir)
     data.prepared = replace(prepared, embedded=(clips, copies))
 
 
@@ -67,6 +71,8 @@ class Embedder:
     def ends_in_its_head(self, pictures: Tensor) -> bool:
         """Whether the logits are what the last layer makes of what it sees, and nothing else."""
         last = head(self.module.network)
+        if len(head_names(self.module.network)) > 1:
+            return False
         if not isinstance(last, nn.Linear | nn.Sequential):
             return False
         with self._precision():
@@ -85,24 +91,21 @@ class Embedder:
         made.update(json.dumps(parts, sort_keys=True, default=str).encode())
         return made.hexdigest()
 
-    def cached(
-        self, pictures: Tensor, parts: Mapping[str, Any], cache_dir: Path, size: int
-    ) -> Tensor:
+    def cached(self, pictures: Tensor, parts: Mapping[str, Any], cache_dir: Path) -> Tensor:
         """What the last layer sees of pictures, float32 (n, features), from the cache or computed.
 
         Args:
             pictures: float32 (n, channels, height, width).
             parts: all that shapes the numbers, for the entry's name.
             cache_dir: the cache.
-            size: how many are computed together.
         """
         n = len(pictures)
         width = self._see(pictures[:1])[0].shape[1]
 
         def fill(writer: RowWriter) -> None:
             with progress_bar("frozen network", n) as advance, self._precision():
-                for start in range(0, n, size):
-                    rows = slice(start, min(start + size, n))
+                for start in range(0, n, TOGETHER):
+                    rows = slice(start, min(start + TOGETHER, n))
                     if writer.written[rows].all():  # before this build was cut off
                         advance(rows.stop - start)
                         continue

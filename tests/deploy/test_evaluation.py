@@ -122,6 +122,17 @@ def test_a_name_from_a_checkpoint_leads_to_no_other_folder(run, model, tmp_path)
     assert folder.resolve().is_relative_to((tmp_path / "out" / "evaluations").resolve())
 
 
+def test_what_the_starting_weights_have_seen_is_said_beside_the_test(run, model, monkeypatch):
+    told = model.members[0].specification
+    monkeypatch.setitem(told, "pretrained_on", "AudioSet")
+    monkeypatch.setitem(told, "weights_licence", "MIT")
+    results, folder = run(fold=1)
+    said = {"origin": None, "pretrained_on": "AudioSet", "weights_licence": "MIT"}
+    assert said.items() <= json.loads((folder / "results.json").read_text()).items()
+    rows_of = evaluation_table(results).rows
+    assert ["started from", "AudioSet (ESC-50's own sources may be in it)"] in rows_of
+
+
 def test_a_checkpoint_that_does_not_say_what_it_saw_is_not_called_clean(run, model):
     told = model.members[0].specification
     seen = told.pop("seen")

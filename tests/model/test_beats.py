@@ -10,7 +10,7 @@ import torch
 from esc50.api import load
 from esc50.errors import UserError
 from esc50.model.beats import beats
-from esc50.model.head import blocks, freeze, head_name
+from esc50.model.head import blocks, freeze, head_names
 from esc50.model.network import check_network
 from esc50.training.fold import run_fold
 from tests.model.beats_files import BEATS_FEATURES, BIAS, CFG, make_beats
@@ -92,7 +92,7 @@ def beats_like(network):
 def test_its_blocks_are_its_layers_and_what_is_before_them(published):
     network = beats(5, SIZE, published)
     listed = blocks(network)
-    assert head_name(network) == "head"
+    assert head_names(network) == ("head",)
     assert [block[0].partition(".self_attn")[0] for block in listed[-3:]] == [
         f"encoder.layers.{number}" for number in range(3)
     ]

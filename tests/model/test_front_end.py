@@ -43,6 +43,12 @@ def test_what_lies_beside_the_weights_is_believed_before_the_choice(plain, tmp_p
     with pytest.raises(UserError, match=r"trained on features\.frames=512, not 1024"):
         check_features(plain(*hub))
     check_features(plain(*hub, "features.frames=512", "features.width=512"))
+    plainly = {**said, "do_normalize": False, "mean": -4.2677393, "std": 4.5689974}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(plainly))
+    short = (*hub, "features.frames=512", "features.width=512")
+    with pytest.raises(UserError, match=r"trained on features\.mean=0\.0, not -4\.2677393"):
+        check_features(plain(*short))
+    check_features(plain(*short, "features.mean=0.0", "features.std=0.5"))
     (tmp_path / "preprocessor_config.json").write_text("[")  # damaged: the choice is left
     check_features(plain(*hub))
 

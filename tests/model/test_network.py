@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from esc50.errors import UserError
-from esc50.model.head import head_name
+from esc50.model.head import head_names
 from esc50.model.network import build_network, check_network, without_weights
 from tests.model.beats_files import make_beats
 from tests.model.hub_folders import make_ast
@@ -99,7 +99,7 @@ def test_a_checkpoint_of_ones_own_starts_any_network_for_other_classes(name, che
     first = build_network(section, 7, (32, 64))
     path = checkpoint({**without_weights(section), "train": "all"}, first)
     second = build_network({**section, "weights": path}, 3, (32, 64)).eval()
-    last = head_name(second)
+    (last,) = head_names(second)
     assert second.get_submodule(last).weight.shape[0] == 3
     theirs = first.state_dict()
     for key, value in second.state_dict().items():

@@ -54,3 +54,35 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # no retries
     with pytest.raises(UserError, match=r"model\.weights=imagenet"):
         timm_network("resnet18", 5, (64, 64), "imagenet")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cut.safetensors", b"\x08\0\0"),
+        ("empty.pth", b""),
+        ("text.pth", b"hello"),
+        ("list.pth", None),
+    ],
+)
+def test_a_file_that_holds_no_weights_is_refused_in_a_sentence(tmp_path, name, content):
+    path = tmp_path / name
+    if content is None:
+        torch.save([1, 2], path)
+    else:
+        path.write_bytes(content)
+    refused = rf"{name} (is not a PyTorch state dict, nor safetensors|holds list, not a state dict)"
+    with pytest.raises(UserError, match=refused):
+        timm_network("resnet10t", 5, (64, 64), str(path))
+
+
+def test_weights_of_a_distilled_transformer_may_be_of_other_classes(tmp_path):
+    import timm
+
+    name = "deit_tiny_distilled_patch16_224"
+    original = timm.create_model(name, num_classes=4)
+    heads = ("head.", "head_dist.")
+    kept = {k: v for k, v in original.state_dict().items() if not k.startswith(heads)}
+    torch.save(kept, tmp_path / "weights.pth")
+    ours = timm_network(name, 5, (32, 32), str(tmp_path / "weights.pth"))
+    assert torch.equal(ours.state_dict()["dist_token"], kept["dist_token"])

@@ -9,7 +9,7 @@ import torch
 from torchvision.models import resnet18
 
 from esc50.config.signature import signature
-from esc50.training.checkpoints import AtomicCheckpointIO
+from esc50.training.checkpoints import AtomicCheckpointIO, origin
 from esc50.training.fold import run_fold
 from tests.conftest import REPOSITORY
 
@@ -56,6 +56,13 @@ def test_weights_that_have_seen_the_tested_clips_make_the_result_leaky(config, t
         config(f"model.weights={second}")
     )
     assert signature(config(f"model.weights={best}")) != signature(config())
+
+
+def test_what_the_config_says_of_weights_goes_before_their_name():
+    plain = {"model": {"weights": "imagenet"}, "ckpt_path": None}
+    assert origin(plain).pretrained_on == "ImageNet"
+    plain["model"]["pretrained_on"] = "LAION-2B and ImageNet-12k"
+    assert origin(plain).pretrained_on == "LAION-2B and ImageNet-12k"
 
 
 def test_weights_of_unknown_origin_are_named(config, tmp_path):

@@ -31,6 +31,15 @@ def test_network_objective_and_optimizer_are_those_of_the_config(plain):
     assert module.specification["seed"] == 7 and module.schedule is None
 
 
+def test_blocks_can_only_learn_at_a_part_of_a_rate_that_is_given(plain):
+    section = plain("model.layer_decay=0.5", "optimizer.lr=null")
+    with pytest.raises(UserError, match=r"model\.layer_decay=0\.5 .* give it as optimizer\.lr="):
+        check_module(section)
+    del section["optimizer"]["lr"]
+    with pytest.raises(UserError, match=r"model\.layer_decay=0\.5 .* give it as optimizer\.lr="):
+        check_module(section)
+
+
 @pytest.mark.parametrize("choice", ["adam", "adamw", "sgd"])
 def test_gradients_can_be_clipped_in_mixed_precision(plain, choice):
     def made(*overrides):

@@ -7,7 +7,9 @@ import torch
 
 from esc50.api import load
 from esc50.errors import UserError
+from esc50.model.head import see
 from esc50.training.fold import run_fold
+from esc50.training.probe import TOGETHER
 from tests.model.hub_folders import AST_FEATURES, make_ast
 
 PROBE = ["model.train=head", "optimizer.lr=0.05", "trainer.precision=32-true"]
@@ -73,6 +75,21 @@ def test_a_probe_of_the_cache_ends_where_one_of_the_frozen_network_does(
     states = trained(tmp_path / "cached"), trained(tmp_path / "frozen")
     for key, value in states[0].items():
         torch.testing.assert_close(value, states[1][key], atol=1e-4, rtol=1e-3)
+
+
+def test_what_is_cached_does_not_depend_on_the_batches_of_training(
+    tuned, embeddings, tmp_path, monkeypatch
+):
+    sizes = []
+
+    def counted(network, x):
+        sizes.append(len(x))
+        return see(network, x)
+
+    monkeypatch.setattr("esc50.training.probe.see", counted)
+    quick = ["trainer.max_epochs=1", "report=false", f"data.cache_dir={tmp_path / 'cache'}"]
+    run_fold(tuned(*PROBE, *quick, "batch_size=4"), tmp_path / "run")
+    assert max(sizes) == TOGETHER and sum(sizes) == 50 + 2 + 1  # and two looks at its last layer
 
 
 @pytest.mark.slow
