@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from esc50.config.fitted import check_fitted
 from esc50.config.targets import build, check_target, locate, refusals
 from esc50.data.datamodule import ESC50DataModule
+from esc50.data.notices import notice
 from esc50.errors import UserError
 from esc50.model.class_weights import balanced_weights
 from esc50.model.classifier import Classifier, Objective, Schedule
@@ -68,6 +69,7 @@ def build_module(
         raise UserError("monitor=val/acc_category5 takes the classes of ESC-50: use val/acc")
     size = spec.height, spec.width
     network = build_network(plain["model"], n_classes, size, spec.in_channels)
+    _warn_of_known_classes(network, table.classes, plain["model"])
     listed = _blocks(plain["model"], network, (1, spec.in_channels, *size))
     freeze(network, plain["model"].get("train"), listed)
     categories = None if table.categories5 is None else table.categories5.tolist()
@@ -94,6 +96,26 @@ def build_module(
 def _is_fitted(plain: Mapping[str, Any]) -> bool:
     target = locate("model", plain["model"].get("_target_"))
     return isinstance(target, type) and issubclass(target, FittedNetwork)
+
+
+def _warn_of_known_classes(
+    network: nn.Module, classes: Sequence[str], section: Mapping[str, Any]
+) -> None:
+    """Say of a network of the hub that it was made for these classes, perhaps of these clips.
+
+    No audit can see that: its folder does not say which clips it has learnt from.
+    """
+    labels = getattr(network, "architecture", {}).get("id2label") or {}
+
+    def plain_names(names: Iterable[str]) -> set[str]:
+        return {str(name).casefold().replace("_", " ").replace("-", " ") for name in names}
+
+    if plain_names(labels.values()) == plain_names(classes):
+        notice(
+            f"model.weights={section.get('weights')} answers for these very classes: if it has "
+            "learnt from these clips, none of them tests it; model.pretrained_on=... says what "
+            "it was"
+        )
 
 
 def _blocks(

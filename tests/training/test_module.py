@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from esc50.data.datamodule import ESC50DataModule
 from esc50.data.tables.table import read_table
 from esc50.errors import UserError
 from esc50.training.module import build_module, check_module
+from tests.model.hub_folders import AST_FEATURES, make_ast
 
 
 def data_of(plain):
@@ -38,6 +41,21 @@ def test_blocks_can_only_learn_at_a_part_of_a_rate_that_is_given(plain):
     del section["optimizer"]["lr"]
     with pytest.raises(UserError, match=r"model\.layer_decay=0\.5 .* give it as optimizer\.lr="):
         check_module(section)
+
+
+@pytest.mark.parametrize(("labels", "said"), [("Tone{}", True), ("LABEL_{}", False)])
+def test_a_network_of_the_hub_for_the_very_classes_is_spoken_of(
+    plain, tmp_path, capsys, labels, said
+):
+    make_ast(tmp_path)
+    path = tmp_path / "config.json"
+    about = json.loads(path.read_text())
+    about["id2label"] = {str(number): labels.format(number) for number in range(5)}
+    about["label2id"] = {name: int(number) for number, name in about["id2label"].items()}
+    path.write_text(json.dumps(about))
+    section = plain("model=ast", f"model.weights={tmp_path}", *AST_FEATURES)
+    build_module(section, data_of(section), {})
+    assert ("answers for these very classes" in capsys.readouterr().err) == said
 
 
 @pytest.mark.parametrize("choice", ["adam", "adamw", "sgd"])
