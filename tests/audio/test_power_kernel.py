@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import numba
 from numba.core import caching
@@ -11,6 +13,7 @@ print(PowerSums(np.ones(8), 4, [np.eye(5)])(np.ones(8, np.float32), 1)[0][0])
 """
 
 
+@pytest.mark.slow
 def test_without_a_folder_for_compiled_code_it_is_compiled_anew(tmp_path):
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
