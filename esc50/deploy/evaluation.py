@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from esc50.deploy.predictor import Predictor
 from esc50.deploy.seen import audit_seen, seen_by
 from esc50.errors import UserError, printable
 from esc50.model.metrics import make_scores
-from esc50.results.labels import label, started_from
+from esc50.results.labels import joined, label, started_from
 from esc50.results.run_folder import (
     EVALUATION,
     keep_aside,
@@ -225,16 +225,11 @@ def _about(model: Predictor) -> dict[str, Any]:
         "checkpoint": name,
         "signature": first["signature"],
         "seed": first["seed"],
-        **{key: _joined(one.get(key) for one in told) for key in STARTED},
+        **{key: joined(one.get(key) for one in told) for key in STARTED},
         "synthetic": flags_of(model.members)["synthetic"],
         "precision": first["precision"],
         "n_classes": len(model.classes),
     }
-
-
-def _joined(words: Iterable[str | None]) -> str | None:
-    """What the members of an ensemble say, each but once; None where none says anything."""
-    return ", ".join(dict.fromkeys(filter(None, words))) or None
 
 
 def _file_name(text: object) -> str:

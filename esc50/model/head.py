@@ -36,7 +36,7 @@ def head(network: nn.Module) -> nn.Module:
     return network.get_submodule(head_names(network)[-1])
 
 
-def _outside(network: nn.Module) -> tuple[str, ...]:
+def head_prefixes(network: nn.Module) -> tuple[str, ...]:
     """How the names of all parameters of the last layers begin."""
     return tuple(f"{name}." for name in head_names(network))
 
@@ -53,7 +53,7 @@ def blocks(network: nn.Module, picture: Tensor | None = None) -> list[Names]:
         picture: (1, channels, height, width), which passes the network to find out in which order
             it uses its layers; None: they are taken to stand in that order.
     """
-    outside = _outside(network)
+    outside = head_prefixes(network)
     total = sum(parameter.numel() for parameter in network.parameters())
     layers: list[Names] = []
     for prefix, layer in _layers(network, "", total):
@@ -148,7 +148,7 @@ def freeze(network: nn.Module, train: str | int | None, listed: list[Names] | No
 
 def _is_still(network: nn.Module, name: str, all_but_the_last: bool) -> bool:
     """Whether a layer is a frozen one; one without parameters goes by what it is part of."""
-    if not name or f"{name}.".startswith(_outside(network)):
+    if not name or f"{name}.".startswith(head_prefixes(network)):
         return False
     if all_but_the_last:
         return True
@@ -186,7 +186,7 @@ def parameter_groups(
 
 def backbone_state(network: nn.Module) -> Mapping[str, Tensor]:
     """Return the state of all but the last layer."""
-    outside = _outside(network)
+    outside = head_prefixes(network)
     return {k: v for k, v in network.state_dict().items() if not k.startswith(outside)}
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from esc50.errors import UserError
+from esc50.model.head import head_prefixes
 from esc50.model.weights import read_weights
 
 
@@ -82,9 +83,7 @@ def _check_weights(name: str, path: str) -> None:
     from timm import create_model
 
     state, own = read_weights(path).state, create_model(name)
-    settings: Any = own.pretrained_cfg
-    last = settings["classifier"]  # several, of some networks that were distilled
-    outside = tuple(f"{each}." for each in ((last,) if isinstance(last, str) else last))
+    outside = head_prefixes(own)
     wrong = [key for key in own.state_dict() if key not in state and not key.startswith(outside)]
     if wrong:
         raise ValueError(f"{wrong[0]} is missing there")

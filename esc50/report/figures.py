@@ -101,8 +101,7 @@ def name_places(plot: "Figure", names: Sequence[str]) -> None:
 
     Long names stand upright, for which the figure grows: level ones are left out on a phone.
     """
-    shown = [figure_text(name) or "-" for name in names]
-    longest = min(max(map(len, names), default=0), LONGEST)
+    shown, longest = [figure_text(name) or "-" for name in names], _longest(names)
     plot.update_xaxes(
         tickvals=list(range(len(names))), ticktext=shown, range=[-0.5, len(names) - 0.5]
     )
@@ -116,8 +115,13 @@ def row_width(names: Sequence[str]) -> int:
 
     Beside long names a phone has no room for the rows.
     """
-    longest = min(max(map(len, names), default=0), LONGEST)
+    longest = _longest(names)
     return 0 if longest <= LONG else ROWS + LETTER * longest
+
+
+def _longest(names: Sequence[str]) -> int:
+    """The letters of the longest name, as figures show it."""
+    return min(max(map(len, names), default=0), LONGEST)
 
 
 def limit_axis(plot: "Figure", values: Sequence[float], low_is_best: bool) -> str:

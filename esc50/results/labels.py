@@ -52,3 +52,8 @@ def started_from(results: Mapping[str, Any]) -> str | None:
         seen = f"{seen} (ESC-50's own sources may be in it)"
     parts = [part for part in (results.get("origin"), seen) if part]
     return ", before that ".join(map(str, parts)) or None
+
+
+def joined(words: Iterable[str | None]) -> str | None:
+    """What several runs say of one thing, each word but once; None where none says anything."""
+    return ", ".join(dict.fromkeys(filter(None, words))) or None

@@ -1,6 +1,6 @@
 """Checkpoints: written whole or not at all, read without running code; where weights come from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -14,6 +14,7 @@ from esc50.atomic import atomic_write, check_archive
 from esc50.config.signature import content
 from esc50.data.audit import Seen
 from esc50.errors import CheckpointError, UserError, causes, refusal
+from esc50.results.labels import joined
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -105,14 +106,10 @@ def origin(plain: Mapping[str, Any], teachers: Sequence[Path] = ()) -> Origin:
     return Origin(
         own.name,
         ", ".join(str(one.name) for one in taught),
-        _joined(one.pretrained_on for one in known),
-        _joined(one.licence for one in known),
+        joined(one.pretrained_on for one in known),
+        joined(one.licence for one in known),
         reduce(or_, (one.seen for one in known)),
     )
-
-
-def _joined(words: Iterable[str | None]) -> str | None:
-    return ", ".join(dict.fromkeys(filter(None, words))) or None
 
 
 def _origin_of_weights(weights: str, model: Mapping[str, Any]) -> Origin:
