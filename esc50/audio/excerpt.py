@@ -9,12 +9,15 @@ from typing import TypeGuard
 import numpy as np
 
 from esc50.audio.channels import CANCELLED, Channel, Mixer, loudest
+from esc50.audio.part import length_of, part_of
 from esc50.audio.streams import SoundfileStream, Stream
 from esc50.errors import UserError
 
 EMPTY = "is empty: it holds no samples"
-CUT = "are longer than features.seconds and end there (data.windows=... makes clips of the rest)"
+CUT_PART = "are longer than features.seconds and end there"
+CUT = f"{CUT_PART} (data.windows=... makes clips of the rest)"
 SHORT = "fill less than half of features.seconds; silence fills the rest"
+BEYOND = "are parts that go on behind the end of their file"
 CUT_SECONDS = 0.1  # a clip that is longer by less is no news: codecs fill their last frame
 
 
@@ -36,13 +39,21 @@ class Excerpt:
     channel: Channel
     remarks: list[str]
 
-    def read(self, streams: list[Stream], start: float) -> np.ndarray:
-        """Decode, mix the channels, resample, pad: float32 (n_samples,)."""
+    def read(self, streams: list[Stream], start: float, end: float = math.inf) -> np.ndarray:
+        """Decode, mix the channels, resample, pad: float32 (n_samples,).
+
+        Args:
+            streams: the whole sound.
+            start: second of it that is read from.
+            end: second of it that silence takes the place of; inf: it is read as far as it goes.
+        """
+        begin = start
+        if end < math.inf:
+            streams, start = self._part(streams, start, end), 0.0
         only = streams[0] if len(streams) == 1 and not start else None
         if _is_plain(only) and only.rate == self.sample_rate:
             return self._decode_straight(only)
         clip, filled, longer = np.zeros(self.n_samples, np.float32), 0, False
-        begin = start
         for stream in streams:
             skipped = round(start * stream.rate)
             if stream.frames is not None and skipped >= stream.frames and len(streams) > 1:
@@ -58,11 +69,16 @@ class Excerpt:
             clip[filled : filled + len(samples)] = samples
             filled, start = filled + len(samples), 0.0
         if not filled and begin:
-            raise UserError(f"{self.path} ends before second {begin:g}: begin earlier.")
+            raise ends_before(self.path, begin)
         if not filled:
             raise UserError(f"{self.path} {EMPTY}.")
-        self._note_length(filled, longer)
+        self._note_length(filled, longer, CUT if end == math.inf else CUT_PART)
         return clip
+
+    def _part(self, streams: list[Stream], start: float, end: float) -> list[Stream]:
+        if end > length_of(streams) + CUT_SECONDS:
+            self.remarks.append(BEYOND)
+        return part_of(streams, start, end)
 
     def _decode_straight(self, stream: SoundfileStream) -> np.ndarray:
         """Decode the ordinary case, mono at the right rate, straight into the result."""
@@ -113,11 +129,16 @@ class Excerpt:
             self.remarks.append(CANCELLED)
         return loudest(np.concatenate(mixed)) if mixed else np.zeros(0, np.float32)
 
-    def _note_length(self, filled: int, longer: bool) -> None:
+    def _note_length(self, filled: int, longer: bool, cut: str = CUT) -> None:
         if longer:
-            self.remarks.append(CUT)
+            self.remarks.append(cut)
         elif filled < self.n_samples / 2:
             self.remarks.append(SHORT)
+
+
+def ends_before(path: Path | str, start: float) -> UserError:
+    """Say of a file that nothing is in it from a second on."""
+    return UserError(f"{path} ends before second {start:g}: begin earlier.")
 
 
 def _is_plain(stream: Stream | None) -> TypeGuard[SoundfileStream]:

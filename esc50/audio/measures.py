@@ -42,20 +42,25 @@ class SoundMeasures:
     trailing_zeros: float  # and at the end
 
 
-def measure_sound(path: Path | str) -> SoundMeasures:
-    """Measure a sound file at its own rate and length, in one reading.
+def measure_sound(path: Path | str, start: float = 0.0, end: float = math.inf) -> SoundMeasures:
+    """Measure a sound file, or a part of it, at its own rate and length, in one reading.
 
     Centroid, zero-crossing rate and RMS are the means over time of `librosa.feature`'s
     spectral_centroid, zero_crossing_rate and rms of the mono sound, with librosa's defaults.
 
+    Args:
+        path: see `esc50.audio.read.read_sound`.
+        start: seconds, where the part begins.
+        end: seconds, where it ends; inf: with the file.
+
     Raises:
         UserError: see `esc50.audio.read.read_clip`.
     """
-    with open_sound(path) as sound:
+    with open_sound(path, start, end) as sound:
         rate, channels = sound.samplerate, sound.channels
         name, encoding = sound.format, sound.subtype
     meter = _Meter(rate, channels)
-    for block in read_blocks(path, BLOCK):
+    for block in read_blocks(path, BLOCK, start, end):
         meter.add(block)
     return meter.result(name, encoding)
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from esc50.audio.channels import CANCELLED, Channel
 from esc50.audio.decoders import open_streams
-from esc50.audio.excerpt import EMPTY, Excerpt
+from esc50.audio.excerpt import EMPTY, Excerpt, ends_before
+from esc50.audio.part import part_of
 from esc50.audio.streams import Stream
 from esc50.errors import UserError
 
@@ -38,6 +39,7 @@ def read_sound(
     n_samples: int,
     start: float = 0.0,
     channel: Channel = None,
+    end: float = math.inf,
 ) -> Sound:
     """Read a part of a sound file as mono at `sample_rate`.
 
@@ -51,6 +53,7 @@ def read_sound(
         n_samples: length of the result.
         start: seconds, where the part begins.
         channel: from 1, or "loudest"; None: the mean of all.
+        end: seconds, where the part ends, and silence begins; inf: it goes on as the file does.
 
     Returns:
         Samples float32 (n_samples,), full scale at -1 and 1 (a float file may lie beyond).
@@ -65,7 +68,7 @@ def read_sound(
             streams, remark = open_streams(path, file)
             remarks = [] if remark is None else [remark]
             reader = Excerpt(path, sample_rate, n_samples, channel, remarks)
-            clip = reader.read(streams, start)
+            clip = reader.read(streams, start, end)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     check_samples(path, clip)
@@ -101,8 +104,13 @@ class OpenSound:
 
 
 @contextmanager
-def open_sound(path: Path | str) -> Iterator[OpenSound]:
-    """Open a sound file for all that is in it, at its own rate.
+def open_sound(path: Path | str, start: float = 0.0, end: float = math.inf) -> Iterator[OpenSound]:
+    """Open a sound file for all that is in it, or in a part of it, at its own rate.
+
+    Args:
+        path: see `read_sound`.
+        start: seconds, where the part begins.
+        end: seconds, where it ends; inf: with the file.
 
     Raises:
         UserError: see `read_sound`; or its rate or channels change midway.
@@ -111,6 +119,8 @@ def open_sound(path: Path | str) -> Iterator[OpenSound]:
     try:
         with path.open("rb") as file:
             streams, remark = open_streams(path, file)
+            if (start or end < math.inf) and not (streams := part_of(streams, start, end)):
+                raise ends_before(path, start)
             rate, channels = streams[0].rate, streams[0].channels
             if any((stream.rate, stream.channels) != (rate, channels) for stream in streams):
                 raise UserError(f"{path} changes its rate or channels midway: convert it.")
@@ -119,12 +129,16 @@ def open_sound(path: Path | str) -> Iterator[OpenSound]:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def read_blocks(path: Path | str, n_frames: int) -> Iterator[np.ndarray]:
+def read_blocks(
+    path: Path | str, n_frames: int, start: float = 0.0, end: float = math.inf
+) -> Iterator[np.ndarray]:
     """Read a sound file from beginning to end as it is: its own rate, all channels, all its length.
 
     Args:
         path: see `read_sound`.
         n_frames: of a block; the last one may be shorter.
+        start: see `open_sound`.
+        end: see `open_sound`.
 
     Yields:
         float32 (frames, channels).
@@ -132,7 +146,7 @@ def read_blocks(path: Path | str, n_frames: int) -> Iterator[np.ndarray]:
     Raises:
         UserError: see `open_sound`.
     """
-    with open_sound(path) as sound:
+    with open_sound(path, start, end) as sound:
         held = np.zeros((0, sound.channels), np.float32)
         empty = True
         for block in sound.blocks():
@@ -144,7 +158,7 @@ def read_blocks(path: Path | str, n_frames: int) -> Iterator[np.ndarray]:
         if len(held):
             yield held
         if empty:
-            raise UserError(f"{path} {EMPTY}.")
+            raise ends_before(path, start) if start else UserError(f"{path} {EMPTY}.")
 
 
 def check_samples(name: Path | str, samples: np.ndarray) -> None:
