@@ -148,7 +148,7 @@ class ESC50DataModule(pl.LightningDataModule):
         """Identify the clips and all that a split or an audit goes by: 16 hexadecimal digits."""
         table = self.table
         classes = [table.classes[target] for target in table.targets]
-        columns = (table.labels.tolist(), table.sources.tolist(), table.parts)
+        columns = (table.labels.tolist(), table.sources.tolist(), table.fold_sides)
         text = json.dumps([table.filenames, self.digests, classes, *columns])
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 

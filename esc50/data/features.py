@@ -11,7 +11,6 @@ from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams
 from esc50.audio.excerpt import CUT
 from esc50.audio.front_end import make_front_end
-from esc50.audio.read import read_sound
 from esc50.audio.spec import BandedSpec, Spec
 from esc50.data.cache.entries import entry_key, open_or_build
 from esc50.data.cache.part import RowWriter, Shapes
@@ -51,20 +50,19 @@ def clip_features(
         notice(remark)
 
     def fill(writer: RowWriter) -> None:
-        analyse, files = _analyser(spec), table.files
+        analyse = _analyser(spec)
         refused: dict[str, UserError] = {}  # one for all windows of a recording
 
         def one(row: int) -> UserError | None:
-            place = table.audio_root / files[row], spec.sample_rate, spec.n_samples
             try:
-                sound = read_sound(*place, table.start(row), spec.channel)
+                sound = table.read(row, spec.sample_rate, spec.n_samples, spec.channel)
             except UserError as error:
                 return error
             with torch.inference_mode():
                 found = analyse(torch.from_numpy(sound.samples))
             values = {name: found[name].numpy() for name in arrays}
             said = list(sound.remarks)
-            if table.offsets is not None:  # a window ends, and its recording goes on
+            if table.offsets is not None:  # it ends, and its recording goes on
                 said = [remark for remark in said if remark != CUT]
             writer.write(row, said, **values)
             return None

@@ -1,5 +1,6 @@
 """The clips of a checkpoint's run, as they were split for it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,33 +27,33 @@ AT_ONCE = 16  # clips in memory
 
 @dataclass(frozen=True)
 class Clips:
-    """Sound files or windows of them, and the class of each where it is known.
+    """Sound files or parts of them, and the class of each where it is known.
 
     Attributes:
         paths: of the files.
         targets: int64 (clips,), positions in the model's classes; None: not known.
-        starts: float64 (clips,), the second of its file that each begins at; None: 0.
+        spans: float64 (clips, 2), the seconds of its file that each lies between; None: it is all.
     """
 
     paths: Sequence[Path]
     targets: np.ndarray | None = None
-    starts: np.ndarray | None = None
+    spans: np.ndarray | None = None
 
     def waveforms(self, spec: Spec) -> Iterator[np.ndarray]:
         """Read the clips as a network of `spec` hears them: float32 (up to 16, n_samples)."""
-        starts = np.zeros(len(self.paths)) if self.starts is None else self.starts
-        places = list(zip(self.paths, starts.tolist(), strict=True))
+        spans = [(0.0, math.inf)] * len(self.paths) if self.spans is None else self.spans.tolist()
+        places = list(zip(self.paths, spans, strict=True))
         for first in range(0, len(places), AT_ONCE):
             sounds = [
-                read_sound(path, spec.sample_rate, spec.n_samples, start, spec.channel)
-                for path, start in places[first : first + AT_ONCE]
+                read_sound(path, spec.sample_rate, spec.n_samples, start, spec.channel, end)
+                for path, (start, end) in places[first : first + AT_ONCE]
             ]
             yield np.stack([sound.samples for sound in sounds])
 
     def sample(self, count: int) -> "Clips":
         """Take `count` of the clips, or all there are, evenly from the first to the last."""
         places = np.unique(np.linspace(0, len(self.paths) - 1, count).round().astype(int))
-        columns = (None if c is None else c[places] for c in (self.targets, self.starts))
+        columns = (None if c is None else c[places] for c in (self.targets, self.spans))
         return Clips([self.paths[place] for place in places], *columns)
 
     def accuracy(self, probabilities: np.ndarray) -> float | None:
@@ -145,5 +146,5 @@ def _is_own(target: str) -> bool:
 
 
 def _of_table(table: ClipTable, rows: np.ndarray) -> Clips:
-    paths, starts = table.paths, np.array([table.start(row) for row in rows])
-    return Clips([paths[row] for row in rows], table.targets[rows], starts)
+    paths, spans = table.paths, np.array([table.span(row) for row in rows])
+    return Clips([paths[row] for row in rows], table.targets[rows], spans)

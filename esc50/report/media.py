@@ -16,31 +16,37 @@ from esc50.errors import UserError
 OPUS_RATE = 48_000  # Hz, one of the rates that Opus knows, and the only one with the whole band
 COMPRESSION = 0.9  # of libsndfile's 0..1: some 30 kbit/s of one channel
 MP3_RATE, MP3_COMPRESSION = 22_050, 0.9  # Hz, and libsndfile's 0..1: some 28 kbit/s
+WHOLE = (0.0, math.inf)  # seconds of a file: from its beginning to its end
 FADE_SECONDS = 0.005  # at a cut, which would click
 
 
-def clip_sound(path: object, seconds: float, channel: Channel = None) -> str | None:
+def clip_sound(
+    path: object, seconds: float, channel: Channel = None, span: tuple[float, float] = WHOLE
+) -> str | None:
     """Make a player's source of the beginning of a clip; None where the clip is gone or damaged.
 
     Args:
         path: of the sound file.
         seconds: at the most.
         channel: that the features are of, see `read_sound`.
+        span: seconds of the file that the clip lies between.
     """
     n_samples = math.ceil(seconds * OPUS_RATE)
     try:
-        sound = read_sound(str(path), OPUS_RATE, n_samples, channel=channel)
+        sound = read_sound(str(path), OPUS_RATE, n_samples, span[0], channel, span[1])
     except UserError:
         return None
     return sound_uri(sound.samples, OPUS_RATE)
 
 
-def quick_sound(path: object, start: float, seconds: float, channel: Channel = None) -> str | None:
+def quick_sound(
+    path: object, span: tuple[float, float], seconds: float, channel: Channel = None
+) -> str | None:
     """Make the same in a fifth of the time, for a page that a run waits for: MP3, to 11 kHz.
 
     Args:
         path: of the sound file.
-        start: second of the file that the clip begins at.
+        span: seconds of the file that the clip lies between.
         seconds: of the clip, at the most.
         channel: that the features are of, see `read_sound`.
     """
@@ -48,7 +54,7 @@ def quick_sound(path: object, start: float, seconds: float, channel: Channel = N
 
     n_samples = math.ceil(seconds * MP3_RATE)
     try:
-        samples = read_sound(str(path), MP3_RATE, n_samples, start, channel).samples
+        samples = read_sound(str(path), MP3_RATE, n_samples, span[0], channel, span[1]).samples
     except UserError:
         return None
     file = io.BytesIO()

@@ -9,7 +9,6 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.tensorboard import SummaryWriter
 
-from esc50.audio.read import read_sound
 from esc50.config.composition import compose_plain
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.datamodule import ESC50DataModule
@@ -175,8 +174,8 @@ class ImageLogger(pl.Callback):
             name = f"test_mistakes/{place}: {target} taken for {guess}"
             try:
                 n_samples = round(data.spec.seconds * SOUND_RATE)
-                path, start = table.paths[items[test]], table.start(items[test])
-                sound = read_sound(path, SOUND_RATE, n_samples, start, data.spec.channel).samples
+                row = int(items[test])
+                sound = table.read(row, SOUND_RATE, n_samples, data.spec.channel).samples
             except UserError:  # it has been deleted since it was read
                 continue
             loud = sound / max(1.0, float(np.abs(sound).max()))

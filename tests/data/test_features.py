@@ -193,3 +193,43 @@ def test_windows_are_the_parts_of_their_file_and_what_is_odd_is_said_once(tmp_pa
     one = clip_features(cut, SPEC.model_copy(update={"channel": 2}), digests, tmp_path / "c", 2)
     own = LogMel(SPEC)(torch.from_numpy(sound[:4000, 1].astype(np.float32)))
     np.testing.assert_allclose(one["logmel"][0], own[0].numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{}, {"repeat_below": 60.0}, {"sample_rate": 6000}])
+def test_features_of_a_part_are_those_of_its_samples_in_a_file_of_their_own(
+    tmp_path, capsys, changes
+):
+    notice.cache_clear()
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, (24_000, 2))
+    soundfile.write(tmp_path / "tape.wav", sound, 8000)
+    sound = soundfile.read(tmp_path / "tape.wav")[0]
+    spans = [(0.0, 0.3), (0.625, 0.725), (1.0, 2.0), (2.75, 3.0)]
+    listed, alone = ["file,start,end,label"], ["file,label"]
+    for row, (start, end) in enumerate(spans):
+        own = sound[round(start * 8000) : round(end * 8000)]
+        soundfile.write(tmp_path / f"{row}.wav", own, 8000)
+        listed.append(f"tape.wav,{start},{end},{'xy'[row % 2]}")
+        alone.append(f"{row}.wav,{'xy'[row % 2]}")
+    spec, made, names = SPEC.model_copy(update=changes), [], {"file": "file", "label": "label"}
+    for lines, times in ((listed, {"start": "start", "end": "end"}), (alone, {})):
+        (tmp_path / "t.csv").write_text("\n".join(lines))
+        table = read_clips(tmp_path / "t.csv", tmp_path, ColumnNames(**names | times))
+        digests = table.identify(clip_digests(table.paths, tmp_path / "cache"))
+        assert len(set(digests)) == len(spans)
+        made.append(clip_features(table, spec, digests, tmp_path / "cache", 2))
+    for name, array in made[0].items():
+        assert array.tobytes() == made[1][name].tobytes()
+    said = capsys.readouterr().err
+    assert "1 of 4 clips are longer than features.seconds and end there: 'tape.wav#t=1,2'" in said
+    assert "1 of 4 clips fill less than half of features.seconds" in said
+
+
+def test_parts_that_are_none_are_refused_together(tmp_path):
+    soundfile.write(tmp_path / "tape.wav", np.ones(8000) / 2, 8000)
+    rows = ["file,start,end,label", "tape.wav,0,1,x", "tape.wav,3,4,y", "tape.wav,5,6,y"]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    names = ColumnNames(file="file", label="label", start="start", end="end")
+    table = read_clips(tmp_path / "t.csv", tmp_path, names)
+    digests = table.identify(clip_digests(table.paths, tmp_path / "cache"))
+    with pytest.raises(UserError, match=r"2 sound files .*\n.*tape\.wav ends before second 3"):
+        clip_features(table, SPEC, digests, tmp_path / "cache", 1)

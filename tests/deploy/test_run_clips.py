@@ -54,7 +54,7 @@ def test_an_ensemble_that_has_seen_the_clips_has_no_accuracy_on_them(model):
 def test_recordings_are_cut_and_heard_as_in_training(tmp_path):
     model = model_of_recordings(make_recordings(tmp_path / "clips"))
     test, train = clips_to_check_on([model])
-    assert len(test.paths) == len(train.paths) == 6 and test.starts.tolist() == [0, 0.5] * 3
+    assert len(test.paths) == len(train.paths) == 6 and test.spans[:, 0].tolist() == [0, 0.5] * 3
     (waveforms,) = test.waveforms(model.spec)
     assert not waveforms[::2].any()
     assert waveforms[1::2].any()  # of the first channel: their mean is silent

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.report.media import clip_sound, logmel_uri, quick_sound, sound_uri, waveform_path
+from esc50.report.media import WHOLE, clip_sound, logmel_uri, quick_sound, sound_uri, waveform_path
 
 
 def content(uri):
@@ -41,9 +41,9 @@ def test_what_is_heard_is_the_channel_of_the_features(tmp_path):
     tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(22050) / 22050)
     path = tmp_path / "a.wav"
     soundfile.write(path, np.stack([tone, -tone], 1), 22050)
-    for uri in (clip_sound(path, 1), quick_sound(path, 0, 1)):
+    for uri in (clip_sound(path, 1), quick_sound(path, WHOLE, 1)):
         assert np.abs(soundfile.read(content(uri)[1])[0]).max(initial=0) < 0.01
-    for uri in (clip_sound(path, 1, "loudest"), quick_sound(path, 0, 1, 2)):
+    for uri in (clip_sound(path, 1, "loudest"), quick_sound(path, WHOLE, 1, 2)):
         assert np.abs(soundfile.read(content(uri)[1])[0]).max() > 0.4
 
 

@@ -44,6 +44,8 @@ class ColumnNames(Settings):
         source: the recording that the clip was cut from; None: each file its own.
         take: which of its source's clips it is.
         split: train, val or test, for split=given.
+        start: the second of its file that the clip begins at; None: it is all of the file.
+        end: the second that it ends at; None: it is as long as features.seconds.
     """
 
     file: str | list[str]
@@ -53,6 +55,8 @@ class ColumnNames(Settings):
     source: str | list[str] | None = None
     take: str | list[str] | None = None
     split: str | list[str] | None = None
+    start: str | list[str] | None = None
+    end: str | list[str] | None = None
 
 
 ESC50_COLUMNS = ColumnNames(
@@ -106,15 +110,9 @@ def read_filenames(file: TableFile, column: str | list[str], outside: bool) -> l
     else:
         names = file.columns[_needed(file, column, "file")]
     names = [unify(name) for name in names]
-    first: dict[str, int] = {}
     for row, name in enumerate(names):
         if fault := name_fault(name, outside):
             raise UserError(f"{file.place(row)}: the file name {name!r} {fault}.")
-        if (before := first.setdefault(name, row)) != row:
-            raise UserError(
-                f"{file.path} lists {name} twice: lines {file.lines[before]} and "
-                f"{file.lines[row]}; leave one of them (data.windows makes clips of a recording)."
-            )
     return names
 
 

@@ -140,7 +140,7 @@ def check_listed(table: Path, audio: Path, names: Sequence[str], outside: bool) 
     if missing:
         lost = [name for name in names if name in missing]
         raise UserError(
-            f"{len(lost)} of {len(names)} clips in {table} are not in {audio.absolute()}: "
+            f"{len(lost)} of {len(names)} files in {table} are not in {audio.absolute()}: "
             f"{_described(audio, lost)}"
         )
     check_decoder(names, audio)

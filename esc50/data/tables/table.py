@@ -1,11 +1,14 @@
 """The clip table: which clips there are, their classes, folds and sources."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from esc50.audio.channels import Channel
+from esc50.audio.read import Sound, read_sound
 from esc50.data.tables.columns import (
     ESC50_COLUMNS,
     ColumnNames,
@@ -16,6 +19,7 @@ from esc50.data.tables.columns import (
     read_sources,
 )
 from esc50.data.tables.files import check_listed
+from esc50.data.tables.parts import part_mark, read_parts
 from esc50.data.tables.table_file import read_table_file
 
 SUPER_CATEGORIES = (
@@ -63,7 +67,8 @@ class ClipTable:
     class_labels: np.ndarray  # int64 (classes,), the target number of each class
     synthetic: bool  # made-up sound: results must say so
     sides: np.ndarray | None = None  # str (n,), train, val or test, where the data set says
-    offsets: np.ndarray | None = None  # float64 (n,), seconds; clips are windows of longer files
+    offsets: np.ndarray | None = None  # float64 (n,), seconds; clips are parts of longer files
+    ends: np.ndarray | None = None  # float64 (n,), seconds; None: a part is as long as a clip
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -80,7 +85,7 @@ class ClipTable:
         return np.unique(self.folds).tolist()
 
     @property
-    def parts(self) -> list[str]:
+    def fold_sides(self) -> list[str]:
         """The fold of each clip, and its side where the data set gives one."""
         sides = [""] * len(self) if self.sides is None else self.sides.tolist()
         return [f"{fold}{side}" for fold, side in zip(self.folds, sides, strict=True)]
@@ -90,24 +95,34 @@ class ClipTable:
         """Where each clip lies."""
         return [self.audio_root / name for name in self.files]
 
-    @property
+    @cached_property  # clips are read one by one
     def files(self) -> list[str]:
-        """The file of each clip: its name, without the second at which a window begins."""
+        """The file of each clip: its name, without the seconds that a part lies between."""
         if self.offsets is None:
             return list(self.filenames)
-        starts = map(window_mark, self.offsets.tolist())
-        return [name.removesuffix(end) for name, end in zip(self.filenames, starts, strict=True)]
+        marks = (part_mark(*self.span(row)) for row in range(len(self)))
+        return [name.removesuffix(mark) for name, mark in zip(self.filenames, marks, strict=True)]
 
-    def start(self, row: int) -> float:
-        """The second of its file that a clip begins at."""
-        return 0.0 if self.offsets is None else float(self.offsets[row])
+    def span(self, row: int) -> tuple[float, float]:
+        """The seconds of its file that a clip lies between: (0, inf) where it is all of it."""
+        start = 0.0 if self.offsets is None else float(self.offsets[row])
+        return start, math.inf if self.ends is None else float(self.ends[row])
+
+    def read(self, row: int, sample_rate: int, n_samples: int, channel: Channel = None) -> Sound:
+        """Read a clip: see `read_sound`."""
+        start, end = self.span(row)
+        path = self.audio_root / self.files[row]
+        return read_sound(path, sample_rate, n_samples, start, channel, end)
 
     def identify(self, digests: list[str]) -> list[str]:
-        """Tell the windows of one file apart, whose digests are the same."""
+        """Tell the parts of one file apart, whose digests are the same."""
         if self.offsets is None:
             return digests
-        pairs = zip(digests, self.offsets.tolist(), strict=True)
-        return [digest + window_mark(offset) if offset else digest for digest, offset in pairs]
+        spans = map(self.span, range(len(self)))
+        return [
+            digest if span == (0.0, math.inf) else digest + part_mark(*span)
+            for digest, span in zip(digests, spans, strict=True)
+        ]
 
     @property
     def categories5(self) -> np.ndarray | None:
@@ -140,12 +155,8 @@ class ClipTable:
             class_labels=self.class_labels[present],
             sides=None if self.sides is None else self.sides[keep],
             offsets=None if self.offsets is None else self.offsets[keep],
+            ends=None if self.ends is None else self.ends[keep],
         )
-
-
-def window_mark(start: float) -> str:
-    """What tells the window at a second from others of its file: `#t=12.5`."""
-    return "#t=" + f"{start:.6f}".rstrip("0").rstrip(".")
 
 
 def read_table(
@@ -188,15 +199,16 @@ def read_clips(
     """
     file = read_table_file(path)
     filenames = read_filenames(file, names.file, outside)
+    clips, offsets, ends = read_parts(file, names, filenames)
     labels, class_labels, classes = read_labels(file, names)
     if check_files:
-        check_listed(path, audio, filenames, outside)
+        check_listed(path, audio, list(dict.fromkeys(filenames)), outside)
     sides = read_sides(file, names.split)
     sources, takes = read_sources(file, names, filenames)
     return ClipTable(
         root=path,
         audio_root=audio,
-        filenames=tuple(filenames),
+        filenames=tuple(clips),
         folds=read_folds(file, names.fold, given=sides is not None),
         labels=labels,
         sources=sources,
@@ -205,4 +217,6 @@ def read_clips(
         class_labels=class_labels,
         synthetic=(audio / MARKER).exists() or (path.parent / MARKER).exists(),
         sides=sides,
+        offsets=offsets,
+        ends=ends,
     )

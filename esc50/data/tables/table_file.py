@@ -53,9 +53,9 @@ class TableFile:
             if names not in self.columns:
                 raise UserError(f"{self.path} has no column {names!r}: {self.described}")
             return names
-        there = {_plain(column): column for column in reversed(self.columns)}
+        there = {plain_name(column): column for column in reversed(self.columns)}
         exact = (name for name in names or () if name in self.columns)
-        alike = (there[_plain(name)] for name in names or () if _plain(name) in there)
+        alike = (there[plain_name(name)] for name in names or () if plain_name(name) in there)
         return next(exact, None) or next(alike, None)
 
     @property
@@ -229,8 +229,8 @@ def _from_records(path: Path, records: list[tuple[Any, int]], what: str) -> Tabl
     return TableFile(path, columns, [number for _, number in records], what)
 
 
-def _plain(column: str) -> str:
-    """A column's name without what people write otherwise: capitals, blanks, underscores."""
+def plain_name(column: str) -> str:
+    """Strip a column's name of what people write otherwise: capitals, blanks, underscores."""
     return re.sub(r"[\W_]+", "", column).casefold()
 
 

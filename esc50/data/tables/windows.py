@@ -8,7 +8,8 @@ import numpy as np
 from esc50.audio.read import duration
 from esc50.data.notices import notice
 from esc50.data.progress_bar import progress_bar
-from esc50.data.tables.table import ClipTable, window_mark
+from esc50.data.tables.parts import part_mark
+from esc50.data.tables.table import ClipTable
 from esc50.data.threads import for_each
 
 
@@ -42,7 +43,7 @@ def cut_windows(table: ClipTable, seconds: float, step: float) -> ClipTable:
             f"into {counts[counts > 1].sum()} clips (data.windows)"
         )
     names = [
-        table.filenames[row] if len(own) == 1 else table.filenames[row] + window_mark(start)
+        table.filenames[row] if len(own) == 1 else table.filenames[row] + part_mark(start)
         for row, own in enumerate(starts)
         for start in own
     ]

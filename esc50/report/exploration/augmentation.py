@@ -8,7 +8,6 @@ import torch
 
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams, Recipe
-from esc50.audio.read import read_sound
 from esc50.audio.silence import repeat_sound
 from esc50.audio.spec import BandedSpec, Spec
 from esc50.audio.waveform import change_waveform
@@ -117,8 +116,7 @@ class _Renderer:
 
 
 def _read(table: ClipTable, clip: int, spec: Spec) -> np.ndarray:
-    path, channel = table.paths[clip], spec.channel
-    samples = read_sound(path, spec.sample_rate, spec.n_samples, channel=channel).samples
+    samples = table.read(clip, spec.sample_rate, spec.n_samples, spec.channel).samples
     if spec.repeat_below is not None:
         sound = torch.from_numpy(samples)
         samples = repeat_sound(sound, spec.sample_rate, spec.repeat_below).numpy()

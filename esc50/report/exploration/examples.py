@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esc50.audio.read import read_sound
 from esc50.audio.spec import Spec
 from esc50.data.features import profiles
 from esc50.data.progress_bar import progress_bar
@@ -60,12 +59,12 @@ def show_examples(
         workers: threads; None: one per core.
     """
     chosen = choose_examples(statistics, per_class)
+    table, paths = statistics.table, statistics.table.paths
 
     def one(clip: int) -> Example:
-        table, measures = statistics.table, statistics.measures[clip]
-        path = table.paths[clip]
+        measures = statistics.measures[clip]
         try:
-            heard = read_sound(path, spec.sample_rate, spec.n_samples, channel=spec.channel)
+            heard = table.read(clip, spec.sample_rate, spec.n_samples, spec.channel)
             outline = waveform_path(heard.samples)
         except UserError:
             outline = None
@@ -74,7 +73,7 @@ def show_examples(
             f"centroid {measures.centroid:,.0f} Hz, {measures.rms_dbfs:.1f} dBFS"
         )
         picture = logmel_uri(profiles(features)[clip, 0])
-        sound = clip_sound(path, seconds, spec.channel)
+        sound = clip_sound(paths[clip], seconds, spec.channel, table.span(clip))
         return Example(clip, table.filenames[clip], words, picture, outline, sound)
 
     clips = [clip for group in chosen for clip in group]

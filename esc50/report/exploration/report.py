@@ -67,10 +67,11 @@ class Exploration:
         self.recipe.check_features(self.spec)
         self.storage = DataSettings.of(config["data"])
         self.split_settings = SplitSettings.parse("split", config["split"])
-        self.statistics = measure_clips(open_clips(config["data"]), self.storage.workers)
+        clips = open_clips(config["data"])
+        self.statistics = measure_clips(clips, self.storage.workers, self.spec.seconds)
         self.table, cache_dir = self.statistics.table, Path(self.storage.cache_dir)
         self.clip = self._shown_clip()
-        self.digests = clip_digests(self.table.paths, cache_dir)
+        self.digests = self.table.identify(clip_digests(self.table.paths, cache_dir))
         self.features = clip_features(
             self.table, self.spec, self.digests, cache_dir, self.storage.workers
         )
@@ -172,14 +173,14 @@ class Exploration:
             return {}
         shown = {example.clip for group in examples for example in group}
         others = [clip for clip in range(len(self.table)) if clip not in shown]
-        paths = self.table.paths
+        paths, table = self.table.paths, self.table
         with (
             progress_bar("sounds", len(others)) as advance,
             ThreadPoolExecutor(self.storage.workers) as pool,
         ):
             sounds = {}
-            seconds, channel = self.settings.seconds, self.spec.channel
-            made = pool.map(lambda clip: clip_sound(paths[clip], seconds, channel), others)
+            heard = self.settings.seconds, self.spec.channel
+            made = pool.map(lambda clip: clip_sound(paths[clip], *heard, table.span(clip)), others)
             for clip, sound in zip(others, made, strict=True):
                 advance()
                 if sound:

@@ -65,20 +65,27 @@ class ClipStatistics:
         return None if numbers is None else np.array(SUPER_CATEGORIES)[numbers]
 
 
-def measure_clips(table: ClipTable, workers: int | None) -> ClipStatistics:
+def measure_clips(
+    table: ClipTable, workers: int | None, seconds: float = math.inf
+) -> ClipStatistics:
     """Read every clip once and measure it, in threads.
 
     Args:
         table: the clips.
         workers: threads; None: one per core.
+        seconds: length of those clips that are parts of files and have no end of their own.
 
     Raises:
         UserError: not one clip can be read.
     """
+    paths = table.paths
 
-    def one(path: Path) -> SoundMeasures | UserError:
+    def one(clip: int) -> SoundMeasures | UserError:
+        start, end = table.span(clip)
+        if table.offsets is not None and table.ends is None:
+            end = start + seconds
         try:
-            return measure_sound(path)
+            return measure_sound(paths[clip], start, end)
         except UserError as fault:
             return fault
 
@@ -87,7 +94,7 @@ def measure_clips(table: ClipTable, workers: int | None) -> ClipStatistics:
         progress_bar("measuring", len(table)) as advance,
         ThreadPoolExecutor(workers or os.cpu_count()) as pool,
     ):
-        for measures in pool.map(one, table.paths):
+        for measures in pool.map(one, range(len(table))):
             found.append(measures)
             advance()
     readable = np.array([not isinstance(measures, UserError) for measures in found])

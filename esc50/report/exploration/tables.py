@@ -10,6 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from esc50.data.split import Split
+from esc50.data.tables.parts import part_mark
 from esc50.data.tables.table import ClipTable
 from esc50.report.exploration.duplicates import Duplicates, straddles
 from esc50.report.exploration.statistics import ClipStatistics
@@ -97,7 +98,8 @@ def clip_cards(statistics: ClipStatistics, folder: Path) -> list[list[Any]]:
 
     Args:
         statistics: of the clips.
-        folder: of the page; where the clips lie is relative to it.
+        folder: of the page; where the clips lie is relative to it. A player keeps to the part of a
+            file that the address says at its end.
     """
     table = statistics.table
     return [
@@ -106,10 +108,14 @@ def clip_cards(statistics: ClipStatistics, folder: Path) -> list[list[Any]]:
             int(table.targets[clip]),
             f"fold {table.folds[clip]}, {m.duration:.2f} s, centroid {m.centroid:,.0f} Hz, "
             f"zero-crossing rate {m.zero_crossing_rate:.3f}, {m.rms_dbfs:.1f} dBFS",
-            quote(os.path.relpath(path, folder).replace(os.sep, "/")),
+            quote(os.path.relpath(path, folder).replace(os.sep, "/")) + _fragment(table, clip),
         ]
         for clip, (m, path) in enumerate(zip(statistics.measures, table.paths, strict=True))
     ]
+
+
+def _fragment(table: ClipTable, clip: int) -> str:
+    return "" if table.offsets is None else part_mark(*table.span(clip))
 
 
 def clips_by_class(table: ClipTable) -> list[tuple[str, list[tuple[int, str]]]]:

@@ -72,10 +72,10 @@ class Clips:
         """What the network sees of all clips: float32 (clips, channels, height, width)."""
         return torch.from_numpy(self.features["logmel"])
 
-    def place(self, name: str) -> tuple[Path, float]:
-        """Where a clip that is there lies: its file, and the second that it begins at."""
+    def place(self, name: str) -> tuple[Path, tuple[float, float]]:
+        """Where a clip that is there lies: its file, and the seconds of it that it is between."""
         row = self.row[name]
-        return self.paths[row], self.data.table.start(row)
+        return self.paths[row], self.data.table.span(row)
 
     def category(self, row: int) -> str:
         """The name of a clip's class."""

@@ -26,7 +26,7 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(tmp_path, th
     (tmp_path / there).parent.mkdir(exist_ok=True)
     (tmp_path / there).touch()
     if there == "dog .wav":  # another name, not the same one with blanks around it
-        refuses(tmp_path, listed, words="1 of 1 clips in .* are not in .*: dog.wav$")
+        refuses(tmp_path, listed, words="1 of 1 files in .* are not in .*: dog.wav$")
         return
     refuses(tmp_path, listed, words=f"'{listed}' .there is '{there}'.")
 
@@ -38,7 +38,7 @@ def test_a_name_in_another_unicode_form_is_shown_as_such(tmp_path):
 
 
 def test_a_missing_clip_says_where_it_was_looked_for(tmp_path):
-    refuses(tmp_path, "gone.wav", words=f"1 of 1 clips in .*t.csv are not in {tmp_path}: gone.wav")
+    refuses(tmp_path, "gone.wav", words=f"1 of 1 files in .*t.csv are not in {tmp_path}: gone.wav")
 
 
 def test_links_out_are_followed_where_that_is_allowed(tmp_path):

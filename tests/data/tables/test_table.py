@@ -43,7 +43,7 @@ def test_the_official_table_of_2000(esc50_table, tmp_path):
     assert len(table) == 2000 and table.classes == ESC50_CLASSES
     assert len(set(table.sources)) == 1524
     assert table.categories5.tolist() == [k // 10 for k in range(50)]
-    refuses(tmp_path, "2000 of 2000 clips .*: 1-100032-A-0.wav, .*, 1-101296-A-19.wav, ...$")
+    refuses(tmp_path, "2000 of 2000 files .*: 1-100032-A-0.wav, .*, 1-101296-A-19.wav, ...$")
 
 
 def test_source_and_take_from_the_name_equal_the_columns(esc50_table, tmp_path):
@@ -95,7 +95,7 @@ def test_tables_that_are_no_tables(tmp_path):
     write(tmp_path, [HEADER])
     refuses(tmp_path, "is empty")
     path.write_bytes(b"filename,fold,target,category\n\xe9.wav,1,0,dog\n")
-    refuses(tmp_path, "1 of 1 clips .*: é.wav")
+    refuses(tmp_path, "1 of 1 files .*: é.wav")
     path.write_text(f'{HEADER}\n"a.wav,1,0,dog\n')
     refuses(tmp_path, "not a CSV table")
     path.unlink()
@@ -139,7 +139,7 @@ def test_missing_clips_are_counted_and_the_first_five_named(tmp_path):
     for k in (1, 2, 4, 5, 6, 8):
         (root / "audio" / f"{k}.wav").unlink()
     (root / "audio" / "1.wav").mkdir()
-    refuses(root, "^6 of 9 clips .*: 1.wav, 2.wav, 4.wav, 5.wav, 6.wav, ...$")
+    refuses(root, "^6 of 9 files .*: 1.wav, 2.wav, 4.wav, 5.wav, 6.wav, ...$")
     assert len(read_table(root, check_files=False)) == 9
 
 
@@ -161,7 +161,7 @@ def test_clips_in_folders_of_audio(tmp_path):
     root = write(tmp_path, [HEADER, "x/a.wav,1,0,dog", "x/b.wav,1,0,dog"], clips=False)
     (root / "audio" / "x").mkdir()
     (root / "audio" / "x" / "a.wav").touch()
-    refuses(root, "1 of 2 clips .*: x/b.wav$")
+    refuses(root, "1 of 2 files .*: x/b.wav$")
     (root / "audio" / "x" / "b.wav").touch()
     assert read_table(root).paths[1] == root / "audio" / "x" / "b.wav"
 

@@ -6,7 +6,8 @@ import soundfile
 
 from esc50.data.notices import notice
 from esc50.data.tables.columns import ColumnNames
-from esc50.data.tables.table import read_clips, window_mark
+from esc50.data.tables.parts import part_mark
+from esc50.data.tables.table import read_clips
 from esc50.data.tables.windows import cut_windows
 
 
@@ -49,6 +50,6 @@ def test_windows_far_into_a_file_keep_names_of_their_own(table):
     names = ("r.wav#t=99999.95", "r.wav#t=100000", "r.wav#t=100000.05", "r.wav#t=0", "a#t=7.wav")
     far = replace(table.select(np.zeros(3, bool)), filenames=names, offsets=starts)
     assert far.files == ["r.wav"] * 4 + ["a#t=7.wav"]
-    ends = [window_mark(start) for start in starts]
+    ends = [part_mark(start) for start in starts]
     assert [name.removeprefix("r.wav") for name in names[:4]] == ends[:4]
     assert len(set(far.identify(["d"] * 5))) == 4  # the last two begin at the file's first second

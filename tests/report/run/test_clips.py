@@ -1,3 +1,4 @@
+import math
 import shutil
 
 import pytest
@@ -16,7 +17,7 @@ def test_features_are_those_of_the_run(tiny_config):
     clips = Clips(tiny_config, trusted=False)
     assert clips.logmels.shape == (50, 1, 32, 32) and clips.n_gone == 0
     name = clips.data.table.filenames[7]
-    assert clips.place(name) == (clips.paths[7], 0.0) and clips.row[name] == 7
+    assert clips.place(name) == (clips.paths[7], (0.0, math.inf)) and clips.row[name] == 7
     assert clips.paths[7].name == name and "other.wav" not in clips.row
     assert clips.rows_of(frozenset(clips.data.digests[3:5])).tolist() == [3, 4]
 
