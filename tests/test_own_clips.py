@@ -60,6 +60,13 @@ def place(tmp_path_factory):
             write(root / "birds" / name / f"{number},b.wav", low)
     with (root / "birds" / "clips.csv").open("w", newline="", encoding="utf-8-sig") as file:
         csv.writer(file, delimiter=";").writerows(rows)
+    rows = ["Selection\tBegin Time (s)\tEnd Time (s)\tBegin File\tSpecies"]
+    for number in range(6):
+        write(root / "field" / f"tape{number}.wav", number, seconds=9)
+        for at in range(4):
+            where = f"{2 * at + 0.25}\t{2 * at + 1.5 + at / 4}\ttape{number}.wav"
+            rows.append(f"{at}\t{where}\t{('blackbird', 'robin')[at % 2]}")
+    (root / "field" / "selections.txt").write_text("\n".join(rows))
     rows = [("slice_file_name", "fsID", "start", "end", "salience", "fold", "classID", "class")]
     for fold in range(1, 11):
         for low, name in enumerate(("dog_bark", "siren")):
@@ -83,6 +90,8 @@ def test_the_data_of_each_command_are_read_and_split(overrides, place, monkeypat
     assert batch["x"].shape[1:] == (1, 64, 64)
     if "data.windows=1" in overrides:
         assert len(data.table) == 6 * 8 and data.table.filenames[1].endswith("#t=1")
+    if "data.table=field/selections.txt" in overrides:
+        assert len(data.table) == 24 and data.table.filenames[5] == "tape1.wav#t=2.25,3.75"
 
 
 @pytest.mark.slow
