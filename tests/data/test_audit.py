@@ -5,7 +5,8 @@ import numpy as np
 
 from esc50.data.audit import _shared_names, audit_split
 from esc50.data.split import Split, SplitSettings, draw_split
-from esc50.data.tables.table import read_table
+from esc50.data.tables.columns import ColumnNames
+from esc50.data.tables.table import read_clips, read_table
 from tests.data.test_split import make_table
 
 
@@ -137,3 +138,23 @@ def test_names_on_two_sides_are_those_of_all_pairs():
                 there.add(str(b))
         found = _shared_names("source", labelled, names, ("test", "train"), sides)
         assert {(c.name, c.same_class): tuple(map(set, c.clips)) for c in found} == expected
+
+
+def test_parts_of_one_recording_leak_by_it_and_the_same_part_of_two_files_as_a_duplicate(tmp_path):
+    rows = ["file,start,end,label,fold"]
+    rows += [
+        "a.wav,0,2,x,1",
+        "a.wav,1.5,3,x,2",
+        "b.wav,1.5,3,x,1",
+        "b.wav,7,9,y,1",
+        "c.wav,0,1,y,2",
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    own = {name: name for name in ("file", "label", "start", "end", "fold")}
+    table = read_clips(tmp_path / "t.csv", tmp_path, ColumnNames(**own), check_files=False)
+    split = draw_split(table, SplitSettings(protocol="literature", fold=1), 0)
+    audit = audit_split(table, split, table.identify(["d", "d", "d", "d", "e"]))
+    found = {crossing.kind: crossing for crossing in audit.crossings}
+    assert len(audit.crossings) == 2 and audit.leaky
+    assert found["source"].clips == (("a.wav#t=0,2",), ("a.wav#t=1.5,3",))
+    assert found["duplicate"].clips == (("b.wav#t=1.5,3",), ("a.wav#t=1.5,3",))

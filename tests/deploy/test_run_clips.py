@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 
 from esc50.api import build_datamodule, load_recipe
 from esc50.audio.read import audio_digest
@@ -109,3 +110,13 @@ def test_other_clips_have_no_class(tiny, tmp_path):
     assert len(clips.paths) == 50 and clips.targets is None and train is None
     with pytest.raises(UserError, match="holds no sound files"):
         clips_to_check_on([small_model()], folder=tmp_path)
+
+
+def test_parts_are_heard_to_their_end(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.full(16_000, 0.5), 8000)
+    spec = small_model().spec
+    spans = np.array([[1.0, 1.1], [0.0, np.inf]])
+    (waveforms,) = Clips([tmp_path / "a.wav"] * 2, None, spans).waveforms(spec)
+    end = int(0.1 * spec.sample_rate)
+    assert waveforms[0, : end - 50].any() and not waveforms[0, end + 1 :].any()
+    assert waveforms[1, end:-50].all()

@@ -65,3 +65,13 @@ def test_a_waveform_is_its_outline():
     path = waveform_path(np.array([0.5, -1, 0, 0], np.float32), columns=2)
     assert path == "M0 0.50L1 1.00L1 1.01L0 2.01Z"
     assert waveform_path(np.array([0.5], np.float32), columns=3).startswith("M0")
+
+
+def test_a_part_is_heard_and_not_what_its_recording_goes_on_with(tmp_path):
+    path, tone = tmp_path / "a.wav", np.sin(2 * np.pi * 1000 * np.arange(48000) / 48000)
+    soundfile.write(path, np.concatenate([0.1 * tone, 0.8 * tone, 0.1 * tone]), 48000)
+    for uri in (clip_sound(path, 2, None, (1.0, 1.5)), quick_sound(path, (1.0, 1.5), 2)):
+        samples, rate = soundfile.read(content(uri)[1])
+        level = np.abs(samples)
+        assert level[: int(0.45 * rate)].max() > 0.6 and level[: int(0.1 * rate)].max() > 0.6
+        assert level[int(0.55 * rate) :].max(initial=0) < 0.05

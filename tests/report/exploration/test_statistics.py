@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.data.tables.table import read_table
+from esc50.data.tables.columns import ColumnNames
+from esc50.data.tables.table import read_clips, read_table
 from esc50.errors import UserError
 from esc50.report.exploration.statistics import COLUMNS, measure_clips, write_clips_csv
+from esc50.report.exploration.tables import clip_cards
 
 
 def test_every_clip_is_measured_and_damaged_ones_are_set_aside(odd_clips):
@@ -45,3 +47,16 @@ def test_the_list_holds_the_numbers_of_the_measures(tiny, tmp_path):
         for column, field in COLUMNS.items():
             if column not in ("format", "encoding"):
                 assert float(row[column]) == pytest.approx(getattr(measures, field), rel=1e-5)
+
+
+def test_parts_are_as_long_as_they_are_and_lead_to_themselves(tmp_path):
+    sound = np.repeat([0.1, 0.4, 0.2], 8000)
+    soundfile.write(tmp_path / "tape.wav", sound, 8000)
+    (tmp_path / "t.csv").write_text("file,at,to,label\ntape.wav,1,1.5,x\ntape.wav,2,9,y\n")
+    names = {"file": "file", "label": "label", "start": "at"}
+    for end, seconds, mark in (({"end": "to"}, [0.5, 1.0], "#t=1,1.5"), ({}, [0.25, 0.25], "#t=1")):
+        table = read_clips(tmp_path / "t.csv", tmp_path, ColumnNames(**names | end))
+        statistics = measure_clips(table, 1, seconds=0.25)
+        assert statistics.values("duration").tolist() == seconds
+        np.testing.assert_allclose(statistics.values("peak"), [0.4, 0.2], atol=1e-4)
+        assert clip_cards(statistics, tmp_path / "page")[0][3] == f"../tape.wav{mark}"
