@@ -82,7 +82,7 @@ def _read_times(
         )
         return starts, None
     ends = _read_seconds(file, end, "end")
-    for row in np.flatnonzero(ends <= starts):
+    for row in np.flatnonzero(ends <= starts).tolist():
         raise UserError(
             f"{file.place(row)}: {end} {file.columns[end][row]!r} is not after {begin} "
             f"{file.columns[begin][row]!r}."

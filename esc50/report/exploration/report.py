@@ -89,7 +89,7 @@ class Exploration:
         duplicates = find_duplicates(self.digests, profiles(self.features))
         findings = find_faults(statistics, self.spec, duplicates, audit, sides)
         examples = show_examples(
-            statistics, self.features, self.spec, settings.examples, settings.seconds,
+            statistics, self.features, self.spec, settings.examples, self._heard,
             self.storage.workers,
         )  # fmt: skip
         drawn = self._charts(sides)
@@ -138,6 +138,12 @@ class Exploration:
             raise UserError(f"clip={chosen} is no clip of {self.table.root} that can be read")
         return self.table.filenames.index(chosen)
 
+    @property
+    def _heard(self) -> float:
+        """Seconds of a clip that can be heard: of a part without an end, what features are of."""
+        whole = self.table.offsets is None or self.table.ends is not None
+        return self.settings.seconds if whole else min(self.settings.seconds, self.spec.seconds)
+
     def _split(self) -> tuple[Split | None, Audit | None, list[Finding]]:
         """The chosen split and its audit; where there is none, why."""
         try:
@@ -179,7 +185,7 @@ class Exploration:
             ThreadPoolExecutor(self.storage.workers) as pool,
         ):
             sounds = {}
-            heard = self.settings.seconds, self.spec.channel
+            heard = self._heard, self.spec.channel
             made = pool.map(lambda clip: clip_sound(paths[clip], *heard, table.span(clip)), others)
             for clip, sound in zip(others, made, strict=True):
                 advance()

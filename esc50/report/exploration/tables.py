@@ -108,14 +108,18 @@ def clip_cards(statistics: ClipStatistics, folder: Path) -> list[list[Any]]:
             int(table.targets[clip]),
             f"fold {table.folds[clip]}, {m.duration:.2f} s, centroid {m.centroid:,.0f} Hz, "
             f"zero-crossing rate {m.zero_crossing_rate:.3f}, {m.rms_dbfs:.1f} dBFS",
-            quote(os.path.relpath(path, folder).replace(os.sep, "/")) + _fragment(table, clip),
+            quote(os.path.relpath(path, folder).replace(os.sep, "/"))
+            + _fragment(table, clip, m.duration),
         ]
         for clip, (m, path) in enumerate(zip(statistics.measures, table.paths, strict=True))
     ]
 
 
-def _fragment(table: ClipTable, clip: int) -> str:
-    return "" if table.offsets is None else part_mark(*table.span(clip))
+def _fragment(table: ClipTable, clip: int, seconds: float) -> str:
+    if table.offsets is None:
+        return ""
+    start, end = table.span(clip)
+    return part_mark(start, start + seconds if table.ends is None else end)
 
 
 def clips_by_class(table: ClipTable) -> list[tuple[str, list[tuple[int, str]]]]:

@@ -54,7 +54,10 @@ def test_parts_are_as_long_as_they_are_and_lead_to_themselves(tmp_path):
     soundfile.write(tmp_path / "tape.wav", sound, 8000)
     (tmp_path / "t.csv").write_text("file,at,to,label\ntape.wav,1,1.5,x\ntape.wav,2,9,y\n")
     names = {"file": "file", "label": "label", "start": "at"}
-    for end, seconds, mark in (({"end": "to"}, [0.5, 1.0], "#t=1,1.5"), ({}, [0.25, 0.25], "#t=1")):
+    for end, seconds, mark in (
+        ({"end": "to"}, [0.5, 1.0], "#t=1,1.5"),
+        ({}, [0.25, 0.25], "#t=1,1.25"),
+    ):
         table = read_clips(tmp_path / "t.csv", tmp_path, ColumnNames(**names | end))
         statistics = measure_clips(table, 1, seconds=0.25)
         assert statistics.values("duration").tolist() == seconds
