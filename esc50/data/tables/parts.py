@@ -75,11 +75,12 @@ def _read_times(
         )
         return None, None
     starts = _read_seconds(file, begin, "start")
-    if end is None:
+    if end is None and names.end is not None:
         notice(
             f"{file.path} says where clips begin ({begin!r}) and not where they end "
             "(data.columns.end=NAME): each is as long as features.seconds"
         )
+    if end is None:
         return starts, None
     ends = _read_seconds(file, end, "end")
     for row in np.flatnonzero(ends <= starts).tolist():

@@ -147,7 +147,7 @@ def test_wrong_content(server, tmp_path):
     server.type = "application/zip"
     refuses(server, tmp_path / "x", "not a zip archive")
     server.body = archive(clips=["1-1-A-0.wav"])
-    refuses(server, tmp_path / "y", "1 of 2 clips")
+    refuses(server, tmp_path / "y", "1 of 2 files")
     with pytest.raises(UserError, match="differs from the official"):
         fetch_esc50(tmp_path / "z", server.url, None, TABLE_SHA256)
 

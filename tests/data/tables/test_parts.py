@@ -72,6 +72,8 @@ def test_an_offset_alone_is_no_end_and_a_part_without_one_is_as_long_as_a_clip(t
     assert table.span(1) == (2, math.inf) and table.identify(["a", "a"]) == ["a#t=1", "a#t=2"]
     said = capsys.readouterr().err
     assert "('start') and not where they end (data.columns.end=NAME): each is as long as" in said
+    read(tmp_path, "file,start,end,label", "a.wav,1,9,x", "a.wav,2,9,y", end=None)
+    assert capsys.readouterr().err == ""  # as it was asked for
     table = read(tmp_path, "file,start,offset,label", "a.wav,1,9,x", end="offset")
     assert table.filenames == ("a.wav#t=1,9",)
     alone = read(tmp_path, "file,offset,end,label", "a.wav,0,9,x")
