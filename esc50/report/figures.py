@@ -24,6 +24,7 @@ LONGEST = 32  # characters of a name in a figure
 LEVEL = 12  # characters of a name that may stand level
 LONG = 16  # characters of a name that leaves room beside it on a phone
 ROWS = 240  # pixels of the rows themselves
+LEGEND_LINE = 19  # pixels of a line of the legend
 LETTER = 7  # pixels of one of its letters
 FEW = 12  # numbers on an axis, each of which has its mark
 FAR = 10  # times as far from the median as the best is: such values flatten all others
@@ -37,6 +38,7 @@ def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, A
         "linecolor": grid,
         "zerolinecolor": grid,
         "automargin": True,
+        "ticklabelstandoff": 4,
     }
     axis |= {"title": {"standoff": 8}}  # beyond the names of ticks, however long
     return {

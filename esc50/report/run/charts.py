@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from esc50.report.figures import (
     COLORS,
     FEW,
+    LEGEND_LINE,
     SYMBOLS,
     Chart,
     figure_text,
@@ -33,7 +34,6 @@ WORDS = {"learning_rate": "learning rate", "clips_per_second": "clips per second
 SHARE = {"tickformat": ".0%", "range": [-0.02, 1.02]}  # a mark at an end is whole
 HEIGHT = 320  # pixels of a figure that stands beside another
 MARK = 22  # pixels across the mark of the fullest bin of confidence
-LEGEND_LINE = 18  # pixels more for each line that has a place in the legend
 
 Epochs = Sequence[Mapping[str, float]]
 
