@@ -40,6 +40,16 @@ async function main(browserPath, file) {
   expect((await page.textContent("#card")).includes(name), `the card does not say ${name}`);
   await page.keyboard.press("Enter");
   expect(!(await playing()), "a clip in the list of duplicates does not stop");
+
+  // As where the page has been moved, away from the clips.
+  await page.evaluate(() => {
+    document.querySelectorAll("audio[data-clip]").forEach((example) => example.remove());
+    clips.forEach((clip) => { clip[3] = "moved.wav"; });
+  });
+  await button.click();
+  await page.waitForTimeout(500);
+  const cell = await page.locator(".hearable tbody th").first().textContent();
+  expect(cell.includes(`${name} (its sound is not at hand)`), `a clip that is gone is ${cell}`);
   await browser.close();
   console.log(JSON.stringify(wrong));
 }

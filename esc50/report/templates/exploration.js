@@ -41,6 +41,9 @@ function mark(clip) {
 heard.addEventListener("error", () => {
   heard.hidden = true;
   card.append(line("em", "Its sound is not in this page, and not where the page looks for it."));
+  const [name] = clips[heard.dataset.clip];
+  const named = [...document.querySelectorAll(".name-button")].filter((button) => button.textContent === name);
+  named.forEach((button) => button.replaceWith(`${name} (its sound is not at hand)`));
 });
 chooser.addEventListener("change", () => chooser.value && choose(Number(chooser.value), true));
 
