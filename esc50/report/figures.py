@@ -42,6 +42,8 @@ def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, A
     }
     axis |= {"title": {"standoff": 8}}  # beyond the names of ticks, however long
     return {
+        # Marks of several sizes get a ring by plotly, which is white on black, too.
+        "data": {"scatter": [{"marker": {"line": {"width": 0}}}]},
         "layout": {
             "paper_bgcolor": paper,
             "plot_bgcolor": paper,
@@ -54,8 +56,14 @@ def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, A
             "yaxis": axis,
             "hoverlabel": {"align": "left"},
             "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ink, "activecolor": full},
-            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        }
+            "legend": {
+                "orientation": "h",
+                "y": 1.02,
+                "yanchor": "bottom",
+                "x": 0,
+                "tracegroupgap": 0,
+            },
+        },
     }
 
 
