@@ -14,7 +14,7 @@ from esc50.report.run.charts import curves, read_history
 from esc50.report.run.origin import MISSING, flatten, read_chosen_epoch, spell
 from esc50.report.run.scores import by_class
 from esc50.report.run.subject import PAGE, Subject, find_subject
-from esc50.results.comparison import OTHER_DATA, compare
+from esc50.results.comparison import OTHER_DATA, IncomparableError, compare
 from esc50.results.labels import LEAKY, label, labels, mark
 from esc50.results.numbers import duration, percent
 from esc50.results.run_folder import chosen_checkpoint
@@ -50,6 +50,7 @@ def write_comparison(folders: Sequence[Path], page: Path) -> Path:
             overview=_overview(subjects, names),
             pairs=pairs,
             refused=refused,
+            held=[f"{letter(place)}, {_held(subject)}" for place, subject in enumerate(subjects)],
             curves=charts,
             drawn=drawn,
             classes=_classes_chart(subjects, names) if alike else None,
@@ -113,7 +114,23 @@ def _overview(subjects: Sequence[Subject], names: Sequence[str]) -> Table:
                 duration(seconds),
             ]
         )
+    if len({frozenset(subject.tests.clips) for subject in subjects}) > 1:
+        table.note = (
+            "Not all were tested on the same clips, so these accuracies do not compare: "
+            "differences on the same ones do."
+        )
     return table
+
+
+def _held(subject: Subject) -> str:
+    """List its seeds and the folds of each, as in "seed 1: fold 1, 2, seed 2: fold 1"."""
+    folds: dict[int, list[int | None]] = {}
+    for seed, fold in (run.seed_and_fold for run in subject.runs):
+        folds.setdefault(seed, []).append(fold)
+    return ", ".join(
+        f"seed {seed}" + (f": fold {', '.join(map(str, own))}" if None not in own else "")
+        for seed, own in folds.items()
+    )
 
 
 def _ranked(subjects: Sequence[Subject], names: Sequence[str]) -> list[tuple[Subject, str]]:
@@ -122,8 +139,10 @@ def _ranked(subjects: Sequence[Subject], names: Sequence[str]) -> list[tuple[Sub
     return sorted(pairs, key=lambda pair: (pair[0].leaky, -pair[0].tests.correct.mean()))
 
 
-def _pairs(subjects: Sequence[Subject], names: Sequence[str]) -> tuple[Table | None, list[str]]:
-    """Compare each two on what both were tested on; returns why some cannot be, too."""
+def _pairs(
+    subjects: Sequence[Subject], names: Sequence[str]
+) -> tuple[Table | None, dict[str, list[str]]]:
+    """Compare each two on what both were tested on; returns those that cannot be, by why, too."""
     columns = [
         "difference",
         "95% interval",
@@ -133,14 +152,15 @@ def _pairs(subjects: Sequence[Subject], names: Sequence[str]) -> tuple[Table | N
     ]
     table = Table("Each two, on folds and seeds that both have", ["first", "second", *columns])
     table.n_names = 2
-    refused, unlike = [], []
-    ranked = _ranked(subjects, names)
-    for (a, name_a), (b, name_b) in combinations(ranked, 2):
+    refused: dict[str, list[str]] = {}
+    unlike = []
+    for (a, name_a), (b, name_b) in combinations(_ranked(subjects, names), 2):
         sides = [[run.folder for run in subject.runs] for subject in (a, b)]
         try:
             result = compare(sides[0], sides[1], names=(name_a, name_b))
-        except UserError as error:
-            refused.append(printable(error))
+        except IncomparableError as error:
+            two = f"{letter(names.index(name_a))} and {letter(names.index(name_b))}"
+            refused.setdefault(error.why, []).append(two)
             continue
         if not result["same_data"]:
             unlike.append(f"{name_a} and {name_b}")

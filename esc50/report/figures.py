@@ -24,9 +24,11 @@ LONGEST = 32  # characters of a name in a figure
 LEVEL = 12  # characters of a name that may stand level
 LONG = 16  # characters of a name that leaves room beside it on a phone
 ROWS = 240  # pixels of the rows themselves
+LEGEND_LINE = 19  # pixels of a line of the legend
 LETTER = 7  # pixels of one of its letters
 FEW = 12  # numbers on an axis, each of which has its mark
 FAR = 10  # times as far from the median as the best is: such values flatten all others
+SPIKE = 4  # times as high as the rest of all curves: so high a start flattens them
 
 
 def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, Any]:
@@ -36,9 +38,12 @@ def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, A
         "linecolor": grid,
         "zerolinecolor": grid,
         "automargin": True,
+        "ticklabelstandoff": 4,
     }
     axis |= {"title": {"standoff": 8}}  # beyond the names of ticks, however long
     return {
+        # Marks of several sizes get a ring by plotly, which is white on black, too.
+        "data": {"scatter": [{"marker": {"line": {"width": 0}}}]},
         "layout": {
             "paper_bgcolor": paper,
             "plot_bgcolor": paper,
@@ -51,8 +56,14 @@ def _look(paper: str, ink: str, grid: str, empty: str, full: str) -> dict[str, A
             "yaxis": axis,
             "hoverlabel": {"align": "left"},
             "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ink, "activecolor": full},
-            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        }
+            "legend": {
+                "orientation": "h",
+                "y": 1.02,
+                "yanchor": "bottom",
+                "x": 0,
+                "tracegroupgap": 0,
+            },
+        },
     }
 
 
@@ -143,11 +154,38 @@ def limit_axis(plot: "Figure", values: Sequence[float], low_is_best: bool) -> st
     kept = costs[: -len(far)]
     room = 0.06 * (kept[-1] - kept[0])
     plot.update_yaxes(range=sorted((sign * (kept[0] - room), sign * (kept[-1] + room))))
-    values_are = "value is" if len(far) == 1 else "values are"
-    return (
-        f" {len(far)} {values_are} far worse, {'up' if low_is_best else 'down'} to "
-        f"{sign * far[-1]:.4g}, and beyond the axis: a double click shows all."
-    )
+    return _beyond(len(far), "worse", f"{'up' if low_is_best else 'down'} to {sign * far[-1]:.4g}")
+
+
+def limit_curves(plot: "Figure") -> str:
+    """End the vertical axis above its curves without the few values that tower above all others.
+
+    Of each curve these are one in twenty, or one: a first epoch of a loss, or some. The highest is
+    written where its curve leaves the figure.
+
+    Returns:
+        See `limit_axis`.
+    """
+    points = [
+        (y, x) for line in plot.data for x, y in zip(line.x, line.y, strict=True) if isfinite(y)
+    ]
+    rests = [sorted(filter(isfinite, line.y))[: -max(1, len(line.y) // 20)] for line in plot.data]
+    ceiling = max((rest[-1] for rest in rests if rest), default=0.0)
+    highest, where = max(points, default=(0.0, 0))
+    if ceiling <= 0 or highest <= SPIKE * ceiling:
+        return ""
+    plot.update_yaxes(range=[0, 1.06 * ceiling])
+    plot.add_annotation(
+        x=where, y=1, yref="y domain", yanchor="top", xanchor="left", showarrow=False,
+        text=f" ↑ {highest:.4g}",
+    )  # fmt: skip
+    far = sum(value > ceiling for value, _ in points)
+    return _beyond(far, "higher", f"up to {highest:.4g}")
+
+
+def _beyond(far: int, how: str, up_to: str) -> str:
+    values_are = "value is" if far == 1 else "values are"
+    return f" {far} {values_are} far {how}, {up_to}, and beyond the axis: a double click shows all."
 
 
 def chart_json(chart: Chart, **_: Any) -> str:

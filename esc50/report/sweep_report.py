@@ -176,7 +176,8 @@ def _chart(key: str, ranked: Sequence[Combination], metric: str) -> Chart:
     table.rows = [[printable(v), str(len(own)), f"{mean(own):.4f}"] for v, own in found.items()]
     sign = 1 if low_is_best else -1
     best = min(found, key=lambda value: sign * mean(found[value]))
-    summary = f"Best on average: {printable(best)}, over all values of the other settings.{beyond}"
+    others = ", over all values of the other settings" if len(ranked[0].values) > 1 else ""
+    summary = f"Best on average: {printable(best)}{others}.{beyond}"
     if bare := _sorted({one.values[key] for one in ranked} - set(values)):
         summary += f" No job has a number for {printable(', '.join(bare))}."
     return Chart(

@@ -19,6 +19,19 @@ OTHER_DATA = (  # where same_data is False
 CHUNK = 500  # resamples at a time: some 15 MB for the 1,524 recordings of ESC-50
 
 
+class IncomparableError(UserError):
+    """Two recipes cannot be compared.
+
+    Attributes:
+        why: in a few words that need no names, to follow "they".
+    """
+
+    def __init__(self, message: str, why: str) -> None:
+        """Take the whole sentence, and why in short."""
+        super().__init__(message)
+        self.why = why
+
+
 def compare(
     a: Sequence[Path], b: Sequence[Path], names: tuple[str, str] = ("A", "B")
 ) -> dict[str, Any]:
@@ -39,7 +52,8 @@ def compare(
         `mcnemar`), n_clips, n_sources.
 
     Raises:
-        UserError: no fold and seed in common, other test clips or targets, or a damaged run.
+        IncomparableError: no fold and seed in common, other test clips or targets.
+        UserError: a damaged run.
     """
     runs_a = {run.seed_and_fold: run for run in map(read_run, a)}
     runs_b = {run.seed_and_fold: run for run in map(read_run, b)}
@@ -49,9 +63,10 @@ def compare(
         for key in sorted(runs_a.keys() ^ runs_b.keys(), key=in_order)
     }
     if not common:
-        raise UserError(
-            f"{names[0]} and {names[1]} have no fold with one seed in common "
-            f"({'; '.join(f'{name}: {why}' for name, why in missing.items())}): run what is missing"
+        why = "have no fold with one seed in common"
+        lacking = "; ".join(f"{name}: {whose}" for name, whose in missing.items())
+        raise IncomparableError(
+            f"{names[0]} and {names[1]} {why} ({lacking}): run what is missing", why
         )
     aligned = [_align(runs_a[key], runs_b[key]) for key in common]
     clips, right_a, right_b = (np.concatenate(part) for part in zip(*aligned, strict=True))
@@ -204,11 +219,13 @@ def _align(a: Run, b: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     clips = a.clips[order_a]
     if not np.array_equal(clips, b.clips[order_b]):
         differing = len(set(a.clips) ^ set(b.clips))
-        raise UserError(
+        raise IncomparableError(
             f"{a.folder} and {b.folder} were tested on other clips ({differing} that only one "
-            "has): recipes can be compared on one data set and split only"
+            "has): recipes can be compared on one data set and split only",
+            "were tested on other clips",
         )
     if not np.array_equal(a.labels[order_a], b.labels[order_b]):
-        raise UserError(f"{a.folder} and {b.folder} give the same clips other targets")
+        says = "give the same clips other targets"
+        raise IncomparableError(f"{a.folder} and {b.folder} {says}", says)
     right_a, right_b = a.labels == a.predicted_labels, b.labels == b.predicted_labels
     return clips, right_a[order_a], right_b[order_b]

@@ -16,7 +16,7 @@ from esc50.errors import UserError
 from esc50.report.names import printable
 from esc50.report.run.origin import differences, flatten
 from esc50.results.figures import confusion_figure, input_figure
-from esc50.results.labels import tag
+from esc50.results.labels import label, tag
 
 # Settings that HPARAMS has of every run; others only where they differ from the default.
 ALWAYS = """name seed batch_size split.protocol split.fold model._target_ augment._target_
@@ -144,7 +144,9 @@ class ImageLogger(pl.Callback):
         targets = data.table.targets[items]
         names = [printable(name) for name in data.table.classes]
         counts = confusion_matrix(targets, probabilities.argmax(1), labels=range(len(names)))
-        figure = confusion_figure(counts, names)
+        # A picture is copied without its tag.
+        words = label({"leaky": data.audit.leaky, "synthetic": data.table.synthetic})
+        figure = confusion_figure(counts, names, f"{len(targets)} tests{words}")
         for writer in writers:
             leaky, epoch = data.audit.leaky, trainer.current_epoch
             writer.add_figure(tag(leaky, "test/confusion"), figure, epoch, close=False)

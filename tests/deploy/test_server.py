@@ -1,5 +1,7 @@
 import asyncio
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +10,14 @@ import soundfile
 
 pytest.importorskip("fastapi")
 
+import uvicorn
 from fastapi.testclient import TestClient
 
 from esc50.deploy.predictor import Predictor
 from esc50.deploy.server import Limits, create_app, file_name
 from tests.deploy.odd_sounds import GOOD, make_odd_sounds
 from tests.deploy.small import small_model
+from tests.report.browser import faults_in_browser
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +182,21 @@ def test_nothing_more_is_computed_for_a_client_that_is_gone(predictor, odd, monk
     asyncio.run(create_app(predictor)(scope, receive, send))
     assert sent[0]["status"] == 499
     assert sum(computed) < 600  # of 1191 windows
+
+
+@pytest.mark.slow
+def test_files_and_recordings_get_their_answers_in_a_browser(predictor, odd):
+    named = {path.name: str(path) for path in odd}
+    server = uvicorn.Server(uvicorn.Config(create_app(predictor), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.1)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        given = f"http://127.0.0.1:{port}/", named["minute.wav"], named["text.wav"]
+        script = Path(__file__).with_name("check_server_page.js")
+        assert faults_in_browser(*given, script=script) == []
+    finally:
+        server.should_exit = True
+        thread.join()

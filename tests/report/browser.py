@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 
-def faults_in_browser(*pages: Path, script: str = "check_page.js") -> list[str]:
+def faults_in_browser(*pages: Path | str, script: Path | str = "check_page.js") -> list[str]:
     """List what is wrong with pages, in sentences; skips where there is no browser to look with.
+
+    Pages are files, or what else the script takes, which lies beside this file or where it says.
 
     Needs node, Chromium or Chrome, and `npm install --global playwright-core axe-core`, or these
     two anywhere that NODE_PATH names.
@@ -27,7 +29,7 @@ def faults_in_browser(*pages: Path, script: str = "check_page.js") -> list[str]:
         pytest.skip(
             "no playwright-core and axe-core: npm install --global playwright-core axe-core"
         )
-    command = ["node", str(Path(__file__).with_name(script)), browser, *map(str, pages)]
+    command = ["node", str(Path(__file__).parent / script), browser, *map(str, pages)]
     done = subprocess.run(command, env=environment, **run)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

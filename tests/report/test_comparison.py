@@ -38,10 +38,16 @@ def test_data_that_differ_are_said_to(tmp_path, make_run):
     assert "their data_digest differs" not in page("a", "b")
 
 
-def test_what_cannot_be_compared_says_why(tmp_path, make_run):
-    runs = [make_run(tmp_path / f"fold{fold}", fold) for fold in (1, 2)]
+def test_what_cannot_be_compared_says_why_once_and_by_letters(tmp_path, make_run):
+    runs = [make_run(tmp_path / f"fold{fold}", fold) for fold in (1, 2, 3)]
     page = seen(write_comparison(runs, tmp_path / "page.html").read_text())
-    assert "have no fold with one seed in common" in page
+    (said,) = re.findall(r"<li>They (.*?)\.</li>", page)
+    why, two = said.split(": ")
+    assert why == "have no fold with one seed in common"
+    pairs = {frozenset(pair.split(" and ")) for pair in two.split(", ")}
+    assert pairs == {frozenset("AB"), frozenset("AC"), frozenset("BC")}
+    assert "of A, seed 1: fold 1; B, seed 1: fold 2; C, seed 1: fold 3." in page
+    assert "Not all were tested on the same clips" in page
     with pytest.raises(UserError, match="given twice"):
         write_comparison([runs[0], runs[0]], tmp_path / "page.html")
 
@@ -57,8 +63,8 @@ def test_curves_name_the_runs_drawn_and_say_whose_are_missing(tiny_run, tmp_path
     page = write_comparison([run, tmp_path / "again"], tmp_path / "p.html").read_text()
     assert "A star is the epoch that was tested" in page
     lines = json.loads(re.search(r'id="data-curve-loss">(.*?)</script>', page, re.S)[1])["data"]
-    names = [line["name"] for line in lines]
-    assert names == [f"{a}, {name}, {c}" for a in "AB" for c in ("train/loss", "val/loss")]
+    names = [line["name"] for line in lines if line["showlegend"]]
+    assert names == [f"{a}, {name}" for a in "AB"]
     assert all("star" in line["marker"]["symbol"] for line in lines)
     points = json.loads(re.search(r'id="data-classes">(.*?)</script>', page, re.S)[1])["data"]
     assert len({trace["name"] for trace in points}) == 2

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 from omegaconf import OmegaConf
 
+from esc50.results.figures import confusion_figure
 from esc50.training.fold import run_fold
 from esc50.training.tensorboard import hyperparameters
 
@@ -83,6 +84,19 @@ def test_a_run_leaves_one_file_with_pictures_sounds_and_classes(config, tmp_path
     assert {f"test_pr/tone{number}" for number in range(5)} <= set(tags["tensors"])
     sound = events.Audio(tags["audio"][0])[0]
     assert sound.sample_rate == 22_050 and sound.length_frames == 11_025
+
+
+def test_a_leaky_confusion_matrix_has_the_word_in_the_picture(config, tmp_path, monkeypatch):
+    titles = []
+
+    def watch(counts, classes, title):
+        titles.append(title)
+        return confusion_figure(counts, classes, title)
+
+    monkeypatch.setattr("esc50.training.tensorboard.confusion_figure", watch)
+    run_fold(config("trainer.max_epochs=1"), tmp_path / "honest")
+    leaky = run_fold(config("+experiment=published", "trainer.max_epochs=1"), tmp_path / "leaky")
+    assert titles == ["10 tests", f"{leaky['n_test']} tests (LEAKY)"]
 
 
 def test_hparams_hold_what_matters(config):

@@ -39,12 +39,22 @@ async function ask(file, card) {
   card.querySelector(".answer").textContent = "Listening ..."
   say(`${file.name}: listening`)
   try {
+    await read(file)
     show(card, await predict(file))
   } catch (error) {
     const answer = card.querySelector(".answer")
     answer.textContent = error.message
     answer.classList.add("bad")
     say(error.message)
+  }
+}
+
+// What cannot be read here could not be sent either, and the server would seem to be down.
+async function read(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer()
+  } catch {
+    throw new Error(`${file.name} cannot be read: it is a folder, or is gone or changed since`)
   }
 }
 
@@ -156,6 +166,11 @@ function followPlayer(card, seconds) {
   }
 }
 
+// One sound at a time
+document.addEventListener("play", ({ target }) => {
+  for (const player of document.querySelectorAll("audio")) if (player !== target) player.pause()
+}, true)
+
 // Dropping and choosing
 const drop = byId("drop")
 byId("files").onchange = (event) => { take(event.target.files); event.target.value = "" }
@@ -169,20 +184,21 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
 
 // The microphone: samples as they come, as a WAV file, which every server reads
 const button = byId("record")
-let recording = null
+let recording = null, busy = false
 if (!navigator.mediaDevices) {
   button.disabled = true
   button.textContent = "Recording needs https, or this machine's own address"
 }
 button.onclick = async () => {
-  button.disabled = true
+  if (busy) return
+  busy = true // a disabled button would lose the keyboard's focus
   try {
     if (recording) await stop()
     else await start()
   } catch (error) {
     say(`The microphone cannot be used: ${error.message}`)
   }
-  button.disabled = false
+  busy = false
 }
 
 async function start() {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esc50.report.exploration.statistics import ClipStatistics
-from esc50.report.figures import COLORS, SYMBOLS, Chart, figure_text, row_width
+from esc50.report.figures import COLORS, LEGEND_LINE, SYMBOLS, Chart, figure_text, row_width
 from esc50.results.tables import Table
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def tone_chart(statistics: ClipStatistics) -> Chart:
             mode="markers+text" if len(table.classes) <= 12 else "markers",
             text=names,
             textposition="top center",
+            cliponaxis=False,
             name=figure_text(group),
             marker={"size": 11, **_marker(number)},
             hovertemplate="%{text}<br>%{x:.0f} Hz, RMS %{y:.4f}<extra></extra>",
@@ -224,11 +225,13 @@ def map_chart(
                 text=text[clips],
                 hovertemplate="%{text}<extra></extra>",
                 marker={"size": 7, "opacity": 0.85, **_marker(number)},
+                unselected={"marker": {"opacity": 0.08}},
                 meta=colouring,
                 visible=shown == 0,
             )
     plain: dict[str, Any] = {"showticklabels": False, "showgrid": False, "zeroline": False}
-    plot.update_layout(xaxis=plain, yaxis=plain, height=620)
+    lines = max(len(set(groups)) for groups in colourings.values()) // 6  # of the legend
+    plot.update_layout(xaxis=plain, yaxis=plain, height=620 + LEGEND_LINE * lines)
     summary = (
         "One point per clip; clips whose log-mels are alike lie close together. Directions and "
         "distances between far points mean nothing. Choose a point, or a clip from the list, to "

@@ -69,8 +69,9 @@ def show_examples(
         except UserError:
             outline = None
         words = (
-            f"fold {table.folds[clip]}, {measures.duration:.2f} s, "
-            f"centroid {measures.centroid:,.0f} Hz, {measures.rms_dbfs:.1f} dBFS"
+            f"fold {table.folds[clip]}, {measures.duration:.2f}\N{NO-BREAK SPACE}s, "
+            f"centroid {measures.centroid:,.0f}\N{NO-BREAK SPACE}Hz, "
+            f"{measures.rms_dbfs:.1f}\N{NO-BREAK SPACE}dBFS"
         )
         picture = logmel_uri(profiles(features)[clip, 0])
         sound = clip_sound(paths[clip], seconds, spec.channel, table.span(clip))

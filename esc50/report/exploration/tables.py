@@ -43,8 +43,8 @@ def file_kinds(statistics: ClipStatistics) -> Table:
         (m.format, m.encoding, m.bits, m.sample_rate, m.channels) for m in statistics.measures
     )
     rows = [
-        [name, encoding, "" if np.isnan(bits) else f"{bits:g}", f"{rate:,}", str(channels), str(n)]
-        for (name, encoding, bits, rate, channels), n in kinds.most_common()
+        [name, encoding, "-" if np.isnan(bits) else f"{bits:g}", *(f"{x:,}" for x in (*rest, n))]
+        for (name, encoding, bits, *rest), n in kinds.most_common()
     ]
     columns = ["format", "encoding", "bits", "rate (Hz)", "channels", "clips"]
     return Table("Kinds of file", columns, rows, n_names=2)
@@ -80,8 +80,8 @@ def duplicate_table(table: ClipTable, duplicates: Duplicates, sides: Sequence[st
     groups.sort(key=lambda kind_group: not straddles(kind_group[1], sides))
     rows = [
         [
-            kind,
             ", ".join(table.filenames[clip] for clip in group),
+            kind,
             ", ".join(dict.fromkeys(table.classes[table.targets[clip]] for clip in group)),
             ", ".join(dict.fromkeys(sides[clip] or "none" for clip in group)),
             "yes" if straddles(group, sides) else "no",
@@ -89,7 +89,7 @@ def duplicate_table(table: ClipTable, duplicates: Duplicates, sides: Sequence[st
         for kind, group in groups[:SHOWN]
     ]
     rest = f"and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
-    columns = ["kind", "clips", "classes", "sides", "on two sides"]
+    columns = ["clips", "kind", "classes", "sides", "on two sides"]
     return Table("Clips that are there more than once", columns, rows, n_names=4, note=rest)
 
 

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from esc50.report.figures import COLORS, FEW, SYMBOLS, Chart, figure_text, row_width
+from esc50.report.figures import (
+    COLORS,
+    FEW,
+    LEGEND_LINE,
+    SYMBOLS,
+    Chart,
+    figure_text,
+    limit_curves,
+    row_width,
+)
 from esc50.report.run.scores import LEAST, Bin
 from esc50.results.labels import mark
 from esc50.results.numbers import percent
@@ -25,7 +34,6 @@ WORDS = {"learning_rate": "learning rate", "clips_per_second": "clips per second
 SHARE = {"tickformat": ".0%", "range": [-0.02, 1.02]}  # a mark at an end is whole
 HEIGHT = 320  # pixels of a figure that stands beside another
 MARK = 22  # pixels across the mark of the fullest bin of confidence
-LEGEND_LINE = 18  # pixels more for each line that has a place in the legend
 
 Epochs = Sequence[Mapping[str, float]]
 
@@ -56,7 +64,8 @@ def curves(
         if there:
             plot = _curves(histories, tested, there, leaky)
             plot.update_yaxes(**(SHARE if share else {"rangemode": "tozero"}))
-            summary = _said(histories, tested, there, share, leaky)
+            beyond = limit_curves(plot) if key == "loss" else ""
+            summary = _said(histories, tested, there, share, leaky) + beyond
             table = _epochs(histories, there, leaky)
             charts.append(Chart(f"curve-{key}", title + mark(leaky), summary, plot, table))
     return charts
@@ -78,25 +87,27 @@ def _curves(
     leaky: bool,
 ) -> "Figure":
     several = len(histories) > 1
-    lines = len(histories) * len(columns) if several else 0
-    plot = _figure(HEIGHT + LEGEND_LINE * lines)
+    plot = _figure(HEIGHT + (LEGEND_LINE * len(histories) if several else 0))
     for number, (run, rows) in enumerate(histories.items()):
         for place, column in enumerate(columns):
             epochs = [row["epoch"] for row in rows if column in row]
             values = [row[column] for row in rows if column in row]
-            name = _named(column, leaky)
+            name, shown = _named(column, leaky), figure_text(run)
             color = COLORS[(number if several else place) % len(COLORS)]
             style = {"color": color, "dash": ("solid", "dot")[several and place]}
             symbol = SYMBOLS[number // len(COLORS) % len(SYMBOLS)] if several else SYMBOLS[0]
             symbols = ["star" if e == tested.get(run) else symbol for e in epochs]
             sizes = [14 if e == tested.get(run) else 5 for e in epochs]
-            words = ([figure_text(run)] if several else []) + ([name] if len(columns) > 1 else [])
-            label = ", ".join(words)
             plot.add_scatter(
-                x=epochs, y=values, name=label, mode="lines+markers", line=style,
-                marker={"symbol": symbols, "size": sizes, "color": color},
-                showlegend=several or len(columns) > 1,
+                x=epochs, y=values, name=shown if several else name, mode="lines+markers",
+                line=style, marker={"symbol": symbols, "size": sizes, "color": color},
+                legendgroup=f"{number}" if several else None,
+                showlegend=not place if several else len(columns) > 1,
+                hovertemplate=f"epoch %{{x}}: %{{y:.4g}}<extra>{shown}, {name}</extra>",
             )  # fmt: skip
+    if several and len(columns) > 1:  # a legend of every line would be twice as long
+        kinds = zip(columns, ("solid", "dotted"), strict=True)
+        plot.update_yaxes(title="<br>".join(f"{_named(c, leaky)}: {kind}" for c, kind in kinds))
     longest = max((len(rows) for rows in histories.values()), default=0)
     plot.update_xaxes(title="epoch", dtick=1 if longest <= FEW else None)
     for epoch in [] if several else tested.values():

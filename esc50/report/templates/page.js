@@ -46,9 +46,23 @@ async function draw(plot) {
 }
 
 const plots = [...document.querySelectorAll(".plot")];
-// One at a time, so that the page can be read and scrolled meanwhile.
-const drawn = plots.reduce((before, plot) => before.then(() => draw(plot)), Promise.resolve());
+// One at a time, with a pause in which the page can be read and scrolled.
+const pause = () => new Promise((done) => setTimeout(done));
+const drawn = plots.reduce((before, plot) => before.then(pause).then(() => draw(plot)), Promise.resolve());
 const paint = (template) => plots.filter((plot) => plot.data).forEach((plot) => Plotly.relayout(plot, { template }));
 dark.addEventListener("change", () => drawn.then(() => paint(look())));
 window.addEventListener("beforeprint", () => paint(looks.light));
 window.addEventListener("afterprint", () => paint(look()));
+
+// The tab key stops at a table only where there is something to scroll.
+const scrolls = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+  const fits = target.scrollWidth <= target.clientWidth && target.scrollHeight <= target.clientHeight;
+  if (fits) target.removeAttribute("tabindex");
+  else target.tabIndex = 0;
+}));
+document.querySelectorAll(".scroll").forEach((region) => scrolls.observe(region));
+
+// One sound at a time.
+document.addEventListener("play", ({ target }) => document.querySelectorAll("audio").forEach((other) => {
+  if (other !== target) other.pause();
+}), true);

@@ -1,12 +1,7 @@
 "use strict";
 // Each sound is in the page once; players of one clip share it.
 const sounds = JSON.parse(document.getElementById("sounds").textContent);
-const equip = (player) => {
-  player.src = sounds[player.dataset.clip];
-  player.addEventListener("play", () => document.querySelectorAll("audio").forEach((other) => {
-    if (other !== player) other.pause();
-  }));
-};
+const equip = (player) => { player.src = sounds[player.dataset.clip]; };
 document.querySelectorAll("audio[data-clip]").forEach(equip);
 
 const matrix = document.getElementById("confusion-matrix");

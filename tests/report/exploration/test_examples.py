@@ -26,7 +26,7 @@ def test_an_example_is_seen_and_heard_and_one_deleted_since_has_no_sound(explore
     statistics = explored.statistics
     (first, *_), *_ = show_examples(statistics, explored.features, explored.spec, 1, 0.2, 1)
     assert first.logmel.startswith("data:image/png") and first.outline.startswith("M0 ")
-    assert first.sound.startswith("data:audio/ogg") and "0.50 s" in first.words
+    assert first.sound.startswith("data:audio/ogg") and "0.50\N{NO-BREAK SPACE}s" in first.words
     gone = replace(statistics, table=replace(statistics.table, audio_root=tmp_path))
     (first, *_), *_ = show_examples(gone, explored.features, explored.spec, 1, 0.2, 1)
     assert first.outline is first.sound is None and first.logmel

@@ -104,3 +104,8 @@ def test_bad_input_is_a_sentence(odd_config, override, sentence):
 @pytest.mark.slow
 def test_a_browser_finds_nothing_wrong_with_the_page(explored):
     assert faults_in_browser(explored.page) == []
+
+
+@pytest.mark.slow
+def test_clips_are_looked_for_and_heard_from_the_lists(explored):
+    assert faults_in_browser(explored.page, script="check_exploration.js") == []

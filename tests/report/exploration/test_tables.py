@@ -32,7 +32,7 @@ def test_levels_leave_out_what_is_not_there(explored):
 def test_duplicates_on_two_sides_come_first_and_many_are_cut(explored):
     sides = ["train", "train", "test", *[""] * 36]
     table = duplicate_table(explored.table, Duplicates(((0, 1),), ((0, 2),)), sides)
-    assert [row[0] for row in table.rows] == ["near", "exact"]
+    assert [row[1] for row in table.rows] == ["near", "exact"]
     assert table.rows[0][3:] == ["train, test", "yes"]
     many = duplicate_table(explored.table, Duplicates((), ((0, 2),) * (SHOWN + 5)), sides)
     assert len(many.rows) == SHOWN and many.note == "and 5 more"

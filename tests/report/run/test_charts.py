@@ -28,10 +28,23 @@ def test_several_runs_share_a_figure(tiny_run):
     rows = read_history(tiny_run)
     loss = curves({"a": rows, "b": rows[:1]}, {"a": 1, "b": None}, leaky=False)[0]
     assert "star" in loss.summary and "star" in loss.plot.data[0].marker.symbol
-    assert [line.name for line in loss.plot.data] == [
-        "a, train/loss", "a, val/loss", "b, train/loss", "b, val/loss",
-    ]  # fmt: skip
+    lines = loss.plot.data
+    assert [line.name for line in lines if line.showlegend] == ["a", "b"]
+    assert [line.legendgroup for line in lines] == ["0", "0", "1", "1"]
+    assert "<extra>a, val/loss</extra>" in lines[1].hovertemplate
+    assert loss.plot.layout.yaxis.title.text == "train/loss: solid<br>val/loss: dotted"
     assert [row[0] for row in loss.table.rows] == ["a, 1", "a, 2", "b, 1"]
+
+
+def test_a_first_loss_that_would_flatten_the_rest_is_beyond_the_axis_and_said():
+    rows = [{"epoch": 1.0 + n, "val/loss": loss} for n, loss in enumerate((90.0, 2.0, 1.0))]
+    loss, *_ = curves({"a": rows}, {"a": 3}, leaky=False)
+    assert loss.plot.layout.yaxis.range[1] < 3
+    assert loss.summary.endswith("1 value is far higher, up to 90, and beyond the axis: "
+                                 "a double click shows all.")  # fmt: skip
+    assert loss.plot.layout.annotations[-1].text == " ↑ 90"
+    rows[0]["val/loss"] = 5.0
+    assert curves({"a": rows}, {"a": 3}, leaky=False)[0].plot.layout.yaxis.range is None
 
 
 def test_runs_that_share_a_colour_differ_in_their_marks():
