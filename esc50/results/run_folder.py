@@ -15,6 +15,7 @@ import numpy as np
 from filelock import Timeout
 
 from esc50.atomic import atomic_write, atomic_write_text, file_lock, remove_leftovers
+from esc50.config.canonical import canonical
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.tables.columns import source_and_take
 from esc50.errors import UserError, printable, refusal
@@ -144,7 +145,7 @@ def read_settings(folder: Path) -> dict[str, str]:
         elif key.split(".")[0] in SECTIONS and key not in WITHOUT_EFFECT:
             settings[key] = str(section)
 
-    flatten(read_config(folder) or {}, "")
+    flatten(canonical(read_config(folder) or {}), "")
     return settings
 
 
