@@ -24,7 +24,8 @@ from esc50.results.mistakes import write_mistakes
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
 LEAVINGS = """config.yaml results.json predictions.csv mistakes.csv sources.json checkpoints
-    summary.json history.csv report.html export""".split()
+    summary.json history.csv metrics.csv hparams.yaml fit-profile.txt report.html
+    export""".split()
 EVALUATION = "evaluation"  # the protocol of a finished checkpoint's test on other clips
 # What results.json must hold to be that of a finished run.
 NEEDED: dict[str, type | tuple[type, ...]] = {
