@@ -98,7 +98,7 @@ def weights_licence(specification: Mapping[str, Any]) -> str:
 
 
 def network_name(target: str) -> str:
-    """Name what builds the network: one of one's own with its module, for others have a Net, too."""
+    """Name what builds the network: one's own with its module, as others have a Net, too."""
     return target.rpartition(".")[2] if target.startswith("esc50.") else target
 
 
