@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from esc50.config.hardware import FULL_NAMES
-from esc50.config.sections import FromOne
+from esc50.config.sections import FromOne, ModelSettings, ModelUse
 from esc50.config.settings import Settings
 from esc50.errors import UserError
 
@@ -45,6 +45,13 @@ FITTED: dict[str, type[Settings]] = {
     "esc50.model.forest.RandomForest": ForestSettings,
     "esc50.model.svm.SupportVectorMachine": SvmSettings,
 }
+
+
+def model_settings(section: Any) -> type[Settings]:
+    """The settings that the keys of a `model` section are checked by, whatever it holds."""
+    target = str(section.get("_target_")) if isinstance(section, Mapping) else ""
+    return FITTED.get(target) or (ModelSettings if target.startswith("esc50.") else ModelUse)
+
 
 # Settings of learning step by step, and the value of each that a fitted model can do with; None:
 # nothing, which is `none` of a group of choices.

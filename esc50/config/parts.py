@@ -140,16 +140,31 @@ def check_parts(values: Mapping[str, Any]) -> None:
     Raises:
         UserError: naming the key.
     """
-    parts: list[tuple[str, Any, type[Settings]]] = [
-        ("optimizer", values["optimizer"], OptimizerSettings),
-        ("scheduler", values["scheduler"], SchedulerSettings),
-    ]
-    parts += [(f"callbacks.{key}", part, PartSettings) for key, part in values["callbacks"].items()]
-    for name, section, otherwise in parts:
+    for name, section, settings in part_settings(values):
         if section and not isinstance(section, Mapping):
             raise UserError(f"{name}={section} is invalid: it takes a section with a _target_")
         if section:
-            SETTINGS.get(str(section.get("_target_")), otherwise).parse(name, section)
+            settings.parse(name, section)
+
+
+def part_settings(values: Mapping[str, Any]) -> list[tuple[str, Any, type[Settings]]]:
+    """List the name of each optimiser, scheduler and callback, its section, and its settings.
+
+    Args:
+        values: a whole config in plain dictionaries, or a part of one.
+    """
+    parts: list[tuple[str, Any, type[Settings]]] = [
+        ("optimizer", values.get("optimizer"), OptimizerSettings),
+        ("scheduler", values.get("scheduler"), SchedulerSettings),
+    ]
+    callbacks = values.get("callbacks") or {}
+    parts += [(f"callbacks.{key}", part, PartSettings) for key, part in callbacks.items()]
+    return [(name, section, _settings(section, otherwise)) for name, section, otherwise in parts]
+
+
+def _settings(section: Any, otherwise: type[Settings]) -> type[Settings]:
+    target = section.get("_target_") if isinstance(section, Mapping) else None
+    return SETTINGS.get(str(target), otherwise)
 
 
 def check_choosing(values: Mapping[str, Any], validates: bool) -> None:

@@ -67,7 +67,8 @@ def signature(cfg: DictConfig) -> str:
 
     A setting that is null is as if it were not there, so a new one that is null by default leaves
     earlier runs what they were. `trainer.precision=auto` counts as what it stands for on this
-    machine, and files that training starts from count by their content.
+    machine, files that training starts from count by their content, and numbers by what they are:
+    see `canonical`.
     """
     # Section by section: Hydra's own part of the config names folders after this signature.
     # `trial` is there because `callbacks` refers to it; it is no part of the signature.
@@ -88,9 +89,10 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
 
     A precision of `auto` is replaced by what it stands for on this machine.
     """
+    from esc50.config.canonical import canonical  # loads what --help need not wait for
+
     # Null where a setting is newer than the config, which a checkpoint may be.
-    chosen: dict[str, Any] = {key: plain.get(key) for key in SECTIONS}
-    chosen = {key: dict(part) if isinstance(part, dict) else part for key, part in chosen.items()}
+    chosen = canonical({key: plain.get(key) for key in SECTIONS})
     trainer = chosen["trainer"]
     trainer["precision"] = resolve_precision(trainer, plain["model"])
     if chosen["model"].get("train") == "all":

@@ -8,6 +8,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, cast
 
+from esc50.config.settings import Settings
 from esc50.errors import UserError
 
 RESERVED = ("_target_", "_partial_")
@@ -41,6 +42,20 @@ def locate(section: str, target: object) -> Callable[..., Any]:
     if not callable(found):
         raise UserError(f"{key} is invalid: it names something else than a class or a function")
     return cast(Callable[..., Any], found)
+
+
+def named_settings(section: str, values: Any) -> type[Settings] | None:
+    """The settings that a section's `_target_` is, if it is of this package: others may be slow.
+
+    Args:
+        section: its name in the config.
+        values: its keys, whatever they are.
+    """
+    target = values.get("_target_") if isinstance(values, Mapping) else None
+    if not (isinstance(target, str) and target.startswith("esc50.")):
+        return None
+    found: Any = locate(section, target)
+    return found if isinstance(found, type) and issubclass(found, Settings) else None
 
 
 def check_target(section: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:

@@ -25,8 +25,7 @@ from esc50.config.sections import (
     TrainerSettings,
     TrialSettings,
 )
-from esc50.config.settings import Settings
-from esc50.config.targets import locate
+from esc50.config.targets import named_settings
 from esc50.errors import UserError
 
 GROUPS = """data split features augment model optimizer scheduler trainer callbacks logger
@@ -146,15 +145,13 @@ def _check_settings(name: str, section: dict[str, Any]) -> Any:
 
     Only targets of this package are imported here: a user's own may well load torch.
     """
-    target = section.get("_target_")
-    if isinstance(target, str) and target.startswith("esc50."):
-        settings = locate(name, target)
-        if isinstance(settings, type) and issubclass(settings, Settings):
-            for key in section.keys() - settings.model_fields.keys() - {"_target_"}:
-                if hint := _taken_from_recipe(f"{name}.{key}"):
-                    raise UserError(f"{name}.{key} is not a setting: {hint}")
-            return settings.parse(name, section)
-    return None
+    settings = named_settings(name, section)
+    if settings is None:
+        return None
+    for key in section.keys() - settings.model_fields.keys() - {"_target_"}:
+        if hint := _taken_from_recipe(f"{name}.{key}"):
+            raise UserError(f"{name}.{key} is not a setting: {hint}")
+    return settings.parse(name, section)
 
 
 def _taken_from_recipe(key: str) -> str | None:

@@ -167,7 +167,7 @@ def open_clips(dataset: DataSet | Mapping[str, Any], seconds: float | None = Non
     # Before they are cut: a recording keeps its fold, however long its windows are.
     table = give_folds(table, settings.folds, settings.fold_seed, Path(settings.cache_dir))
     if settings.windows is not None and seconds is not None:
-        table = cut_windows(table, seconds, settings.windows)
+        table = cut_windows(table, seconds, settings.windows, Path(settings.cache_dir))
     return table
 
 

@@ -97,6 +97,11 @@ def weights_licence(specification: Mapping[str, Any]) -> str:
     return str(said or "that of whoever made them")
 
 
+def network_name(target: str) -> str:
+    """Name what builds the network: one's own with its module, as others have a Net, too."""
+    return target.rpartition(".")[2] if target.startswith("esc50.") else target
+
+
 def words(models: Sequence[TrainedModel]) -> str:
     """Write what must stand beside an accuracy of the models, in brackets, or ""."""
     return label(flags_of(models))
@@ -116,7 +121,7 @@ def model_card(models: Sequence[TrainedModel], checked: Sequence[Checked]) -> st
         about=metadata(models, checked[0]),
         classes=list(first.classes),
         spec=first.spec,
-        network=first.config["model"]["_target_"].rpartition(".")[2],
+        network=network_name(first.config["model"]["_target_"]),
         start=started_from(first.specification),
         precision=first.specification["precision"],
         n_models=len(models),

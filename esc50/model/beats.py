@@ -90,7 +90,7 @@ def beats(
     except UserError as error:
         raise UserError(f"model.weights={weights} cannot be used: {error}") from None
     state = {key: value for key, value in read.state.items() if not _is_left_out(key)}
-    load_weights(network, Weights(read.path, state), "head", "BEATs")
+    load_weights(network, Weights(read.path, state), "BEATs")
     return network
 
 

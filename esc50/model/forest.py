@@ -33,8 +33,10 @@ class RandomForest(FittedNetwork):
         min_samples_leaf: int = 1,
         max_features: float | str | None = "sqrt",
     ):
-        """Take scikit-learn's settings of the same names."""
+        """Take scikit-learn's settings; any number of features is a part of them, 1 all."""
         super().__init__(n_classes)
+        if isinstance(max_features, int):  # of which scikit-learn makes as many features
+            max_features = float(max_features)
         self.settings = {
             "n_estimators": n_estimators,
             "max_depth": max_depth,

@@ -8,7 +8,6 @@ from torch import nn
 from esc50.config.sections import ModelUse
 from esc50.config.targets import build, check_target, takes
 from esc50.errors import UserError
-from esc50.model.head import head_names
 from esc50.model.resnet import optimize_memory_layout
 from esc50.model.weights import Weights, check_there, load_weights, own_checkpoint
 
@@ -73,7 +72,7 @@ def build_plain_network(
     values = (n_classes, n_classes, size, in_channels, architecture)
     network: nn.Module = build("model", arguments, dict(zip(GIVEN, values, strict=True)))
     if start is not None:
-        load_weights(network, start, head_names(network), "this network at this size of picture")
+        load_weights(network, start, "this network at this size of picture")
     return network
 
 

@@ -89,7 +89,7 @@ def panns_cnn14(
     if weights is not None:
         read = _audioset() if weights == "audioset" else read_weights(weights)
         state = {k: v for k, v in read.state.items() if not k.startswith(APART)}
-        load_weights(network, Weights(read.path, state), "fc_classes", "PANNs' Cnn14")
+        load_weights(network, Weights(read.path, state), "PANNs' Cnn14")
     return network
 
 

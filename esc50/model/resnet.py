@@ -57,7 +57,7 @@ def single_channel_resnet18(
         network.fc = nn.Sequential(hidden, nn.ReLU(inplace=True), outputs)
     if weights is not None:
         read = _imagenet() if weights == "imagenet" else read_weights(weights)
-        load_weights(network, read, "fc", "a ResNet-18, torchvision's or this package's")
+        load_weights(network, read, "a ResNet-18, torchvision's or this package's")
     return network
 
 

@@ -9,7 +9,6 @@ from torch import nn
 from torchvision import models
 
 from esc50.errors import UserError
-from esc50.model.head import head_names
 from esc50.model.weights import Weights, load_weights, match_channels, read_weights
 
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer's patches
@@ -105,9 +104,7 @@ def _load(network: nn.Module, weights: Weights, name: str) -> None:
                 network.image_size, network.patch_size, OrderedDict(state)
             )
         )
-    load_weights(
-        network, replace(weights, state=state), head_names(network), f"torchvision's {name}"
-    )
+    load_weights(network, replace(weights, state=state), f"torchvision's {name}")
 
 
 def _set_channels(network: nn.Module, in_channels: int) -> None:

@@ -1,7 +1,7 @@
 """Weights that training starts from: read from a file without running it, laid into a network."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from esc50.atomic import check_archive
 from esc50.errors import UserError
+from esc50.model.head import head_prefixes
 
 NETWORK = "network."  # before the names of a network's weights in a checkpoint of this package
 # Under which names others keep a state dict within a file, the averaged one first.
@@ -125,24 +126,21 @@ def _load_safetensors(path: Path) -> Any:
     return load_file(path)
 
 
-def load_weights(
-    network: nn.Module, weights: Weights, head: str | Sequence[str], what: str
-) -> None:
-    """Lay weights into a network, all but those of its last layer, which is made for its classes.
+def load_weights(network: nn.Module, weights: Weights, what: str) -> None:
+    """Lay weights into a network, all but those of its last layers, which are made for its classes.
 
     Filters on three channels, where the network has one, are summed over them: that gives what
     they saw of a grey picture.
 
     Args:
-        network: of which every weight outside `head` must be there, in its shape.
+        network: of which every weight before the last layers must be there, in its shape.
         weights: what was read.
-        head: name of the last layer, or of several.
         what: the network these must be of, for the message.
 
     Raises:
         UserError: a weight is missing, unknown or of another shape.
     """
-    outside = tuple(f"{name}." for name in ((head,) if isinstance(head, str) else head))
+    outside = head_prefixes(network)
     own = {k: v for k, v in network.state_dict().items() if not k.startswith(outside)}
     given = {k: v for k, v in weights.state.items() if not k.startswith(outside)}
     for key, value in given.items():

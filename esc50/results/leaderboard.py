@@ -108,15 +108,17 @@ def settings_of(overrides: object) -> dict[str, str]:
 def settings_words(settings: Mapping[str, str] | None, most: int | None = None) -> str:
     """Write at most so many settings, by the last part of their keys where no two share it.
 
-    What builds a section is called by the section, and a setting that is taken out by its `~`.
+    What builds a section is called by the section (`model=my.Net`), and a setting that is taken out
+    by its `~`.
     """
     if settings is None:  # of a run from before they were noted
         return UNKNOWN
-    leaves = Counter(key.rpartition(".")[2] for key in settings)
+    said = {key: value for key, value in settings.items() if not key.endswith("._partial_")}
+    leaves = Counter(key.rpartition(".")[2] for key in said)
     words = []
-    for key, value in settings.items():
-        leaf = key.rpartition(".")[2]
-        name = leaf if leaves[leaf] == 1 and leaf != "_target_" else key
+    for key, value in said.items():
+        section, _, leaf = key.rpartition(".")
+        name = section if leaf == "_target_" else leaf if leaves[leaf] == 1 else key
         words.append(f"~{name.lstrip('~')}" if key.startswith("~") else f"{name}={value}")
     left = len(words[most:]) if most else 0
     return ", ".join([*words[:most], f"{left} more"] if left else words) or NONE
@@ -206,12 +208,17 @@ def leaderboard_tables(
 
 
 def _rarest_first(all_settings: Sequence[dict[str, str] | None]) -> list[dict[str, str] | None]:
-    """Order each recipe's settings so that those which tell it from others come first."""
+    """Order each recipe's settings so that those which tell it from others come first.
+
+    Of these first what builds a section, and last what is taken out of one since that lacks it.
+    """
     shared = Counter(item for settings in all_settings for item in (settings or {}).items())
-    return [
-        settings and dict(sorted(settings.items(), key=lambda item: shared[item]))
-        for settings in all_settings
-    ]
+
+    def place(item: tuple[str, str]) -> tuple[int, bool, bool]:
+        key = item[0]
+        return shared[item], key.startswith("~"), not key.endswith("._target_")
+
+    return [settings and dict(sorted(settings.items(), key=place)) for settings in all_settings]
 
 
 def _row(recipe: RecipeResults, overrides: str, metrics: Sequence[str]) -> list[str]:

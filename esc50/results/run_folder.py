@@ -15,6 +15,7 @@ import numpy as np
 from filelock import Timeout
 
 from esc50.atomic import atomic_write, atomic_write_text, file_lock, remove_leftovers
+from esc50.config.canonical import canonical
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.tables.columns import source_and_take
 from esc50.errors import UserError, printable, refusal
@@ -23,7 +24,8 @@ from esc50.results.mistakes import write_mistakes
 
 # What a run leaves in its folder, besides Hydra's own files, which Hydra writes anew.
 LEAVINGS = """config.yaml results.json predictions.csv mistakes.csv sources.json checkpoints
-    summary.json history.csv report.html export""".split()
+    summary.json history.csv metrics.csv hparams.yaml fit-profile.txt report.html
+    export""".split()
 EVALUATION = "evaluation"  # the protocol of a finished checkpoint's test on other clips
 # What results.json must hold to be that of a finished run.
 NEEDED: dict[str, type | tuple[type, ...]] = {
@@ -144,7 +146,7 @@ def read_settings(folder: Path) -> dict[str, str]:
         elif key.split(".")[0] in SECTIONS and key not in WITHOUT_EFFECT:
             settings[key] = str(section)
 
-    flatten(read_config(folder) or {}, "")
+    flatten(canonical(read_config(folder) or {}), "")
     return settings
 
 

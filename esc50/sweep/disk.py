@@ -19,7 +19,7 @@ CLASSES = 50  # more or fewer change a network by some kilobytes each
 FOLDS = 5  # that split.fold=all stands for where the config does not say
 
 
-def announce(jobs: Sequence[DictConfig], at_once: int | None = None) -> None:
+def announce(jobs: Sequence[DictConfig], at_once: int | None = None, trials: bool = False) -> None:
     """Print what those of the jobs that are not finished will write; warn where it will not fit.
 
     Nothing is said where a network cannot be built: its job says why. Whatever else goes wrong
@@ -28,15 +28,23 @@ def announce(jobs: Sequence[DictConfig], at_once: int | None = None) -> None:
     Args:
         jobs: their configs, with Hydra's own part.
         at_once: how many the sweeper starts at a time; None: as many as the launcher takes.
+        trials: whether each will be made, with settings and in a folder that are not known yet.
     """
     try:
-        _announce(jobs, at_once)
+        _announce(jobs, at_once, trials)
     except Exception as error:  # of whatever kind: no estimate is worth a sweep
         why = printable(f"{type(error).__name__}: {error}".splitlines()[0])
         print(f"disk: what the sweep will take is not known ({why})", file=sys.stderr)
 
 
-def _announce(jobs: Sequence[DictConfig], at_once: int | None) -> None:
+def one_per_folder(jobs: Sequence[DictConfig]) -> list[DictConfig]:
+    """Leave out the jobs whose runs others make: those alike in all that shapes a run."""
+    jobs_of = {_folder(cfg): cfg for cfg in jobs}
+    # A job of all folds makes each in a folder within its own.
+    return [cfg for folder, cfg in jobs_of.items() if folder.parent not in jobs_of]
+
+
+def _announce(jobs: Sequence[DictConfig], at_once: int | None, trials: bool) -> None:
     known: dict[str, tuple[int, int] | None] = {}  # by what shapes a run's files: one build each
     runs, kept, working = 0, 0, 0
     for cfg in jobs:
@@ -47,7 +55,7 @@ def _announce(jobs: Sequence[DictConfig], at_once: int | None) -> None:
         size = known[key]
         if size is None:
             return
-        left = max(_folds(plain) - _finished(cfg), 0)
+        left = max(_folds(plain) - (0 if trials else _finished(cfg)), 0)
         runs, kept, working = runs + left, kept + left * size[0], max(working, size[1])
     if runs:
         side_by_side = min(len(jobs), _side_by_side(jobs[0]), at_once or len(jobs))
@@ -111,8 +119,12 @@ def _folds(plain: dict[str, Any]) -> int:
     return plain["data"].get("folds") or FOLDS if plain["split"]["fold"] == "all" else 1
 
 
+def _folder(cfg: DictConfig) -> Path:
+    return Path(cfg.hydra.sweep.dir, cfg.hydra.sweep.subdir)
+
+
 def _finished(cfg: DictConfig) -> int:
-    folder = Path(cfg.hydra.sweep.dir, cfg.hydra.sweep.subdir)
+    folder = _folder(cfg)
     return len([*folder.glob("results.json"), *folder.glob("fold*/results.json")])
 
 

@@ -14,6 +14,7 @@ from esc50.atomic import atomic_write, check_archive
 from esc50.config.signature import content
 from esc50.data.audit import Seen
 from esc50.errors import CheckpointError, UserError, causes, refusal
+from esc50.model.published import published
 from esc50.results.labels import joined
 
 
@@ -115,8 +116,9 @@ def origin(plain: Mapping[str, Any], teachers: Sequence[Path] = ()) -> Origin:
 def _origin_of_weights(weights: str, model: Mapping[str, Any]) -> Origin:
     checkpoint = find_checkpoint(Path(weights))
     if checkpoint is None:
-        seen, licence = _pretrained_on(weights, model), model.get("licence")
-        return Origin(pretrained_on=seen, licence=licence)
+        known = published(weights)
+        seen = model.get("pretrained_on") or known.pretrained_on or _unknown(weights)
+        return Origin(pretrained_on=seen, licence=model.get("licence") or known.licence)
     return _origin_of_run(checkpoint["esc50"], weights)
 
 
@@ -133,12 +135,7 @@ def _origin_of_run(specification: Mapping[str, Any], path: str) -> Origin:
     )
 
 
-def _pretrained_on(weights: str, model: Mapping[str, Any]) -> str:
-    """Say what weights of others have seen: what the config says, else by a name they have."""
-    if said := model.get("pretrained_on"):
-        return str(said)
-    if weights == "imagenet":
-        return "ImageNet"
+def _unknown(weights: str) -> str:
     digest = content(weights)
     return (
         f"unknown: {weights}" if digest == weights else f"unknown: {Path(weights).name} ({digest})"

@@ -203,9 +203,13 @@ class FoldRun:
         data = self.data
         check_test(self.plain, len(data.split.test))
         clock, meter = pl.callbacks.Timer(), EnergyMeter()  # go on from where a run was cut off
-        validates, meters = len(data.split.val) > 0, (clock, meter)
         trainer, keeper = build_trainer(
-            self.plain, self.folder, self.world, validates=validates, meters=meters
+            self.plain,
+            self.folder,
+            self.world,
+            validates=len(data.split.val) > 0,
+            goes_on=start is not None,
+            meters=(clock, meter),
         )
         known = {**about, "seen": {name: sorted(clips) for name, clips in vars(data.seen).items()}}
         device = trainer.strategy.root_device

@@ -40,6 +40,7 @@ def build_trainer(
     world: int,
     *,
     validates: bool,
+    goes_on: bool,
     meters: Sequence[pl.Callback],
 ) -> tuple[pl.Trainer, pl.callbacks.ModelCheckpoint]:
     """Build the trainer of a run.
@@ -49,13 +50,14 @@ def build_trainer(
         folder: the run's, for checkpoints and logs.
         world: how many processes the run has.
         validates: whether there are validation clips; without, nothing is chosen.
+        goes_on: whether a checkpoint is gone on from.
         meters: measure what the training takes.
 
     Returns:
         The trainer, and the checkpoint callback whose file is tested: the best, or the last.
     """
     check_choosing(plain, validates)  # some splits have validation clips only if the data say so
-    loggers = _loggers(plain["logger"], folder)
+    loggers = _loggers(plain["logger"], folder, goes_on)
     callbacks = _callbacks(plain["callbacks"], folder / "checkpoints", validates)
     if not loggers:  # Lightning's refuses to watch what nothing writes down
         watches = pl.callbacks.LearningRateMonitor
@@ -116,13 +118,14 @@ def _callbacks(
     }
 
 
-def _loggers(section: Mapping[str, Any], folder: Path) -> list[pl.loggers.Logger]:
+def _loggers(section: Mapping[str, Any], folder: Path, goes_on: bool) -> list[pl.loggers.Logger]:
     """Build the loggers; those that name no place of their own write into the run's folder."""
     loggers = []
     for name, entry in section.items():
         if entry:
             values = {k: v for k, v in entry.items() if not (k == "save_dir" and v is None)}
-            loggers.append(_build(f"logger.{name}", values, {"save_dir": str(folder)}))
+            given = {"save_dir": str(folder), "goes_on": goes_on}
+            loggers.append(_build(f"logger.{name}", values, given))
     return loggers
 
 

@@ -17,7 +17,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from esc50.errors import Stopped, UserError
-from esc50.sweep.disk import announce
+from esc50.sweep.disk import announce, one_per_folder
 from esc50.sweep.jobs import Plan, Sweep, quoted
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class Grid(BasicSweeper):
         total = sum(len(batch) for batch in self.overrides)
         Sweep.find(self.config.hydra).set_plan(Plan(total))
         compose = self.hydra_context.config_loader.load_sweep_config
-        announce([compose(self.config, list(overrides)) for overrides in batch])
+        jobs = [compose(self.config, list(overrides)) for overrides in batch]
+        announce(one_per_folder(jobs))
 
 
 class Search(Sweeper):
@@ -146,7 +147,7 @@ class Search(Sweeper):
         study = Study(cfg, space, self.seed, _plain(self.sampler), _plain(self.pruner))
         with study.sole_driver():
             self.sweep_notes.set_plan(Plan(self.n_trials, earlier=study.ended_jobs()))
-            announce([cfg] * (self.n_trials - study.count()), self.n_jobs)
+            announce([cfg] * (self.n_trials - study.count()), self.n_jobs, trials=True)
             while trials := study.ask(min(self.n_jobs, self.n_trials - study.count())):
                 self._run(study, trials, fixed)
             write_report(study.study, cfg, study.folder, fixed)

@@ -174,7 +174,7 @@ def test_windows_are_the_parts_of_their_file_and_what_is_odd_is_said_once(tmp_pa
     soundfile.write(tmp_path / "anti.wav", sound[:4000] * [1, 0] @ [[1, -1], [0, 0]], 8000)
     (tmp_path / "t.csv").write_text("file,label\nlong.wav,x\nnull.wav,y\nanti.wav,y\n")
     table = read_clips(tmp_path / "t.csv", tmp_path, ColumnNames(file="file", label="label"))
-    cut = cut_windows(table, 0.5, 0.25)
+    cut = cut_windows(table, 0.5, 0.25, tmp_path / "cache")
     assert [*cut.offsets[:6]] == [0, 0.25, 0.5, 0.75, 1.0, 0] and len(cut) == 7
     digests = cut.identify(clip_digests(cut.paths, tmp_path / "cache"))
     assert len(set(digests)) == 7

@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from esc50.deploy.card import Checked, metadata, model_card, words
+from esc50.deploy.card import Checked, metadata, model_card, network_name, words
 from tests.deploy.small import FEATURES, small_model
 
 
@@ -105,3 +105,8 @@ def test_who_taught_it_is_told():
     model = small_model(teachers="best-0123456789/seed1/fold1 (0123)")
     assert "**Taught by** best-0123456789/seed1/fold1" in model_card([model], [checked()])
     assert "Taught by" not in model_card([small_model()], [checked()])
+
+
+def test_a_network_of_ones_own_is_named_with_its_module():
+    assert network_name("esc50.model.beats.beats") == "beats"
+    assert network_name("my.Net") != network_name("other.Net")

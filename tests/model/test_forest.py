@@ -73,3 +73,14 @@ def test_seed_and_threads():
         torch.set_num_threads(before)
     answers = [network.answer(torch.from_numpy(x)) for network in networks]
     assert torch.equal(answers[0], answers[2]) and not torch.equal(answers[0], answers[1])
+
+
+def test_a_part_of_1_is_all_features_however_it_is_spelt():
+    x, y = clips(60, 3)
+    answers = []
+    for part in (1, 1.0, None):
+        network = RandomForest(3, n_estimators=5, max_features=part)
+        network.fit(x, y, 3)
+        answers.append(network.probabilities(torch.from_numpy(x)).numpy())
+    np.testing.assert_array_equal(answers[0], answers[1])
+    np.testing.assert_array_equal(answers[0], answers[2])

@@ -92,7 +92,7 @@ def test_all_but_the_last_layer_is_laid_in():
     network = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 5))
     before = network[1].weight.clone()
     given = {**STATE, "1.weight": torch.zeros(9, 2), "1.bias": torch.zeros(9)}
-    load_weights(network, Weights("a.pth", given), "1", "this network")
+    load_weights(network, Weights("a.pth", given), "this network")
     assert torch.equal(network[0].weight, STATE["0.weight"])
     assert torch.equal(network[1].weight, before)
 
@@ -106,7 +106,7 @@ def test_weights_of_another_network_are_refused_by_the_first_that_differs(change
     given = {k: v for k, v in {**STATE, **change}.items() if v is not None}
     network = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 5))
     with pytest.raises(UserError, match=rf"a\.pth is not of this network: {next(iter(change))} is"):
-        load_weights(network, Weights("a.pth", given), "1", "this network")
+        load_weights(network, Weights("a.pth", given), "this network")
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])

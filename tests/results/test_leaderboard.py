@@ -62,5 +62,14 @@ def test_one_leaky_run_makes_a_recipe_leaky():
 
 def test_settings_that_are_taken_out_and_what_builds_a_section_are_told_as_such():
     typed = "optimizer._target_=my.Adam ~optimizer.fused ~scheduler trainer.max_epochs=1"
-    said = "optimizer._target_=my.Adam, ~fused, ~scheduler, max_epochs=1"
+    said = "optimizer=my.Adam, ~fused, ~scheduler, max_epochs=1"
     assert settings_words(settings_of(typed)) == said
+
+
+def test_parts_of_ones_own_are_named_first_and_are_told_apart():
+    common = "optimizer.lr=0.01 +optimizer.beta=3 ~optimizer.fused"
+    net = "+model.a=1 model._target_={}.Net optimizer._target_={}.Sign +scheduler._partial_=true "
+    rows = [row(name, overrides=f"{net.format(name, name)} {common}") for name in ("my", "other")]
+    (table,) = leaderboard_tables(rank_recipes(rows))
+    shown = [line[table.columns.index("overrides")] for line in table.rows]
+    assert shown == [f"model={n}.Net, optimizer={n}.Sign, a=1, 3 more" for n in ("my", "other")]

@@ -59,6 +59,23 @@ def test_jobs_that_are_done_take_no_more(job, capsys, tmp_path):
     assert capsys.readouterr().out == ""
 
 
+def test_jobs_that_share_a_folder_are_counted_once(job, capsys, tmp_path):
+    spellings = [job("augment=online", f"augment.pitch_max={text}") for text in ("3", "3.0")]
+    names = [job("report=true", f"model.pretrained_on={text}") for text in ("this", "that")]
+    folds = [job("seed=2", f"split.fold={fold}") for fold in ("all", 1, 2)]
+    disk.announce(disk.one_per_folder([*spellings, *names, *folds]))
+    assert "disk: 7 runs of" in capsys.readouterr().out
+
+
+def test_each_trial_of_a_search_is_one_more_run(job, capsys, tmp_path):
+    cfg = job()
+    folder = tmp_path / cfg.hydra.sweep.subdir
+    folder.mkdir(parents=True)
+    (folder / "results.json").touch()  # the recipe itself is no trial of it
+    disk.announce([cfg] * 3, 1, trials=True)
+    assert "disk: 3 runs of" in capsys.readouterr().out
+
+
 def test_a_sweep_that_will_not_fit_is_warned_of(job, capsys, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SPACE(10**12, 10**12, 10**8))
     disk.announce([job("hydra/launcher=joblib")] * 4)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from omegaconf import OmegaConf
 from torchvision.models import resnet18
 
 from esc50.config.signature import signature
-from esc50.training.checkpoints import AtomicCheckpointIO, origin
+from esc50.training.checkpoints import AtomicCheckpointIO, Origin, origin
 from esc50.training.fold import run_fold
 from tests.conftest import REPOSITORY
 
@@ -63,6 +64,22 @@ def test_what_the_config_says_of_weights_goes_before_their_name():
     assert origin(plain).pretrained_on == "ImageNet"
     plain["model"]["pretrained_on"] = "LAION-2B and ImageNet-12k"
     assert origin(plain).pretrained_on == "LAION-2B and ImageNet-12k"
+
+
+@pytest.mark.parametrize("model", ["ast", "clap", "beats", "panns_cnn14"])
+def test_what_is_said_of_published_weights_is_said_of_no_others(config, model, tmp_path):
+    own = tmp_path / "weights.pt"
+    torch.save({"weight": torch.zeros(1)}, own)
+
+    def started(*overrides):
+        return origin(OmegaConf.to_container(config(f"model={model}", *overrides), resolve=True))
+
+    as_published, others = started(), started(f"model.weights={own}")
+    assert "AudioSet" in as_published.pretrained_on and as_published.licence
+    assert others.pretrained_on.startswith("unknown: weights.pt") and others.licence is None
+    said = started(f"model.weights={own}", "model.pretrained_on=AudioSet", "model.licence=MIT")
+    assert (said.pretrained_on, said.licence) == ("AudioSet", "MIT")
+    assert started("model.weights=null") == Origin()
 
 
 def test_weights_of_unknown_origin_are_named(config, tmp_path):

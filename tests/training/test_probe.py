@@ -43,8 +43,8 @@ def test_a_probe_sees_each_clip_once_and_its_checkpoint_needs_nothing_else(
 ):
     folder, theirs = ast
     results = run_fold(tuned(*PROBE), tmp_path / "run")
-    assert results["pretrained_on"] == "ImageNet and AudioSet" and results["test/acc"] > 0.2
-    assert results["weights_licence"].startswith("BSD")
+    assert results["pretrained_on"].startswith("unknown: ") and results["test/acc"] > 0.2
+    assert results["weights_licence"] is None  # of weights that nobody has published
     (entry,) = embeddings()
     assert np.load(entry / "seen.npy").shape == (50, 16)
     state = trained(tmp_path / "run")

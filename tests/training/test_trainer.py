@@ -22,7 +22,8 @@ def plain(config):
 
 
 def build(plain, folder, validates=True):
-    return build_trainer(plain, folder, 1, validates=validates, meters=[pl.callbacks.Timer()])
+    meters = [pl.callbacks.Timer()]
+    return build_trainer(plain, folder, 1, validates=validates, goes_on=False, meters=meters)
 
 
 def test_everything_is_written_into_the_runs_folder(plain, tmp_path):

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from esc50.audio.read import duration
+from esc50.data.cache.digests import clip_lengths
 from esc50.data.notices import notice
-from esc50.data.progress_bar import progress_bar
 from esc50.data.tables.parts import part_mark
 from esc50.data.tables.table import ClipTable
-from esc50.data.threads import for_each
 
 
-def cut_windows(table: ClipTable, seconds: float, step: float) -> ClipTable:
+def cut_windows(table: ClipTable, seconds: float, step: float, cache_dir: Path) -> ClipTable:
     """Make a clip of every window of the recordings that are longer than a clip.
 
     A window is named after its file and the second that it begins at, as `rec.wav#t=12.5`; it has
@@ -23,18 +21,13 @@ def cut_windows(table: ClipTable, seconds: float, step: float) -> ClipTable:
         table: the recordings.
         seconds: length of a clip.
         step: seconds from one window's beginning to the next.
+        cache_dir: where the recordings' lengths are kept.
 
     Raises:
         UserError: a file cannot be read.
     """
-    starts: list[list[float]] = []
-
-    def cut(_: Path, length: float) -> None:
-        starts.append(_starts(length, seconds, step))
-        advance()
-
-    with progress_bar("durations", len(table), transient=True, patience=1) as advance:
-        for_each(duration, table.paths, cut)
+    lengths = clip_lengths(table.paths, cache_dir)
+    starts = [_starts(length, seconds, step) for length in lengths]
     counts = np.array([len(own) for own in starts])
     rows = np.repeat(np.arange(len(table)), counts)
     if len(rows) > len(table):

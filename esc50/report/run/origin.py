@@ -86,7 +86,7 @@ def overrides_of(config: Mapping[str, Any], base: Sequence[str] = ()) -> list[st
     changed = {key.split(".")[0] for key, _, _ in differences(config, from_base)}
     chosen = []
     for group in (key for key in sorted(changed) if (CONF / key).is_dir() and key in config):
-        if from_base[group].get("_target_") and _is_foreign(group, config[group]):
+        if _is_foreign(group, config[group]):
             continue  # no choice is like it: what it builds is said instead
         choice = _closest(group, config[group])
         if choice != _closest(group, from_base[group]):

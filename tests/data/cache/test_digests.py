@@ -2,11 +2,14 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from esc50.audio.read import audio_digest
+from esc50.audio.read import duration as read_duration
 from esc50.data.cache import digests
-from esc50.data.cache.digests import clip_digests
+from esc50.data.cache.digests import clip_digests, clip_lengths
 from esc50.errors import UserError
 
 
@@ -82,6 +85,59 @@ def test_sets_that_share_a_folder_do_not_forget_each_others_clips(tmp_path, read
     assert sorted(reads) == sorted([*(clip.name for clip in clips), "0.wav"])
     (memo,) = tmp_path.glob("cache/digests/*.json")
     assert "4.wav" in memo.read_text() and "5.wav" not in memo.read_text()
+
+
+def clips_of(root, *classes):
+    """Four clips of each class, in a folder of its own."""
+    clips = [root / name / f"{name}{number}.wav" for name in classes for number in range(4)]
+    for clip in clips:
+        clip.parent.mkdir(parents=True, exist_ok=True)
+        if not clip.exists():
+            clip.write_text(clip.name)
+    return clips
+
+
+def test_a_class_more_or_clips_in_another_order_are_not_all_read_again(tmp_path, reads):
+    first = clip_digests(clips_of(tmp_path / "set", "bark", "car"), tmp_path / "cache")
+    assert len(reads) == 8
+    more = clip_digests(clips_of(tmp_path / "set", "airplane", "car", "bark"), tmp_path / "cache")
+    assert len(reads) == 12 and sorted(more[4:]) == sorted(first)
+
+
+def test_sets_that_are_read_side_by_side_do_not_forget_each_others_clips(
+    tmp_path, reads, monkeypatch
+):
+    one, other = clips_of(tmp_path / "set", "a", "b"), clips_of(tmp_path / "set", "c", "d")
+
+    def digest(path):
+        if Path(path).name == "b3.wav":  # another process begins and ends meanwhile
+            clip_digests(other, tmp_path / "cache")
+        return audio_digest(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(digests, "audio_digest", digest)
+        clip_digests(one, tmp_path / "cache")
+    before = len(reads)
+    clip_digests([*one, *other], tmp_path / "cache")
+    assert len(reads) == before
+
+
+def test_lengths_are_measured_once(tmp_path, monkeypatch):
+    measured = []
+
+    def duration(path):
+        measured.append(Path(path).name)
+        return read_duration(path)
+
+    monkeypatch.setattr(digests, "duration", duration)
+    monkeypatch.setattr(digests, "SETTLED", 0.0)
+    clips = [tmp_path / f"{seconds}.wav" for seconds in (1, 2, 3)]
+    for clip in clips:
+        soundfile.write(clip, np.zeros(100 * int(clip.stem)), 100)
+    assert clip_lengths(clips, tmp_path / "cache") == [1.0, 2.0, 3.0]
+    soundfile.write(clips[0], np.zeros(150), 100)
+    assert clip_lengths(clips, tmp_path / "cache") == [1.5, 2.0, 3.0]
+    assert sorted(measured) == ["1.wav", "1.wav", "2.wav", "3.wav"]
 
 
 def test_a_reading_that_is_cut_off_keeps_what_was_read(tmp_path, reads):

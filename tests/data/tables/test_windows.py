@@ -19,9 +19,9 @@ def table(tmp_path):
     return read_clips(tmp_path / "t.csv", tmp_path, ColumnNames(file="file", label="label"))
 
 
-def test_a_long_recording_becomes_windows_of_one_source(table, capsys):
+def test_a_long_recording_becomes_windows_of_one_source(table, tmp_path, capsys):
     notice.cache_clear()
-    cut = cut_windows(table, seconds=2, step=2)
+    cut = cut_windows(table, 2, 2, tmp_path / "cache")
     assert cut.filenames == (
         *(f"long.wav#t={start}" for start in (0, 2, 4, 6)),
         "short.wav",
@@ -40,8 +40,8 @@ def test_a_long_recording_becomes_windows_of_one_source(table, capsys):
 @pytest.mark.parametrize(
     ("seconds", "step", "starts"), [(2, 1, 6), (5, 5, 1), (4, 4, 2), (7, 1, 1), (2, 3, 3)]
 )
-def test_windows_overlap_or_leave_out_as_they_are_told(table, seconds, step, starts):
-    cut = cut_windows(table, seconds, step)
+def test_windows_overlap_or_leave_out_as_they_are_told(table, tmp_path, seconds, step, starts):
+    cut = cut_windows(table, seconds, step, tmp_path / "cache")
     assert sum(name.startswith("long") for name in cut.filenames) == starts
 
 

@@ -39,6 +39,10 @@ def test_what_is_ones_own_is_not_called_by_a_choice_that_has_as_few_keys():
     config = compose_plain()
     config["model"] = {"_target_": "my.Net", "depth": 3}
     assert overrides_of(config) == ["model._target_=my.Net", "+model.depth=3"]
+    config = compose_plain()  # which has no scheduler
+    config["scheduler"] = {"_target_": "my.Warmth", "interval": "step"}
+    said = ["+scheduler._target_=my.Warmth", "+scheduler.interval=step"]
+    assert overrides_of(config) == said
 
 
 def test_overrides_of_a_recipe_are_what_was_typed_and_not_what_follows_from_it():
