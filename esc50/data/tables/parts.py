@@ -118,6 +118,12 @@ def _read_times(
             "clip begins at: data.columns.start=NAME does, null passes it over without a word"
         )
         return None, None
+    if not named and end is not None:
+        notice(
+            f"{file.path} lists {len(set(filenames))} files in {len(filenames)} rows: each is the "
+            f"part of its file from {begin!r} to {end!r} (data.columns.start=null refuses files "
+            "that are listed twice)"
+        )
     starts = _read_seconds(file, begin, "start")
     if end is None and names.end is not None:
         notice(

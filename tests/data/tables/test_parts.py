@@ -98,6 +98,9 @@ def test_where_each_file_is_listed_once_usual_names_may_say_what_it_was_cut_from
     assert capsys.readouterr().err == ""
     for names in ({"start": "start"}, {"end": "end"}):
         assert read(tmp_path, *rows, **names).filenames == ("a.wav#t=70,74", "b.wav#t=0,4")
+    assert capsys.readouterr().err == ""
+    assert len(read(tmp_path, *rows, "b.wav,4,8,y")) == 3  # one file listed twice makes all parts
+    assert "2 files in 3 rows: each is the part of its file from 'start'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
