@@ -73,7 +73,14 @@ class Excerpt:
         if not filled:
             raise UserError(f"{self.path} {EMPTY}.")
         self._note_length(filled, longer, CUT if end == math.inf else CUT_PART)
+        if length_of(streams) == math.inf and self._ends_early(filled, end - begin):
+            self.remarks.append(BEYOND)
         return clip
+
+    def _ends_early(self, filled: int, seconds: float) -> bool:
+        """Whether a part of so many seconds, infinitely many without an end, was not all there."""
+        wanted = min(seconds, self.n_samples / self.sample_rate)
+        return seconds < math.inf and filled / self.sample_rate + CUT_SECONDS < wanted
 
     def _part(self, streams: list[Stream], start: float, end: float) -> list[Stream]:
         if end > length_of(streams) + CUT_SECONDS:

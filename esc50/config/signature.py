@@ -100,7 +100,17 @@ def effective(plain: Mapping[str, Any]) -> dict[str, Any]:
     for key in WITHOUT_EFFECT:
         section, leaf = key.split(".")
         chosen[section].pop(leaf, None)
+    if isinstance(columns := chosen["data"].get("columns"), dict):
+        chosen["data"]["columns"] = _typed(columns)
     return chosen
+
+
+def _typed(columns: dict[str, Any]) -> dict[str, Any] | None:
+    """The columns' names that somebody chose: a list is of usual ones, and may grow.
+
+    Which of them a table has shows in its clips, whose digest a run keeps.
+    """
+    return {key: name for key, name in columns.items() if not isinstance(name, list)} or None
 
 
 def content(path: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from esc50.data.near import NEAR, Profiles, nearest_pairs
 from esc50.data.split import Split
+from esc50.data.tables.parts import share_sound
 from esc50.data.tables.table import ClipTable
 
 SIDES = (("val", "train"), ("test", "train"), ("test", "val"))
@@ -213,12 +214,12 @@ def _shared_clips(
 def _seen_before(
     table: ClipTable, split: Split, digests: Sequence[str], seen: Seen
 ) -> list[Crossing]:
-    """Clips, and takes of sources, that starting weights or teachers know the answer to."""
-    found, names = [], np.asarray(digests)
+    """Clips, or parts of them, and takes of sources, that earlier networks know the answer to."""
+    found: list[Crossing] = []
     known = {"val": seen.trained, "test": seen.trained | seen.chosen}
     for side, digests_seen in known.items():
         clips = np.unique(split.clip_of[getattr(split, side)])
-        theirs = np.flatnonzero(np.isin(names, list(digests_seen)))
+        theirs = np.flatnonzero(share_sound(digests, digests_seen))
         for clip in np.intersect1d(clips, theirs):
             name = table.filenames[clip]
             found.append(Crossing("clip", name, (side, EARLIER), ((name,), (name,)), True))

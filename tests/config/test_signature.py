@@ -36,3 +36,17 @@ def test_a_precision_of_auto_is_the_same_run_as_what_it_stands_for(config):
     auto = config("trainer.precision=auto")
     assert signature(auto) == signature(config(f"trainer.precision={meant}"))
     assert signature(auto) != signature(config(f"trainer.precision={other}"))
+
+
+@pytest.mark.parametrize(
+    ("override", "same"),
+    [
+        ("data.columns.label=[kind,sort]", True),  # a usual name more, another order
+        ("data.columns.label=kind", False),
+        ("data.columns.label=null", True),
+    ],
+)
+def test_of_a_tables_columns_those_count_that_somebody_named(config, override, same):
+    usual = config("data=csv", "data.table=x.csv")
+    assert (signature(config("data=csv", "data.table=x.csv", override)) == signature(usual)) == same
+    assert usual.data.columns.label[0] == "category"  # the config itself keeps its lists

@@ -60,10 +60,18 @@ def make_folds(table: ClipTable, n_folds: int, seed: int) -> np.ndarray:
     n_sources = len(set(table.sources.tolist()))
     if n_sources < n_folds:
         fewer = f"set data.folds to {n_sources}, or " if n_sources > 1 else ""
+        apart = (
+            "give each file a source of its own (data=csv data.columns.source=null, data=folder "
+            "data.takes=false)"
+        )
+        if table.offsets is not None:
+            apart = (
+                "name a column that says which parts may be kept apart (data.columns.source=NAME; "
+                "null: those of different files)"
+            )
         raise UserError(
             f"{table.root} holds {n_sources} recording{'s' if n_sources > 1 else ''}, too few for "
-            f"{n_folds} folds: {fewer}give each file a source of its own (data=csv "
-            "data.columns.source=null, data=folder data.takes=false)."
+            f"{n_folds} folds: {fewer}{apart}."
         )
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     targets, folds = table.targets, np.zeros(len(table), dtype=np.int64)

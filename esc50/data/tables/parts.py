@@ -1,7 +1,10 @@
 """Parts of recordings that a table lists: where each of them begins and ends."""
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -10,6 +13,7 @@ from esc50.data.tables.columns import ColumnNames
 from esc50.data.tables.table_file import TableFile, plain_name
 from esc50.errors import UserError
 
+MARK = "#t="  # of a media fragment
 LONGEST = 1e9  # seconds: what is beyond is no time in a recording
 ONSET, OFFSET = "onset", "offset"  # of DCASE: an offset without an onset may be a beginning
 # Raven counts seconds from the first file of a sequence on, or, where asked to, within each file.
@@ -19,7 +23,47 @@ IN_SEQUENCE, IN_FILE = "Begin Time (s)", "File Offset (s)"
 def part_mark(start: float, end: float = math.inf) -> str:
     """What tells a part of a file from others, as a media fragment: `#t=12.5` or `#t=12.5,14`."""
     seconds = [start] if end == math.inf else [start, end]
-    return "#t=" + ",".join(f"{second:.6f}".rstrip("0").rstrip(".") for second in seconds)
+    return MARK + ",".join(f"{second:.6f}".rstrip("0").rstrip(".") for second in seconds)
+
+
+def share_sound(clips: Sequence[str], others: Iterable[str]) -> np.ndarray:
+    """Whether each clip has a moment of its file in common with one of others: bool (clips,).
+
+    What is one part for one table may be another for the next. How long a part without an end was
+    is not known: beside parts with one it goes on to the end of its file, beside others that have
+    none, windows of a recording, it is one of them or is not.
+
+    Args:
+        clips: each its file's digest, and which part of the file it is: see `ClipTable.identify`.
+        others: the same.
+    """
+    known = set(others)
+    meets_any, meets_ended = _meets(known), _meets(other for other in known if "," in other)
+    shared = [c in known or (meets_any(c) if "," in c else meets_ended(c)) for c in clips]
+    return np.array(shared, dtype=bool)
+
+
+def _meets(others: Iterable[str]) -> Callable[[str], bool]:
+    """What tells whether a clip overlaps one of others."""
+    spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for digest, start, end in map(_file_and_span, others):
+        spans[digest].append((start, end))
+    starts = {digest: sorted(start for start, _ in own) for digest, own in spans.items()}
+    # Of those that begin there or before, the one that ends last.
+    latest = {d: list(accumulate((end for _, end in sorted(own)), max)) for d, own in spans.items()}
+
+    def meets(clip: str) -> bool:
+        digest, start, end = _file_and_span(clip)
+        begun = bisect_left(starts.get(digest, []), end)
+        return begun > 0 and latest[digest][begun - 1] > start
+
+    return meets
+
+
+def _file_and_span(clip: str) -> tuple[str, float, float]:
+    digest, _, mark = clip.partition(MARK)
+    start, _, end = mark.partition(",")
+    return digest, float(start or 0), float(end or math.inf)
 
 
 def read_parts(
@@ -74,6 +118,12 @@ def _read_times(
             "clip begins at: data.columns.start=NAME does, null passes it over without a word"
         )
         return None, None
+    if not named and end is not None:
+        notice(
+            f"{file.path} lists {len(set(filenames))} files in {len(filenames)} rows: each is the "
+            f"part of its file from {begin!r} to {end!r} (data.columns.start=null refuses files "
+            "that are listed twice)"
+        )
     starts = _read_seconds(file, begin, "start")
     if end is None and names.end is not None:
         notice(

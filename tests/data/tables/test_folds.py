@@ -78,6 +78,9 @@ def test_too_few_recordings_are_refused(tmp_path):
         make_folds(table, 5, 0)
     with pytest.raises(UserError, match="holds 1 recording, too few for 5 folds: give each file a"):
         make_folds(make_table(tmp_path, {"a": 1}, takes=9), 5, 0)
+    parts = replace(table, offsets=np.arange(len(table)))  # whose files are sources as it is
+    with pytest.raises(UserError, match=r"3, or name a column that .* .data.columns.source=NAME"):
+        make_folds(parts, 5, 0)
 
 
 def test_a_long_name_is_no_name_of_a_file_that_is_too_long(tmp_path):

@@ -6,7 +6,7 @@ import yaml
 
 from esc50.data.notices import notice
 from esc50.data.tables.columns import ColumnNames
-from esc50.data.tables.parts import part_mark
+from esc50.data.tables.parts import part_mark, share_sound
 from esc50.data.tables.table import read_clips
 from esc50.errors import UserError
 from tests.conftest import REPOSITORY
@@ -25,6 +25,15 @@ def read(tmp_path, *lines: str, **names):
 def test_a_mark_is_a_media_fragment():
     assert part_mark(10) == "#t=10" and part_mark(0.0) == "#t=0"
     assert part_mark(10, 12.5) == "#t=10,12.5" and part_mark(0, 1e-6) == "#t=0,0.000001"
+
+
+def test_clips_share_sound_where_their_parts_of_one_file_overlap():
+    seen = ["a#t=1,9", "a#t=2,3", "a#t=20,21", "b", "c#t=5"]
+    shared = ["a#t=2,3", "a#t=0.999,1.001", "a#t=8,12", "a#t=0,30", "a", "a#t=20.5", "b#t=7,8"]
+    others = ["a#t=0,1", "a#t=9,20", "a#t=21,22", "a#t=40", "c#t=0,5", "d", "d#t=1,2"]
+    windows = ["b#t=1", "c#t=6", "c"]
+    assert share_sound([*shared, "b", "c#t=6,7"], seen).all()
+    assert not share_sound(others + windows, seen).any() and not share_sound(shared, []).any()
 
 
 def test_parts_of_one_recording_are_clips_of_one_source(tmp_path):
@@ -89,6 +98,9 @@ def test_where_each_file_is_listed_once_usual_names_may_say_what_it_was_cut_from
     assert capsys.readouterr().err == ""
     for names in ({"start": "start"}, {"end": "end"}):
         assert read(tmp_path, *rows, **names).filenames == ("a.wav#t=70,74", "b.wav#t=0,4")
+    assert capsys.readouterr().err == ""
+    assert len(read(tmp_path, *rows, "b.wav,4,8,y")) == 3  # one file listed twice makes all parts
+    assert "2 files in 3 rows: each is the part of its file from 'start'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
