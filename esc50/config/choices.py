@@ -144,6 +144,8 @@ def describe_refusal(error: Exception) -> str:
         close = difflib.get_close_matches(Path(quoted).name, names, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         return f"there is no {quoted}: {hint}choose one of {', '.join(names)}"
+    if (place := _place(lines)) and first.startswith(("Interpolation", "Recursive")):
+        return f"{place} cannot be filled in: {first} (${{...}} names another setting)"
     if first.startswith("You must specify"):
         return f"{quoted} has no value: choose one of {', '.join(_names(quoted))} ({quoted}=...)"
     if first.startswith("Could not override") and "is not in struct" in " ".join(lines):
@@ -164,6 +166,12 @@ def describe_refusal(error: Exception) -> str:
         return f"{argument} cannot be read: put its value in quotes, as in 'key=\"value\"'"
     wanted = [line for line in lines if not line.startswith(("full_key", "object_type"))]
     return ": ".join(dict.fromkeys(wanted[:3]))
+
+
+def _place(lines: Sequence[str]) -> str | None:
+    """The setting that OmegaConf's lines are about, where one of them says so."""
+    keys = (line.removeprefix("full_key: ") for line in lines if line.startswith("full_key: "))
+    return next(filter(None, keys), None)
 
 
 def _meant(key: str) -> str | None:

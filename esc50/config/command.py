@@ -55,7 +55,10 @@ def described_refusals() -> Iterator[None]:
         if error.errno != errno.ENAMETOOLONG:
             raise
         name = Path(str(error.filename)).name
-        raise UserError(f"{name[:40]}... is longer than the name of a file may be") from None
+        raise UserError(
+            f"{name[:40]}... is longer than the name of a file may be: name=... has 100 characters "
+            "at the most"
+        ) from None
     except AssertionError as error:
         if not str(error).startswith("Unexpected type"):
             raise

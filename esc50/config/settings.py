@@ -100,6 +100,10 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     above = schema.get("exclusiveMinimum")
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}"
+        return f" from {_number(low)} to {_number(high)}"
     limits = ((" above", above), (" of at least", low), (" of at most", high))
-    return " and".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
+    return " and".join(f"{word} {_number(limit)}" for word, limit in limits if limit is not None)
+
+
+def _number(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:g}"

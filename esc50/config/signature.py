@@ -70,10 +70,14 @@ def signature(cfg: DictConfig) -> str:
     machine, files that training starts from count by their content, and numbers by what they are:
     see `canonical`.
     """
-    # Section by section: Hydra's own part of the config names folders after this signature.
-    # `trial` is there because `callbacks` refers to it; it is no part of the signature.
-    sections = {key: cfg[key] for key in (*SECTIONS, "trial") if key in cfg}
-    plain: Any = OmegaConf.to_container(OmegaConf.create(sections), resolve=True)
+    # Without Hydra's own part, which names folders after this signature; and section by section,
+    # of a whole to which any of them may refer.
+    whole = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    parts: dict[str, Any] = {key: whole[key] for key in SECTIONS if key in whole}
+    plain = {
+        key: OmegaConf.to_container(part, resolve=True) if OmegaConf.is_config(part) else part
+        for key, part in parts.items()
+    }
     resolved = effective(plain)
     weights = resolved["model"].get("weights")
     resolved["model"]["weights"] = weights and content(weights)

@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from esc50.config.choices import CONF, renamed
+from esc50.config.choices import CONF, describe_refusal, renamed
 from esc50.config.fitted import FITTED, check_fitted
 from esc50.config.parts import check_choosing, check_parts
 from esc50.config.sections import (
@@ -44,7 +44,7 @@ def check(cfg: DictConfig) -> None:
     try:
         values: Any = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
-        raise UserError(f"config: {str(error).splitlines()[0]}") from None
+        raise UserError(describe_refusal(error)) from None
     run = RunSettings.parse("", {key: values[key] for key in values if key not in GROUPS})
     TrainerSettings.parse("trainer", values["trainer"])
     check_parts(values)

@@ -1,5 +1,6 @@
 """Hydra's callback around a multirun: progress, summaries, failures and exit code of a sweep."""
 
+import errno
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from hydra.core.plugins import Plugins
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from esc50.config.command import described_refusals
 from esc50.config.resolvers import register_resolvers
 from esc50.errors import Stopped, exit_on_error, printable, refusal
 from esc50.sweep.jobs import LOG, Job, JobNote, Sweep
@@ -44,11 +46,13 @@ class SummariseSweep(Callback):
         if sweep or is_search(config):
             choice = f"+sweep={sweep}" if sweep else "hydra/sweeper=optuna"
             sys.exit(f"error: {choice} takes many runs: add -m")
-        _make_folder(Path(config.hydra.run.dir))
+        with exit_on_error(), described_refusals():  # of which Hydra would make a warning
+            _make_folder(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Make the sweep's own folder, and begin to print its progress."""
-        _make_folder(Path(config.hydra.sweep.dir))
+        with exit_on_error(), described_refusals():
+            _make_folder(Path(config.hydra.sweep.dir))
         if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
             # Hydra's default, which a recipe could not choose if train.yaml chose another.
             config.hydra.sweeper._target_ = "hydra_plugins.esc50.sweepers.Grid"
@@ -126,6 +130,8 @@ def _make_folder(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise
         sys.exit(
             f"error: {folder} cannot be written "
             + refusal(error, "set output_dir or hydra.run.dir to a folder that can")

@@ -30,6 +30,13 @@ def test_signature_holds_what_affects_the_numbers(config, override, same):
     assert (signature(config()) == signature(config(override))) == same
 
 
+def test_a_setting_may_stand_for_any_other(config):
+    own = signature(config("batch_size=7", "seed=7"))
+    assert signature(config("batch_size=${seed}", "seed=7")) == own
+    place = "+callbacks.own={_target_:mine.Diary,path:'${output_dir}/${name}.txt'}"
+    assert signature(config(place, "name=x")) != signature(config(place, "name=y"))
+
+
 def test_a_precision_of_auto_is_the_same_run_as_what_it_stands_for(config):
     meant = resolve_precision({"accelerator": "cpu", "precision": "auto"})
     other = "64-true"
