@@ -54,7 +54,7 @@ def _open(cfg: DictConfig) -> tuple:
         path = Path(cfg.table)
         return read_table(path.parent, check_files=False, table=path), None, None
     from esc50.audio.spec import make_spec
-    from esc50.config.sections import DataSettings
+    from esc50.config.schema.sections import DataSettings
     from esc50.data.cache.digests import clip_digests
     from esc50.data.datasets import open_clips
     from esc50.data.features import clip_features, profiles

@@ -32,7 +32,7 @@ from esc50.config.typed import as_typed, typed_path
 from esc50.errors import exit_on_error
 
 if TYPE_CHECKING:
-    from esc50.results.tables import Table
+    from esc50.results.display.tables import Table
 
 PARTS = "abcdefghi"
 REPORTS = Path("outputs", "benchmark")
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _show(table: "Table", markdown: bool) -> None:
     from bench.table import fitted
-    from esc50.results.layout import show_table
+    from esc50.results.display.layout import show_table
 
     if markdown:
         print(table.markdown(), end="")

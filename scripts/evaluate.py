@@ -34,7 +34,7 @@ def _evaluate(checkpoint: Path, overrides: list[str]) -> None:
 
     from esc50.deploy.evaluation import EvaluationSettings, evaluate, evaluation_table
     from esc50.deploy.predictor import load
-    from esc50.results.layout import show_table
+    from esc50.results.display.layout import show_table
 
     settings = EvaluationSettings.parse("", others)
     model = load(checkpoint, settings.device, settings.trust)

@@ -26,7 +26,7 @@ def _exhibit(overrides: list[str]) -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     from esc50.config.choices import describe_refusal
-    from esc50.results.layout import show_table
+    from esc50.results.display.layout import show_table
     from esc50.training.exhibit import exhibit, exhibit_table
 
     try:

@@ -16,7 +16,7 @@ from esc50.deploy.arguments import checkpoint_parser, parse
 from esc50.errors import UserError, exit_on_error
 
 if TYPE_CHECKING:
-    from esc50.deploy.card import Checked
+    from esc50.deploy.export.card import Checked
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -67,11 +67,11 @@ def _beside(checkpoint: Path) -> Path:
 
 
 def _export(args: argparse.Namespace, folder: Path) -> list["Checked"]:
-    from esc50.deploy import runtimes
-    from esc50.deploy.browser import check_runtime, write_browser_page
-    from esc50.deploy.export import INT8, ONNX, TORCH, Exporter
+    from esc50.deploy.export import runtimes
+    from esc50.deploy.export.export import INT8, ONNX, TORCH, Exporter
+    from esc50.deploy.export.run_clips import clips_to_check_on
     from esc50.deploy.predictor import load
-    from esc50.deploy.run_clips import clips_to_check_on
+    from esc50.deploy.serve.browser import check_runtime, write_browser_page
 
     wanted = [ONNX] if args.onnx or args.browser or not (args.int8 or args.torch) else []
     wanted += [name for name, on in ((INT8, args.int8), (TORCH, args.torch)) if on]

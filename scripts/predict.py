@@ -127,7 +127,7 @@ def _skip(error: UserError, failed: list[UserError], spool: Path) -> None:
 def _print(args: argparse.Namespace, model: "Predictor", made: list["Prediction"]) -> None:
     from esc50.deploy import formats
     from esc50.deploy.checkpoints import describe, describe_threshold
-    from esc50.results.layout import show_table
+    from esc50.results.display.layout import show_table
 
     if args.json:
         print("\n".join(map(formats.as_json, made)))

@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
         if args.markdown or args.latex:
             print("\n".join(t.markdown() if args.markdown else t.latex() for t in tables), end="")
             return
-        from esc50.results.layout import show_table
+        from esc50.results.display.layout import show_table
 
         for number, table in enumerate(tables):
             print(end="\n" if number else "")
@@ -76,10 +76,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _tables(args: argparse.Namespace) -> list:
     from esc50.errors import UserError
-    from esc50.results.comparison import compare, comparison_table
-    from esc50.results.leaderboard import leaderboard_tables, rank_recipes
     from esc50.results.ledger import read
-    from esc50.results.selection import find_recipe, run_folders, select, tell_apart
+    from esc50.results.recipes.comparison import compare, comparison_table
+    from esc50.results.recipes.leaderboard import leaderboard_tables, rank_recipes
+    from esc50.results.recipes.selection import find_recipe, run_folders, select, tell_apart
 
     rows = select(read(args.ledger), args.experiment, args.data, args.since, args.where)
     recipes = rank_recipes(rows, args.sort)

@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
             import python_multipart  # noqa: F401  # of uploads
             import uvicorn
 
-            from esc50.deploy.server import Limits, create_app
+            from esc50.deploy.serve.server import Limits, create_app
         except ModuleNotFoundError as error:
             raise UserError(f"a server needs {error.name}: pip install 'esc50[serve]'") from None
         from esc50.deploy.predictor import load

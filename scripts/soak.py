@@ -135,14 +135,14 @@ def _try(fault: Fault, trial: Trial, name: str) -> tuple[bool, bool]:
 
 
 def _show(rows: list[list[str]], markdown: bool) -> None:
-    from esc50.results.tables import Table
+    from esc50.results.display.tables import Table
 
     table = Table("Faults", COLUMNS, n_names=2)
     table.rows += rows
     if markdown:
         print(table.markdown(), end="")
         return
-    from esc50.results.layout import show_table
+    from esc50.results.display.layout import show_table
 
     show_table(table)
 

@@ -73,7 +73,7 @@ def _look_at(path: Path) -> Iterator[Finding]:
 
 def _archive_fault(path: Path) -> str | None:
     from esc50.errors import CheckpointError
-    from esc50.training.checkpoints import read_checkpoint
+    from esc50.training.resume.checkpoints import read_checkpoint
 
     try:
         read_checkpoint(path)

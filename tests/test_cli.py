@@ -109,7 +109,7 @@ def test_no_command_loads_libraries_that_it_can_do_without(tmp_path):
     needs = {  # what loads for it: of predict, serve, listen and export; of train
         "esc50.cli": set(),
         "esc50.api": set(),
-        "esc50.results.leaderboard": set(),
+        "esc50.results.recipes.leaderboard": set(),
         "esc50.data.tables.table": set(),
         "esc50.deploy.predictor": {"torch"},
         # What torchmetrics loads where it is there, and Lightning loads torchmetrics.

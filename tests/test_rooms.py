@@ -89,6 +89,12 @@ def test_files_fit_a_head_and_functions_a_screen():
                 assert lines <= 50, f"{path}: {node.name} has {lines} lines"
 
 
+def test_no_folder_has_more_modules_than_a_reader_takes_in():
+    modules = [path for path in FILES if path.name != "__init__.py"]
+    for folder in {path.parent for path in modules}:
+        assert sum(path.parent == folder for path in modules) <= 13, folder
+
+
 def test_the_rooms_of_the_test_are_those_of_the_package():
     there = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert set(ROOMS) == {name for name in there if not name.startswith("_")} - {"py"}

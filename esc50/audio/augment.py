@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from esc50.audio.augment_params import AugmentParams, Recipe
-from esc50.audio.front_end import BandedFrontEnd, make_front_end
+from esc50.audio.front_ends.front_end import BandedFrontEnd, make_front_end
 from esc50.audio.noise import NoiseBank
 from esc50.audio.spec import BandedSpec, Spec
 

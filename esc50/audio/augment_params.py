@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from esc50.audio.spec import BandedSpec, Spec
-from esc50.config.settings import Settings
+from esc50.config.schema.settings import Settings
 from esc50.config.targets import locate
 from esc50.errors import UserError
 

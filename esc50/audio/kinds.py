@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from esc50.audio.filters import bin_filters
+from esc50.audio.front_ends.filters import bin_filters
 from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
 from esc50.audio.spec import BandedSpec, FeatureSpec, Hertz, MelSpec, Size, Spec, TopDb
 
@@ -17,7 +17,7 @@ class DeltaSpec(FeatureSpec):
     """A log-mel spectrogram with its change over time as further channels."""
 
     title = "log-mel with deltas"
-    front_end = "esc50.audio.logmel.LogMelDeltas"
+    front_end = "esc50.audio.front_ends.logmel.LogMelDeltas"
 
     deltas: Literal[1, 2] = 2
     delta_width: Annotated[int, Field(ge=3)] = 9
@@ -41,7 +41,7 @@ class MfccSpec(FeatureSpec):
     """Mel-frequency cepstral coefficients: the cosine transform of a log-mel's columns."""
 
     title = "MFCC"
-    front_end = "esc50.audio.logmel.Mfcc"
+    front_end = "esc50.audio.front_ends.logmel.Mfcc"
     rows_key = "n_mfcc"
 
     n_mfcc: Size = 40
@@ -75,7 +75,7 @@ class PcenSpec(MelSpec):
     """
 
     title = "PCEN"
-    front_end = "esc50.audio.logmel.Pcen"
+    front_end = "esc50.audio.front_ends.logmel.Pcen"
 
     scale: Positive = 2.0**31
     gain: Positive = 0.98
@@ -93,7 +93,7 @@ class LinearSpec(BandedSpec):
     """
 
     title = "linear-frequency spectrogram"
-    front_end = "esc50.audio.front_end.BandedFrontEnd"
+    front_end = "esc50.audio.front_ends.front_end.BandedFrontEnd"
     rows_key = "n_fft"
 
     top_db: TopDb = 80.0
@@ -134,7 +134,7 @@ class CqtSpec(Spec):
     """
 
     title = "constant-Q transform"
-    front_end = "esc50.audio.cqt.ConstantQ"
+    front_end = "esc50.audio.front_ends.cqt.ConstantQ"
     rows_key = "n_bins"
 
     fmin: Annotated[Hertz, Field(gt=0)] = 65.40639132514966
@@ -187,7 +187,7 @@ class MfccZcrSpec(Spec):
     """
 
     title = "MFCC and zero-crossing rate"
-    front_end = "esc50.audio.mfcc_zcr.MfccZcr"
+    front_end = "esc50.audio.front_ends.mfcc_zcr.MfccZcr"
     rows_key = "n_mfcc"
 
     n_fft: Annotated[int, Field(ge=16, le=2**17)] = 2048

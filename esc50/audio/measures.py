@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from esc50.audio.files.read import open_sound, read_blocks
 from esc50.audio.loudness import LOWEST_RATE, LoudnessMeter
-from esc50.audio.read import open_sound, read_blocks
 
 FRAME, HOP = 2048, 512  # samples; librosa's own, and here too whatever the rate
 BLOCK = 1 << 18  # frames read at a time: memory stays flat however long the file is
@@ -49,12 +49,12 @@ def measure_sound(path: Path | str, start: float = 0.0, end: float = math.inf) -
     spectral_centroid, zero_crossing_rate and rms of the mono sound, with librosa's defaults.
 
     Args:
-        path: see `esc50.audio.read.read_sound`.
+        path: see `esc50.audio.files.read.read_sound`.
         start: seconds, where the part begins.
         end: seconds, where it ends; inf: with the file.
 
     Raises:
-        UserError: see `esc50.audio.read.read_clip`.
+        UserError: see `esc50.audio.files.read.read_clip`.
     """
     with open_sound(path, start, end) as sound:
         rate, channels = sound.samplerate, sound.channels

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from esc50.audio.front_end import BandedFrontEnd
-from esc50.audio.sparse import SparseMatmul
+from esc50.audio.front_ends.front_end import BandedFrontEnd
+from esc50.audio.front_ends.sparse import SparseMatmul
 from esc50.audio.spec import BandedSpec
 
 _BANK_SECONDS = 20.0

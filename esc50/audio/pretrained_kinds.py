@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from esc50.audio.filters import band_edges, mel_filters
+from esc50.audio.front_ends.filters import band_edges, mel_filters
 from esc50.audio.spec import MelSpec, Size
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -18,7 +18,7 @@ class AbsoluteSpec(MelSpec):
     """
 
     title = "log-mel in dB of full scale"
-    front_end = "esc50.audio.pretrained.AbsoluteLogMel"
+    front_end = "esc50.audio.front_ends.pretrained.AbsoluteLogMel"
 
     mel_scale: Literal["slaney", "htk"] = "slaney"
     fill_seconds: Seconds | None = None
@@ -76,7 +76,7 @@ class KaldiSpec(MelSpec):
 
     title = "Kaldi filter bank"
     added_keys = ("channel", "window_type", "full_scale")
-    front_end = "esc50.audio.pretrained.KaldiBank"
+    front_end = "esc50.audio.front_ends.pretrained.KaldiBank"
 
     sample_rate: Annotated[int, Field(ge=1000, le=768_000)] = 16000
     frame_length: Size = 400

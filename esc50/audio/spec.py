@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from esc50.audio.filters import band_edges, mel_filters, mel_points
-from esc50.config.settings import Settings
+from esc50.audio.front_ends.filters import band_edges, mel_filters, mel_points
+from esc50.config.schema.settings import Settings
 from esc50.config.targets import locate
 from esc50.errors import UserError
 
@@ -25,7 +25,7 @@ class Spec(Settings):
     """
 
     title: ClassVar[str]  # what it is called
-    front_end: ClassVar[str]  # the class that computes it: a `esc50.audio.front_end.FrontEnd`
+    front_end: ClassVar[str]  # the class that computes it: a `FrontEnd` of audio/front_ends/
     rows_key: ClassVar[str]  # the key that says how many rows there are
     added_keys: ClassVar[tuple[str, ...]] = ("channel",)  # newer than caches that stay valid
 
@@ -248,7 +248,7 @@ class FeatureSpec(MelSpec):
     """librosa's log-mel spectrogram, the kind that all began with."""
 
     title = "log-mel"
-    front_end = "esc50.audio.logmel.LogMel"
+    front_end = "esc50.audio.front_ends.logmel.LogMel"
 
     top_db: TopDb = 80.0
 

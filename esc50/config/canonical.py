@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from esc50.config.fitted import model_settings
-from esc50.config.parts import part_settings
-from esc50.config.sections import DataSettings, RunSettings, TrainerSettings
-from esc50.config.settings import Settings
+from esc50.config.schema.fitted import model_settings
+from esc50.config.schema.parts import part_settings
+from esc50.config.schema.sections import DataSettings, RunSettings, TrainerSettings
+from esc50.config.schema.settings import Settings
 from esc50.config.targets import named_settings
 from esc50.errors import UserError
 

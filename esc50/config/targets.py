@@ -8,7 +8,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, cast
 
-from esc50.config.settings import Settings
+from esc50.config.schema.settings import Settings
 from esc50.errors import UserError
 
 RESERVED = ("_target_", "_partial_")

@@ -14,9 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from esc50.config.choices import CONF, describe_refusal, renamed
-from esc50.config.fitted import FITTED, check_fitted
-from esc50.config.parts import check_choosing, check_parts
-from esc50.config.sections import (
+from esc50.config.schema.fitted import FITTED, check_fitted
+from esc50.config.schema.parts import check_choosing, check_parts
+from esc50.config.schema.sections import (
     VALIDATED,
     DataSettings,
     ModelSettings,

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Sampler
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams, make_recipe
 from esc50.audio.spec import make_spec
-from esc50.config.sections import DataSettings
+from esc50.config.schema.sections import DataSettings
 from esc50.data.audit import Audit, Seen, audit_split
 from esc50.data.batches import Batch, DistributedBatchSampler, EpochShuffle, FeatureDataset, rows
 from esc50.data.cache.digests import clip_digests

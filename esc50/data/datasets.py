@@ -7,8 +7,8 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from esc50.config.sections import DataSettings, FolderPath
-from esc50.config.settings import Settings
+from esc50.config.schema.sections import DataSettings, FolderPath
+from esc50.config.schema.settings import Settings
 from esc50.config.targets import arguments, check_target, locate
 from esc50.data.tables.columns import ColumnNames
 from esc50.data.tables.folds import give_folds

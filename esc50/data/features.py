@@ -9,8 +9,8 @@ import torch
 
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams
-from esc50.audio.excerpt import CUT
-from esc50.audio.front_end import make_front_end
+from esc50.audio.files.excerpt import CUT
+from esc50.audio.front_ends.front_end import make_front_end
 from esc50.audio.spec import BandedSpec, Spec
 from esc50.data.cache.entries import entry_key, open_or_build
 from esc50.data.cache.part import RowWriter, Shapes

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from esc50.config.settings import Settings
+from esc50.config.schema.settings import Settings
 from esc50.data.tables.table import ClipTable
 from esc50.errors import UserError
 

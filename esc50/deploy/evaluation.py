@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from torchmetrics import MetricCollection
 
 from esc50.atomic import atomic_write_text
-from esc50.config.sections import DataSettings, Text
-from esc50.config.settings import Settings
+from esc50.config.schema.sections import DataSettings, Text
+from esc50.config.schema.settings import Settings
 from esc50.data.audit import EARLIER, Audit
 from esc50.data.cache.digests import clip_digests
 from esc50.data.datasets import data_name, open_clips
@@ -29,7 +29,8 @@ from esc50.deploy.checkpoints import flags_of
 from esc50.deploy.predictor import Predictor
 from esc50.deploy.seen import audit_seen, seen_by
 from esc50.errors import UserError, printable
-from esc50.model.metrics import make_scores
+from esc50.model.lightning.metrics import make_scores
+from esc50.results.display.tables import Table
 from esc50.results.labels import joined, label, started_from
 from esc50.results.run_folder import (
     EVALUATION,
@@ -39,7 +40,6 @@ from esc50.results.run_folder import (
     write_predictions,
     write_results,
 )
-from esc50.results.tables import Table
 
 STARTED = ("origin", "pretrained_on", "weights_licence")  # what is said of starting weights
 

@@ -8,7 +8,7 @@ from typing import IO
 from esc50.deploy.prediction import Prediction, told
 from esc50.errors import printable
 from esc50.results.cells import escape_cell
-from esc50.results.tables import Table
+from esc50.results.display.tables import Table
 
 SHOWN_REMARKS = 10
 

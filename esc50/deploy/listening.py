@@ -6,8 +6,8 @@ from typing import IO
 
 import numpy as np
 
-from esc50.audio.channels import Mixer
-from esc50.audio.windows import resampled, windows
+from esc50.audio.files.channels import Mixer
+from esc50.audio.files.windows import resampled, windows
 from esc50.data.features import single_threaded
 from esc50.deploy.prediction import Event, Prediction
 from esc50.deploy.predictor import Predictor

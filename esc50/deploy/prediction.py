@@ -6,10 +6,10 @@ from itertools import groupby
 
 import numpy as np
 
-from esc50.audio.channels import CANCELLED
-from esc50.audio.containers import UNMARKED
-from esc50.audio.excerpt import CUT, SHORT
-from esc50.audio.read import SILENT
+from esc50.audio.files.channels import CANCELLED
+from esc50.audio.files.containers import UNMARKED
+from esc50.audio.files.excerpt import CUT, SHORT
+from esc50.audio.files.read import SILENT
 
 NONE = "none of these"
 # What is said of clips by their number, said of one sound.

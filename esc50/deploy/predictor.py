@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from esc50.audio.front_end import make_front_end
-from esc50.audio.logmel import LogMel
+from esc50.audio.front_ends.front_end import make_front_end
+from esc50.audio.front_ends.logmel import LogMel
 from esc50.audio.spec import Spec
 from esc50.data.features import single_threaded
 from esc50.data.tables.files import is_plain

@@ -11,11 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from esc50.audio.channels import CANCELLED, Mixer
-from esc50.audio.read import SILENT, check_samples, duration, open_sound, read_blocks, read_sound
-from esc50.audio.read import Sound as Clip
+from esc50.audio.files.channels import CANCELLED, Mixer
+from esc50.audio.files.read import (
+    SILENT,
+    check_samples,
+    duration,
+    open_sound,
+    read_blocks,
+    read_sound,
+)
+from esc50.audio.files.read import Sound as Clip
+from esc50.audio.files.windows import Window, resampled, windows
 from esc50.audio.spec import Spec
-from esc50.audio.windows import Window, resampled, windows
 from esc50.data.tables.files import CONTAINERS, SUFFIXES
 from esc50.errors import UserError
 

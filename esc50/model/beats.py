@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from esc50.errors import UserError
 from esc50.model.beats_encoder import BIAS, Architecture, Encoder
-from esc50.model.weights import PUBLISHED, Weights, load_weights, read_weights
+from esc50.model.pretrained.weights import PUBLISHED, Weights, load_weights, read_weights
 
 # The size that was published, for training from scratch: `cfg` where it is not the default.
 BASE = {

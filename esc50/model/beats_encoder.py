@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from esc50.config.settings import Settings
+from esc50.config.schema.settings import Settings
 
 Size = Annotated[int, Field(ge=1, le=2**16)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]

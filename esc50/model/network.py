@@ -5,11 +5,11 @@ from typing import Any
 
 from torch import nn
 
-from esc50.config.sections import ModelUse
+from esc50.config.schema.sections import ModelUse
 from esc50.config.targets import build, check_target, takes
 from esc50.errors import UserError
+from esc50.model.pretrained.weights import Weights, check_there, load_weights, own_checkpoint
 from esc50.model.resnet import optimize_memory_layout
-from esc50.model.weights import Weights, check_there, load_weights, own_checkpoint
 
 RUN_KEYS = tuple(ModelUse.model_fields)  # what the run does with a network; it is not told
 APART = (*RUN_KEYS, "weights")  # what says nothing of which network it is

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from esc50.errors import UserError
-from esc50.model.weights import Weights, load_weights, read_weights
+from esc50.model.pretrained.weights import Weights, load_weights, read_weights
 
 URL = "https://zenodo.org/records/3987831/files/Cnn14_mAP%3D0.431.pth"
 # In the published file, the front end and AudioSet's 527 outputs.

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
 from esc50.errors import UserError
-from esc50.model.weights import Weights, load_weights, read_weights
+from esc50.model.pretrained.weights import Weights, load_weights, read_weights
 
 Pair = tuple[int, int]
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from esc50.errors import UserError
-from esc50.model.head import head_prefixes
-from esc50.model.weights import read_weights
+from esc50.model.pretrained.head import head_prefixes
+from esc50.model.pretrained.weights import read_weights
 
 
 def timm_network(

@@ -9,7 +9,7 @@ from torch import nn
 from torchvision import models
 
 from esc50.errors import UserError
-from esc50.model.weights import Weights, load_weights, match_channels, read_weights
+from esc50.model.pretrained.weights import Weights, load_weights, match_channels, read_weights
 
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer's patches
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")  # outputs on the way, which are left out

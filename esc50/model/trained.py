@@ -16,7 +16,7 @@ from esc50.audio.spec import Spec, make_spec
 from esc50.errors import UserError
 from esc50.model.fitted import FittedNetwork
 from esc50.model.network import build_network, without_weights
-from esc50.model.weights import NETWORK
+from esc50.model.pretrained.weights import NETWORK
 
 FORMAT = 1  # raise it when the meaning of the `esc50` part of a checkpoint changes
 # What a checkpoint may have built without being trusted. A rule on the beginning of the name would

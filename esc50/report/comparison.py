@@ -14,12 +14,12 @@ from esc50.report.run.charts import curves, read_history
 from esc50.report.run.origin import MISSING, flatten, read_chosen_epoch, spell
 from esc50.report.run.scores import by_class
 from esc50.report.run.subject import PAGE, Subject, find_subject
-from esc50.results.comparison import OTHER_DATA, IncomparableError, compare
+from esc50.results.display.tables import Table
 from esc50.results.labels import LEAKY, label, labels, mark
 from esc50.results.numbers import duration, percent
+from esc50.results.recipes.comparison import OTHER_DATA, IncomparableError, compare
 from esc50.results.run_folder import chosen_checkpoint
 from esc50.results.statistics import clustered_wilson
-from esc50.results.tables import Table
 
 
 def write_comparison(folders: Sequence[Path], page: Path) -> Path:

@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from esc50.errors import UserError
-from esc50.results.tables import Table
+from esc50.results.display.tables import Table
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from esc50.audio.channels import Channel
-from esc50.audio.read import read_sound
+from esc50.audio.files.channels import Channel
+from esc50.audio.files.read import read_sound
 from esc50.audio.spec import Spec
 from esc50.errors import UserError
 

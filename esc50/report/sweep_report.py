@@ -12,9 +12,9 @@ from esc50.config.typed import as_command
 from esc50.report.figures import COLORS, Chart, figure_text, limit_axis, name_places
 from esc50.report.names import printable
 from esc50.report.page import write_page
+from esc50.results.display.tables import Table
 from esc50.results.labels import labels, mark
 from esc50.results.numbers import duration
-from esc50.results.tables import Table
 
 REPEATS = ("seed", "split.fold")  # what runs of one recipe differ in
 

@@ -17,7 +17,7 @@ from esc50.sweep.jobs import LOG, Job, JobNote, Sweep
 from esc50.sweep.plugins import register_plugins
 from esc50.sweep.progress import ProgressPrinter
 from esc50.sweep.summaries import summarise_recipes, write_page
-from esc50.training.processes import last_lines
+from esc50.training.process.run_worker import last_lines
 
 
 class SummariseSweep(Callback):

@@ -9,11 +9,11 @@ from typing import Any
 
 from esc50.config.signature import mode
 from esc50.config.typed import as_command
+from esc50.results.display.layout import show_table
+from esc50.results.display.tables import Table
 from esc50.results.labels import flags, label, mark
-from esc50.results.layout import show_table
 from esc50.results.numbers import spread
 from esc50.results.run_folder import find_results
-from esc50.results.tables import Table
 from esc50.sweep.jobs import Job
 
 REPEATED = ("seed", "split.fold")  # what runs of one recipe differ in

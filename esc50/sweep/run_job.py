@@ -11,7 +11,7 @@ from esc50.config.validation import check
 from esc50.errors import UserError
 from esc50.sweep.gpu_lease import leased
 from esc50.sweep.jobs import LOG, JobNote
-from esc50.training.processes import start_worker, wait_for_result
+from esc50.training.process.run_worker import start_worker, wait_for_result
 
 SHARING = ("basic", "joblib")  # launchers whose jobs see all GPUs of the machine
 

@@ -107,8 +107,8 @@ def _summarise_recipe(group: Path, recipe: _Recipe, folds: list[int], seeds: lis
 
 
 def _summarise(recipe: _Recipe, out: Path, folds: Sequence[int], seeds: list[int]) -> bool:
-    from esc50.results.console import show_summary
-    from esc50.results.summary import log_to_tensorboard, summarise
+    from esc50.results.display.console import show_summary
+    from esc50.results.recipes.summary import log_to_tensorboard, summarise
 
     summary = summarise(recipe.runs, folds, out=out, expected_seeds=seeds, failed=recipe.failed)
     log_to_tensorboard(summary, out)

@@ -10,8 +10,8 @@ from omegaconf import DictConfig, open_dict
 from esc50.data.split import choosable_folds
 from esc50.errors import UserError
 from esc50.report.at_end import report_at_end
-from esc50.results.console import print_fold, show_summary
-from esc50.results.summary import log_to_tensorboard, summarise
+from esc50.results.display.console import print_fold, show_summary
+from esc50.results.recipes.summary import log_to_tensorboard, summarise
 from esc50.training.fold import FoldRun, run_fold
 from esc50.training.pruning import report
 

@@ -7,10 +7,10 @@ from typing import Any
 from esc50.atomic import atomic_write_text
 from esc50.config.composition import compose_config
 from esc50.config.signature import folder
-from esc50.results.console import print_fold_briefly
+from esc50.results.display.console import print_fold_briefly
+from esc50.results.display.tables import Table
 from esc50.results.labels import label
 from esc50.results.numbers import percent
-from esc50.results.tables import Table
 from esc50.training.cross_validation import cross_validate
 from esc50.training.fold import run_fold
 

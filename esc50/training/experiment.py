@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from esc50.errors import Stopped
-from esc50.results.console import print_fold, print_next_steps
+from esc50.results.display.console import print_fold, print_next_steps
 from esc50.training.cross_validation import cross_validate
 from esc50.training.fold import run_fold
 

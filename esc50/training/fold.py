@@ -16,7 +16,7 @@ from esc50.config.hardware import resolve_precision
 from esc50.config.signature import signature
 from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import CheckpointError, DivergenceError, stop_behind
-from esc50.model.classifier import Classifier
+from esc50.model.lightning.classifier import Classifier
 from esc50.report.at_end import report_at_end
 from esc50.results.ledger import append_once
 from esc50.results.run_folder import (
@@ -29,9 +29,14 @@ from esc50.results.run_folder import (
     write_results,
 )
 from esc50.results.statistics import describe_accuracy
-from esc50.training.account import close, count, describe
-from esc50.training.checkpoints import Origin, find_checkpoint, origin, read_checkpoint
-from esc50.training.continuation import (
+from esc50.training.module import build_module, check_module
+from esc50.training.probe import embed_once
+from esc50.training.process.distributed import resolve_world_size, run_on_processes
+from esc50.training.process.environment import setup_environment
+from esc50.training.records.account import close, count, describe
+from esc50.training.records.energy import EnergyMeter
+from esc50.training.resume.checkpoints import Origin, find_checkpoint, origin, read_checkpoint
+from esc50.training.resume.continuation import (
     bring_best,
     check_checkpoint,
     drop_optimizers,
@@ -40,11 +45,6 @@ from esc50.training.continuation import (
     how_it_goes_on,
     last_checkpoint,
 )
-from esc50.training.distributed import resolve_world_size, run_on_processes
-from esc50.training.energy import EnergyMeter
-from esc50.training.environment import setup_environment
-from esc50.training.module import build_module, check_module
-from esc50.training.probe import embed_once
 from esc50.training.teachers import find_teachers
 from esc50.training.tensorboard import log_hyperparameters
 from esc50.training.trainer import build_trainer, check_test, check_trainer

@@ -9,19 +9,19 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from esc50.config.fitted import check_fitted
+from esc50.config.schema.fitted import check_fitted
 from esc50.config.targets import build, check_target, locate, refusals
 from esc50.data.datamodule import ESC50DataModule
 from esc50.data.notices import notice
 from esc50.errors import UserError
-from esc50.model.class_weights import balanced_weights
-from esc50.model.classifier import Classifier, Objective, Schedule
 from esc50.model.fitted import FittedNetwork
-from esc50.model.fitted_classifier import FittedClassifier
-from esc50.model.front_end import check_features
-from esc50.model.head import blocks, freeze, parameter_groups
+from esc50.model.lightning.class_weights import balanced_weights
+from esc50.model.lightning.classifier import Classifier, Objective, Schedule
+from esc50.model.lightning.fitted_classifier import FittedClassifier
+from esc50.model.lightning.teachers import WEIGHT
 from esc50.model.network import build_network, check_network
-from esc50.model.teachers import WEIGHT
+from esc50.model.pretrained.front_end import check_features
+from esc50.model.pretrained.head import blocks, freeze, parameter_groups
 from esc50.training.teachers import load_teachers
 
 OBJECTIVE = ("label_smoothing", "input_mean", "input_std")

@@ -16,9 +16,9 @@ from esc50.data.cache.entries import entry_key, open_or_build
 from esc50.data.cache.part import RowWriter
 from esc50.data.datamodule import ESC50DataModule
 from esc50.data.progress_bar import progress_bar
-from esc50.model.classifier import Classifier
-from esc50.model.head import backbone_state, head, head_names, see
+from esc50.model.lightning.classifier import Classifier
 from esc50.model.network import APART
+from esc50.model.pretrained.head import backbone_state, head, head_names, see
 from esc50.model.trained import AUTOCAST
 
 EMBEDDING = 2  # raise it when what is computed changes

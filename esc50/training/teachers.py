@@ -7,7 +7,7 @@ import torch
 
 from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import UserError
-from esc50.model.teachers import Teachers
+from esc50.model.lightning.teachers import Teachers
 from esc50.model.trained import TrainedModel, load_trained
 from esc50.results.run_folder import chosen_checkpoint, why_unfinished
 

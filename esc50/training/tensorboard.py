@@ -15,7 +15,7 @@ from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import UserError
 from esc50.report.names import printable
 from esc50.report.run.origin import differences, flatten
-from esc50.results.figures import confusion_figure, input_figure
+from esc50.results.display.figures import confusion_figure, input_figure
 from esc50.results.labels import label, tag
 
 # Settings that HPARAMS has of every run; others only where they differ from the default.

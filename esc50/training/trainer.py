@@ -9,13 +9,13 @@ import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from esc50.config.parts import NO_CHECKPOINT, check_choosing
+from esc50.config.schema.parts import NO_CHECKPOINT, check_choosing
 from esc50.config.targets import build, check_target, refusals
 from esc50.errors import UserError
 from esc50.training.callbacks import DivergenceCheck, EpochSeed
-from esc50.training.checkpoints import AtomicCheckpointIO
-from esc50.training.history import History
-from esc50.training.profile import ProfileReport
+from esc50.training.records.history import History
+from esc50.training.records.profile import ProfileReport
+from esc50.training.resume.checkpoints import AtomicCheckpointIO
 
 
 def check_trainer(plain: Mapping[str, Any]) -> None:

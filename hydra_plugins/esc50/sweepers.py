@@ -23,7 +23,7 @@ from esc50.sweep.jobs import Plan, Sweep, quoted
 if TYPE_CHECKING:
     import optuna
 
-    from esc50.sweep.study import Study
+    from esc50.sweep.search.study import Study
 
 log = logging.getLogger(__name__)
 
@@ -135,8 +135,8 @@ class Search(Sweeper):
 
     def _search(self, arguments: list[str]) -> None:
         try:
-            from esc50.sweep.study import SearchSettings, Study  # Optuna loads here
-            from esc50.sweep.study_report import write_report
+            from esc50.sweep.search.study import SearchSettings, Study  # Optuna loads here
+            from esc50.sweep.search.study_report import write_report
         except ModuleNotFoundError as error:
             raise UserError(f"a search needs {error.name}: pip install -e '.[sweep]'") from None
 
@@ -171,7 +171,7 @@ class Search(Sweeper):
         Raises:
             UserError: one trained without validation, as all the others would.
         """
-        from esc50.sweep.study import unvalidated
+        from esc50.sweep.search.study import unvalidated
 
         folder = f"trial.study={quoted(study.folder)}"
         batch = [

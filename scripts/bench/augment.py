@@ -17,8 +17,8 @@ from omegaconf import OmegaConf
 from bench.contest import Turns
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import make_recipe
-from esc50.audio.logmel import LogMel
-from esc50.audio.read import read_clip
+from esc50.audio.files.read import read_clip
+from esc50.audio.front_ends.logmel import LogMel
 from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
 from esc50.data.tables.table import read_table

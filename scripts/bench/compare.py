@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.table import Measurement, measurements, number
 from esc50.errors import UserError
-from esc50.results.tables import Table
+from esc50.results.display.tables import Table
 
 ERRORS = 3  # so many standard errors are no chance
 LEAST = 0.03  # a smaller change is of no interest

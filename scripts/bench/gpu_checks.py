@@ -20,8 +20,8 @@ from esc50.config.composition import compose_config
 from esc50.config.targets import build
 from esc50.data import prepared
 from esc50.data.datamodule import ESC50DataModule
-from esc50.training.environment import setup_environment
 from esc50.training.module import build_module
+from esc50.training.process.environment import setup_environment
 
 STEPS = 4
 NEAR = 0.01  # relative difference of the first loss that bfloat16 may make

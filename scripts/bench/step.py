@@ -22,7 +22,7 @@ from esc50.config.hardware import resolve_precision
 from esc50.config.targets import build
 from esc50.model.network import build_network
 from esc50.model.resnet import single_channel_resnet18
-from esc50.training.memory import keep_freed_memory
+from esc50.training.process.memory import keep_freed_memory
 
 N_CLASSES = 50
 WARM_UP = 3  # steps before anything is timed or captured

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from textwrap import wrap
 
-from esc50.results.layout import GAP
-from esc50.results.tables import Table
+from esc50.results.display.layout import GAP
+from esc50.results.display.tables import Table
 
 WIDTH = 80  # characters, on a screen and in a pipe
 COLUMNS = ["", "measured", "median", "unit", "spread", "ours is", "MiB"]

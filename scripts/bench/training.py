@@ -19,8 +19,8 @@ from esc50.config.hardware import resolve_precision
 from esc50.config.targets import build
 from esc50.data.datamodule import ESC50DataModule
 from esc50.model.resnet import optimize_memory_layout, single_channel_resnet18
-from esc50.training.environment import setup_environment
 from esc50.training.module import build_module
+from esc50.training.process.environment import setup_environment
 
 N_CLASSES = 50
 

@@ -74,7 +74,10 @@ def losses() -> dict[tuple[str, str], tuple[Phase, Fault]]:
     return {
         (lost, "rank 0, in training"): (ranks, _lose(ranks, "forkserver", 0)),
         (lost, "rank 1, in training"): (ranks, _lose(ranks, "forkserver", 1)),
-        (lost, "a job of a sweep, in training"): (job, _lose(job, "esc50.training.worker", 0)),
+        (lost, "a job of a sweep, in training"): (
+            job,
+            _lose(job, "esc50.training.process.worker", 0),
+        ),
         ("one of three that build one entry killed", "features"): (features, _crowd(features)),
     }
 

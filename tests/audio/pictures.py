@@ -7,8 +7,8 @@ from omegaconf import OmegaConf
 
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams, make_recipe
-from esc50.audio.logmel import LogMel
-from esc50.audio.read import read_clip
+from esc50.audio.files.read import read_clip
+from esc50.audio.front_ends.logmel import LogMel
 from esc50.audio.spec import FeatureSpec
 
 CONF = Path(__file__).parents[2] / "conf" / "augment"

@@ -7,7 +7,7 @@ import torch
 
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams, make_recipe
-from esc50.audio.logmel import LogMel
+from esc50.audio.front_ends.logmel import LogMel
 from esc50.audio.spec import FeatureSpec
 from tests.audio.pictures import WHOLE, analysed, make, read, sampled
 

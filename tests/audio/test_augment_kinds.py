@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from esc50.audio.front_end import make_front_end
+from esc50.audio.front_ends.front_end import make_front_end
 from esc50.errors import UserError
-from tests.audio import test_front_end as small
+from tests.audio.front_ends import test_front_end as small
 from tests.audio.made_sound import made_sound
 from tests.audio.pictures import make, sampled
 

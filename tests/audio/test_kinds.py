@@ -70,7 +70,7 @@ def test_no_two_kinds_share_a_cache_entry(specs):
 
 def test_what_names_no_kind_is_refused():
     with pytest.raises(UserError, match="it takes a subclass of esc50"):
-        make_spec({"_target_": "esc50.audio.read.read_clip"})
+        make_spec({"_target_": "esc50.audio.files.read.read_clip"})
     with pytest.raises(UserError, match="it takes a subclass of esc50"):
         make_spec({"_target_": "esc50.audio.spec.BandedSpec"})
     assert make_spec({"n_mels": 64, "height": 64}) == FeatureSpec(n_mels=64, height=64)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from esc50.audio.logmel import LogMel
+from esc50.audio.front_ends.logmel import LogMel
 from tests.audio.pictures import WHOLE, analysed, make, sampled
 
 

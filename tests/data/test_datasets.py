@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from esc50.config.choices import CONF
-from esc50.config.sections import DataSettings
+from esc50.config.schema.sections import DataSettings
 from esc50.data.datasets import ESC10, Folder, make_dataset, open_clips
 from esc50.data.tables.table import read_table
 from esc50.errors import UserError

@@ -8,8 +8,8 @@ from omegaconf import OmegaConf
 
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import make_recipe
-from esc50.audio.logmel import LogMel
-from esc50.audio.read import read_clip
+from esc50.audio.files.read import read_clip
+from esc50.audio.front_ends.logmel import LogMel
 from esc50.audio.spec import FeatureSpec
 from esc50.config.choices import CONF
 from esc50.data.cache.digests import clip_digests
@@ -20,7 +20,7 @@ from esc50.data.tables.columns import ColumnNames
 from esc50.data.tables.table import read_clips, read_table
 from esc50.data.tables.windows import cut_windows
 from esc50.errors import UserError
-from tests.audio.test_front_end import SMALL
+from tests.audio.front_ends.test_front_end import SMALL
 
 SPEC = FeatureSpec(
     sample_rate=8000, seconds=0.5, n_fft=256, hop_length=64, n_mels=32, frames=64, height=32,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from esc50 import load
-from esc50.audio.read import audio_digest
+from esc50.audio.files.read import audio_digest
 from esc50.deploy.evaluation import EvaluationSettings, evaluate, evaluation_table
+from esc50.deploy.export.run_clips import clips_to_check_on
 from esc50.deploy.predictor import Predictor
-from esc50.deploy.run_clips import clips_to_check_on
 from esc50.errors import UserError
 from esc50.results.run_folder import is_finished
 from tests.deploy.small import make_recordings, model_of_recordings

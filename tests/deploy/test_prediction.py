@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from esc50.audio.channels import CANCELLED
-from esc50.audio.containers import UNMARKED
-from esc50.audio.read import SILENT
+from esc50.audio.files.channels import CANCELLED
+from esc50.audio.files.containers import UNMARKED
+from esc50.audio.files.read import SILENT
 from esc50.deploy.prediction import NONE, Event, Prediction, remarks_of
 
 SPANS = np.array([[0, 5], [2.5, 7.5], [5, 10], [6, 11]])

@@ -56,8 +56,8 @@ def test_an_ensemble_is_the_mean_of_its_members(tiny, tiny_run, model, tmp_path)
     both = load([tiny_run, tmp_path / "other.ckpt"], device="cpu")
     expected = (model.predict(path).probabilities + other.predict(path).probabilities) / 2
     np.testing.assert_allclose(both.predict(path).probabilities, expected, rtol=1e-6)
-    assert both.embed(path).shape == (1024,)
-    np.testing.assert_array_equal(both.embed(path)[:512], model.embed(path))
+    assert both.embed(path).shape == (2 * 128,)  # of networks of 16 channels
+    np.testing.assert_array_equal(both.embed(path)[:128], model.embed(path))
     for change in (
         {"classes": ["a"] * 5},
         {"features": {**model.members[0].spec.model_dump(), "top_db": 60.0}},

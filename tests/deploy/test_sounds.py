@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.audio.channels import CANCELLED
-from esc50.audio.read import SILENT, read_sound
+from esc50.audio.files.channels import CANCELLED
+from esc50.audio.files.read import SILENT, read_sound
 from esc50.audio.spec import FeatureSpec
 from esc50.deploy.sounds import Sound, samples_of, sounds_in
 from esc50.errors import UserError

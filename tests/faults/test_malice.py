@@ -18,9 +18,9 @@ from esc50.model.resnet import single_channel_resnet18
 from esc50.model.trained import load_trained
 from esc50.report.run.origin import read_chosen_epoch
 from esc50.results import ledger
+from esc50.results.display.tables import Table
 from esc50.results.run_folder import read_config, read_settings
-from esc50.results.tables import Table
-from esc50.training.checkpoints import origin, read_checkpoint
+from esc50.training.resume.checkpoints import origin, read_checkpoint
 
 ARRAYS = {"x": ((4, 3), "<f4")}
 VALUES = np.arange(12, dtype=np.float32).reshape(4, 3)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from esc50.audio.read import audio_digest
+from esc50.audio.files.read import audio_digest
 from esc50.data.cache import entries as cache
 from esc50.data.cache.digests import clip_digests
 from esc50.deploy.checkpoints import describe, describe_threshold
-from esc50.model.classifier import FORMAT
+from esc50.model.lightning.classifier import FORMAT
 from esc50.model.trained import load_trained
 from esc50.report.run.charts import read_history
 from esc50.report.run.origin import read_chosen_epoch
@@ -21,8 +21,8 @@ from esc50.results import ledger
 from esc50.results.predictions import read_run
 from esc50.results.run_folder import find_results, read_config, read_settings, why_unfinished
 from esc50.sweep.jobs import Job, Sweep
-from esc50.training.checkpoints import find_checkpoint
 from esc50.training.pruning import JOURNAL, mend_journal
+from esc50.training.resume.checkpoints import find_checkpoint
 from tests.deploy.small import small_model
 from tests.faults.fuzz import fuzz, survives
 from tests.faults.mutations import NASTY, VALUES, mutated, reshaped, small_files

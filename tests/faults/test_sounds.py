@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from esc50.audio.read import duration, read_sound
+from esc50.audio.files.read import duration, read_sound
 from esc50.errors import UserError
 from tests.faults.fuzz import OUTCOMES, bounded, fuzz
 from tests.faults.made_sounds import FORMATS, chunk_loop, encoded, film

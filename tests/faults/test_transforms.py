@@ -10,8 +10,8 @@ import torch
 from hypothesis import strategies as st
 
 from esc50.audio.augment_params import AugmentParams, OnlineAugmentation
-from esc50.audio.logmel import LogMel
-from esc50.audio.read import read_sound
+from esc50.audio.files.read import read_sound
+from esc50.audio.front_ends.logmel import LogMel
 from esc50.audio.spec import FeatureSpec
 from esc50.errors import UserError
 from tests.audio.pictures import analysed, make

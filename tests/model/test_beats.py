@@ -10,8 +10,8 @@ import torch
 from esc50.api import load
 from esc50.errors import UserError
 from esc50.model.beats import beats
-from esc50.model.head import blocks, freeze, head_names
 from esc50.model.network import check_network
+from esc50.model.pretrained.head import blocks, freeze, head_names
 from esc50.training.fold import run_fold
 from tests.model.beats_files import BEATS_FEATURES, BIAS, CFG, make_beats
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from esc50.audio.front_end import make_front_end
+from esc50.audio.front_ends.front_end import make_front_end
 from esc50.audio.spec import make_spec
 from esc50.config.composition import compose_plain
 from esc50.errors import UserError

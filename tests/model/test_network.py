@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from esc50.errors import UserError
-from esc50.model.head import head_names
 from esc50.model.network import build_network, check_network, without_weights
+from esc50.model.pretrained.head import head_names
 from tests.model.beats_files import make_beats
 from tests.model.hub_folders import make_ast
 

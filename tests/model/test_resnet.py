@@ -10,7 +10,7 @@ from torchvision.models import resnet18
 from esc50.config.hardware import instruction_set
 from esc50.errors import UserError
 from esc50.model.resnet import optimize_memory_layout, single_channel_resnet18
-from esc50.training.memory import keep_freed_memory
+from esc50.training.process.memory import keep_freed_memory
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_the_last_layer_makes_the_logits_of_the_embedding(best):
     model = load_trained(best)
     x = torch.randn(3, 1, 32, 32)
     embedding = model.embed(x)
-    assert embedding.shape == (3, 512)
+    assert embedding.shape == (3, 128)  # of a network of 16 channels
     expected = model.network.fc(embedding)
     np.testing.assert_allclose(model.logits(x), expected, atol=0.05)  # one of them in bfloat16
 

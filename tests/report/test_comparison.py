@@ -7,7 +7,7 @@ import pytest
 from esc50.errors import UserError
 from esc50.report.comparison import distinct_names, letter, write_comparison
 from esc50.report.run.subject import find_subject
-from esc50.results.comparison import compare
+from esc50.results.recipes.comparison import compare
 from tests.report.conftest import seen
 from tests.report.test_page import Elements
 

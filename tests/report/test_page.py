@@ -8,7 +8,7 @@ import pytest
 
 from esc50.report.figures import Chart, figure_text
 from esc50.report.page import render_page, write_page
-from esc50.results.tables import Table
+from esc50.results.display.tables import Table
 
 EVIL = "</script><script>alert(1)</script>"
 

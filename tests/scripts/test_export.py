@@ -5,7 +5,7 @@ import venv
 
 import pytest
 
-from esc50.deploy import runtimes
+from esc50.deploy.export import runtimes
 from esc50.deploy.predictor import load
 from scripts.export import main
 from tests.conftest import REPOSITORY

@@ -29,7 +29,7 @@ def test_what_is_said_of_a_run_is_what_its_folder_takes(tiny_run):
     config = read_config(tiny_run)
     there = sum(path.stat().st_size for path in tiny_run.rglob("*") if path.is_file())
     kept, working = disk.sizes(config)  # it keeps its optimizer, and so nothing goes
-    assert working == 0 and kept == pytest.approx(there, rel=0.05)
+    assert working == 0 and abs(kept - there) < disk.OTHERS  # one copy of its weights is 2.8 MB
 
 
 def test_what_goes_when_a_run_has_finished_is_told_apart():

@@ -54,7 +54,7 @@ def search(config, tmp_path):
     pytest.importorskip("optuna", reason="searches need the extra `sweep`")
     from omegaconf import OmegaConf
 
-    from tests.sweep.search import MEDIAN, RANDOM
+    from tests.sweep.made_search import MEDIAN, RANDOM
 
     def make(answer, n_trials=3, n_jobs=1, seed=0, overrides=()):
         sampler, pruner = OmegaConf.create(RANDOM), OmegaConf.create(MEDIAN)

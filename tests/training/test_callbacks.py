@@ -7,11 +7,11 @@ from omegaconf import OmegaConf
 
 from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import DivergenceError
-from esc50.model.metrics import CategoryAccuracy
+from esc50.model.lightning.metrics import CategoryAccuracy
 from esc50.model.resnet import single_channel_resnet18
 from esc50.training.callbacks import WeightAverage
-from esc50.training.checkpoints import AtomicCheckpointIO
 from esc50.training.fold import run_fold
+from esc50.training.resume.checkpoints import AtomicCheckpointIO
 from tests.training.weights import same_weights, weights
 
 
@@ -67,7 +67,7 @@ def test_the_averaged_weights_are_the_ones_tested_and_kept(config, tmp_path, spl
     clips, table = clip_features_of(config(*settings), [row["clip"] for row in rows])
     losses = {}
     for name, state in (("average", average), ("last step", last_step)):
-        network = single_channel_resnet18(5).eval()
+        network = single_channel_resnet18(5, width=16).eval()
         network.load_state_dict(
             {key.removeprefix("network."): value for key, value in state.items()}
         )

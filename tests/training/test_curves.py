@@ -5,7 +5,7 @@ import pytest
 
 from esc50.training.curves import CurveTable
 from esc50.training.fold import run_fold
-from esc50.training.history import History
+from esc50.training.records.history import History
 
 
 def write(folder, steps, goes_on=True, **more):

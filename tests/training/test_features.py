@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from esc50.audio.front_end import make_front_end
+from esc50.audio.front_ends.front_end import make_front_end
 from esc50.config.choices import CONF
-from esc50.deploy.portable import PortableModel
+from esc50.deploy.export.portable import PortableModel
+from esc50.deploy.export.runtimes import run_onnx, run_torch, save_torch, to_int8, to_onnx, to_torch
 from esc50.deploy.predictor import load
-from esc50.deploy.runtimes import run_onnx, run_torch, save_torch, to_int8, to_onnx, to_torch
 from esc50.report.at_end import report_at_end
 from esc50.training.fold import run_fold
 from tests.conftest import REPOSITORY
@@ -111,7 +111,7 @@ def test_the_guide_names_every_choice():
     classical = "mfcc_zcr"  # which no network of pictures takes
     assert table == CHOICES.keys() | {"logmel128", classical}
     assert {each for names in commands for each in names.split(",")} <= table
-    # With their networks: tests/audio/test_pretrained.py.
+    # With their networks: tests/audio/front_ends/test_pretrained.py.
     pretrained = {"ast", "beats", "panns", "clap"}
     files = {path.stem for path in (CONF / "features").glob("*.yaml")}
     assert files == table | pretrained and all(f"`{name}`" in page for name in pretrained)

@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from esc50.config.hardware import resolve_precision
 from esc50.errors import UserError, exit_on_error
-from esc50.results.console import print_fold
+from esc50.results.display.console import print_fold
 from esc50.results.ledger import read
 from esc50.training.fold import run_fold
 from tests.conftest import REPOSITORY
@@ -96,15 +96,14 @@ def test_same_config_same_weights_and_other_seed_others(config, tmp_path):
 def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
     config, tiny_overrides, tmp_path, extra
 ):
-    settings = ["trainer.max_epochs=4", "callbacks.early_stopping=null", *extra]
+    settings = ["trainer.max_epochs=4", "callbacks.early_stopping=null", "model.width=64", *extra]
     run_fold(config(*settings), tmp_path / "unbroken")
     broken = tmp_path / "broken"
     command = [sys.executable, str(REPOSITORY / "train.py"), *tiny_overrides, *settings]
     command += [f"hydra.run.dir={broken}", f"output_dir={tmp_path / 'outputs'}"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     last = broken / "checkpoints" / "last.ckpt"
-    deadline = time.monotonic() + 60
-    while not (last.exists() and process.poll() is None) and time.monotonic() < deadline:
+    while not last.exists() and process.poll() is None:
         time.sleep(0.005)
     time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)

@@ -7,7 +7,7 @@ import torch
 
 from esc50.api import load
 from esc50.errors import UserError
-from esc50.model.head import see
+from esc50.model.pretrained.head import see
 from esc50.training.fold import run_fold
 from esc50.training.probe import TOGETHER
 from tests.model.hub_folders import AST_FEATURES, make_ast

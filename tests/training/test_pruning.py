@@ -7,7 +7,7 @@ from esc50.training.experiment import run
 from esc50.training.pruning import PRUNED, ReportToSearch, TrialPruned, report
 
 pytest.importorskip("optuna", reason="searches need the extra `sweep`")
-from tests.sweep.search import make
+from tests.sweep.made_search import make
 
 EAGER = {"_target_": "optuna.pruners.ThresholdPruner", "upper": 0.0}  # ends every trial by a loss
 

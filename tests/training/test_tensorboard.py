@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 from omegaconf import OmegaConf
 
-from esc50.results.figures import confusion_figure
+from esc50.results.display.figures import confusion_figure
 from esc50.training.fold import run_fold
 from esc50.training.tensorboard import hyperparameters
 

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from esc50.errors import UserError
 from esc50.training.callbacks import DivergenceCheck, LastCheckpoint
-from esc50.training.checkpoints import AtomicCheckpointIO
+from esc50.training.resume.checkpoints import AtomicCheckpointIO
 from esc50.training.trainer import build_trainer, check_test, check_trainer
 
 

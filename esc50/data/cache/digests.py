@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from esc50.atomic import atomic_write_text
-from esc50.audio.read import audio_digest, duration
-from esc50.config.settings import read_json
+from esc50.audio.files.read import audio_digest, duration
+from esc50.config.schema.settings import read_json
 from esc50.data.progress_bar import progress_bar
 from esc50.data.threads import for_each
 from esc50.errors import UserError

@@ -21,7 +21,7 @@ import numpy as np
 from filelock import Timeout
 
 from esc50.atomic import atomic_write, file_lock, user_number
-from esc50.config.settings import Settings, read_json
+from esc50.config.schema.settings import Settings, read_json
 from esc50.data.cache.digests import stamp
 from esc50.data.cache.part import HEADER, LOG, RowWriter, Shapes, array_header
 from esc50.data.progress_bar import progress_bar

@@ -22,7 +22,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from esc50.atomic import atomic_write, atomic_write_text
-from esc50.config.settings import Settings, read_json
+from esc50.config.schema.settings import Settings, read_json
 from esc50.data.progress_bar import progress_bar
 from esc50.data.threads import for_each
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from esc50.config.settings import Settings
+from esc50.config.schema.settings import Settings
 from esc50.data.notices import notice, some
 from esc50.data.tables.files import is_plain, name_fault, unify
 from esc50.data.tables.table_file import TableFile

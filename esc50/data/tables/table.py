@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from esc50.audio.channels import Channel
-from esc50.audio.read import Sound, read_sound
+from esc50.audio.files.channels import Channel
+from esc50.audio.files.read import Sound, read_sound
 from esc50.data.tables.columns import (
     ESC50_COLUMNS,
     ColumnNames,

@@ -8,7 +8,7 @@ import torch
 
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import AugmentParams, Recipe
-from esc50.audio.silence import repeat_sound
+from esc50.audio.front_ends.silence import repeat_sound
 from esc50.audio.spec import BandedSpec, Spec
 from esc50.audio.waveform import change_waveform
 from esc50.data.tables.table import ClipTable

@@ -7,7 +7,7 @@ import numpy as np
 
 from esc50.report.exploration.statistics import ClipStatistics
 from esc50.report.figures import COLORS, LEGEND_LINE, SYMBOLS, Chart, figure_text, row_width
-from esc50.results.tables import Table
+from esc50.results.display.tables import Table
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

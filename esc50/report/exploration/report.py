@@ -10,8 +10,8 @@ from pydantic import Field
 
 from esc50.audio.augment_params import make_recipe
 from esc50.audio.spec import make_spec
-from esc50.config.sections import DataSettings
-from esc50.config.settings import Settings
+from esc50.config.schema.sections import DataSettings
+from esc50.config.schema.settings import Settings
 from esc50.data.audit import Audit, audit_split
 from esc50.data.cache.digests import clip_digests
 from esc50.data.datasets import open_clips

@@ -14,7 +14,7 @@ from esc50.data.tables.parts import part_mark
 from esc50.data.tables.table import ClipTable
 from esc50.report.exploration.duplicates import Duplicates, straddles
 from esc50.report.exploration.statistics import ClipStatistics
-from esc50.results.tables import Table
+from esc50.results.display.tables import Table
 
 SHOWN = 200  # groups of duplicates in the page; there is hardly a use for more
 

@@ -17,9 +17,9 @@ from esc50.report.figures import (
     row_width,
 )
 from esc50.report.run.scores import LEAST, Bin
+from esc50.results.display.tables import Table
 from esc50.results.labels import mark
 from esc50.results.numbers import percent
-from esc50.results.tables import Table
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

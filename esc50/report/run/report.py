@@ -28,9 +28,9 @@ from esc50.report.run.scores import by_class, coverage, reliability
 from esc50.report.run.sounds import encode
 from esc50.report.run.standing import against_ledger, find_ledger, forest_accuracy
 from esc50.report.run.subject import PAGE, Subject, find_subject
+from esc50.results.display.tables import Table
 from esc50.results.labels import mark
 from esc50.results.statistics import calibration_error
-from esc50.results.tables import Table
 
 SHOWN_INPUTS = 8  # training clips, before and after augmentation
 

@@ -9,14 +9,14 @@ from esc50.data.features import profiles
 from esc50.errors import UserError
 from esc50.report.run.clips import Clips
 from esc50.report.run.subject import Subject
-from esc50.results.comparison import compare
+from esc50.results.display.tables import Table
 from esc50.results.labels import mark
-from esc50.results.leaderboard import RecipeResults, rank_recipes
 from esc50.results.ledger import read
 from esc50.results.numbers import percent
 from esc50.results.predictions import Run
-from esc50.results.selection import run_folders
-from esc50.results.tables import Table
+from esc50.results.recipes.comparison import compare
+from esc50.results.recipes.leaderboard import RecipeResults, rank_recipes
+from esc50.results.recipes.selection import run_folders
 
 COMPARED = 8  # recipes, the best of the ledger
 TREES = 100

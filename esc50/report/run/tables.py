@@ -10,11 +10,11 @@ from esc50.report.run import origin as origins
 from esc50.report.run.scores import by_category, most_confused
 from esc50.report.run.standing import most_frequent
 from esc50.report.run.subject import Subject
+from esc50.results.display.tables import Table
 from esc50.results.labels import LEAKY, SYNTHETIC, mark, started_from
 from esc50.results.numbers import duration, percent, spread
 from esc50.results.predictions import PooledPredictions
 from esc50.results.statistics import clustered_wilson, f1_macro, log_loss
-from esc50.results.tables import Table
 
 Share = Sequence[float]  # a value, and the ends of its 95% interval
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.audio.read import audio_digest
-from esc50.audio.read import duration as read_duration
+from esc50.audio.files.read import audio_digest
+from esc50.audio.files.read import duration as read_duration
 from esc50.data.cache import digests
 from esc50.data.cache.digests import clip_digests, clip_lengths
 from esc50.errors import UserError

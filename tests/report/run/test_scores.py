@@ -4,8 +4,8 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from esc50.report.run import scores
 from esc50.report.run.subject import find_subject
+from esc50.results.recipes.summary import summarise
 from esc50.results.statistics import calibration_error, clustered_wilson
-from esc50.results.summary import summarise
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from esc50.report.run.clips import Clips
 from esc50.report.run.standing import against_ledger, find_ledger, forest_accuracy, most_frequent
 from esc50.report.run.subject import find_subject
-from esc50.results.comparison import compare
 from esc50.results.ledger import append
+from esc50.results.recipes.comparison import compare
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""A sound file into samples: decoded, cut, one channel, one rate."""

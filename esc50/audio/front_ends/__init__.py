@@ -1,0 +1,1 @@
+"""What computes features: samples in, pictures out."""

@@ -1,0 +1,1 @@
+"""The typed settings that the sections of a config are checked against."""

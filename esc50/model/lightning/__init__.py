@@ -1,0 +1,1 @@
+"""The LightningModule: losses, metrics, what one step does."""

@@ -1,0 +1,1 @@
+"""Weights that training starts from, and what comes with them."""

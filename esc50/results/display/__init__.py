@@ -1,0 +1,1 @@
+"""How results look: tables, figures, on a console and in Markdown."""

@@ -1,0 +1,1 @@
+"""The runs of one recipe together, and recipes beside each other."""

@@ -1,0 +1,1 @@
+"""An Optuna study, and what it leaves for people."""
