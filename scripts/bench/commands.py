@@ -60,11 +60,13 @@ def startup(clips: Path, scratch: Path, repeats: int) -> list[dict]:
         f"output_dir='{scratch / 'outputs_startup'}'",
         *(f"trainer.limit_{side}_batches=1" for side in ("train", "val", "test")),
         "trainer.max_epochs=1",
-        "+callbacks.first_step._target_=bench.moments.FirstStep",
+        "+callbacks.first_step._target_=bench.contestants.moments.FirstStep",
         f"+callbacks.first_step.path='{noted}'",
     ]
     opened = {"clips": clips, "cache_dir": scratch / "cache_startup"}
-    compete({"cache": Contestant("bench.features:reopen", opened)}, 1, scratch, lambda: None)
+    compete(
+        {"cache": Contestant("bench.contestants.features:reopen", opened)}, 1, scratch, lambda: None
+    )
     hydra, heavy, usage, config, whole, step = (Outcome() for _ in range(6))
     with progress_bar("start-up", repeats) as advance:
         for _ in range(repeats):
@@ -91,7 +93,9 @@ def folds_at_once(clips: Path, scratch: Path, epochs: int, part: str = "h") -> l
     """A cross-validation in one command, against the sum of its fits, with a warm cache."""
     whole, folder, log = Outcome(), scratch / "folds", scratch / "folds.log"
     opened = {"clips": clips, "cache_dir": scratch / "cache_folds"}
-    compete({"cache": Contestant("bench.features:reopen", opened)}, 1, scratch, lambda: None)
+    compete(
+        {"cache": Contestant("bench.contestants.features:reopen", opened)}, 1, scratch, lambda: None
+    )
     overrides = [
         *_data(clips, scratch / "cache_folds"),
         f"output_dir='{folder}'",
@@ -156,7 +160,9 @@ def whole_experiment(clips: Path, scratch: Path, epochs: int) -> list[dict]:
         soon, our_epochs = _train(sooner, clips, folder / "sooner", *recipe)
         advance()
         log = folder / "published.log"
-        began = timed(theirs, "-Pm", "bench.whole", clips, folder / "npy", epochs, log=log)
+        began = timed(
+            theirs, "-Pm", "bench.contestants.whole", clips, folder / "npy", epochs, log=log
+        )
         published = json.loads(log.read_text().splitlines()[-1])
         advance()
     if published["n_train"] != results["n_train"]:
@@ -196,7 +202,7 @@ def _train(
         *_data(clips, folder / "cache"),
         f"output_dir='{folder / 'outputs'}'",
         "callbacks.early_stopping=null",
-        "+callbacks.epoch_ends._target_=bench.moments.EpochEnds",
+        "+callbacks.epoch_ends._target_=bench.contestants.moments.EpochEnds",
         f"+callbacks.epoch_ends.path='{noted}'",
     ]
     began = timed(outcome, TRAIN, *command, log=folder / "train.log")

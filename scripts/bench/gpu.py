@@ -21,7 +21,7 @@ from esc50.data.progress_bar import progress_bar
 from esc50.errors import UserError
 
 NO_GPU = "no GPU"
-CHECKS = {  # of bench.gpu_checks: what is said of each
+CHECKS = {  # of bench.contestants.gpu_checks: what is said of each
     "precision": "bf16 trains as float32 does",
     "resident": "features kept on the GPU are the same",
     "pinned": "batches through pinned memory, the same",
@@ -73,7 +73,13 @@ def gpu_table(wav: Path, scratch: Path, repeats: int) -> list[dict]:
 def run_checks(clips: Path, scratch: Path, there: bool) -> list[dict]:
     """One row per check: 1 passed, 0 failed."""
     log = scratch / "gpu_checks.log"
-    command = [sys.executable, "-Pm", "bench.gpu_checks", str(clips), str(scratch / "cache_gpu")]
+    command = [
+        sys.executable,
+        "-Pm",
+        "bench.contestants.gpu_checks",
+        str(clips),
+        str(scratch / "cache_gpu"),
+    ]
     paths = os.pathsep.join(filter(None, [str(SCRIPTS), os.environ.get("PYTHONPATH")]))
     with log.open("w") as file:
         done = subprocess.run(
@@ -108,11 +114,11 @@ def _at_batch(batch: int, extent: Extent, repeats: int, here: dict, scratch: Pat
     ways = WAYS if there else {name: WAYS[name] for name in ON_CPU}
     optional = partial(Contestant, optional=True)  # a large batch may not fit
     who = {
-        "bare": optional("bench.step:bare", bare),
-        "ours": optional("bench.training:ours", train | {"augment": "none"}),
-        "online": optional("bench.training:ours", train | {"augment": "online"}),
-        "lightning": optional("bench.training:lightning", bare),
-        **{name: optional("bench.step:bare", bare | how) for name, how in ways.items()},
+        "bare": optional("bench.contestants.step:bare", bare),
+        "ours": optional("bench.contestants.training:ours", train | {"augment": "none"}),
+        "online": optional("bench.contestants.training:ours", train | {"augment": "online"}),
+        "lightning": optional("bench.contestants.training:lightning", bare),
+        **{name: optional("bench.contestants.step:bare", bare | how) for name, how in ways.items()},
     }
     with progress_bar(f"batches of {batch}", repeats * len(who)) as advance:
         done = compete(who, repeats, scratch, advance)

@@ -25,7 +25,7 @@ def precisions(scratch: Path, repeats: int, batch_size: int = 16, steps: int = 2
     for name, (overrides, size) in NETWORKS.items():
         how = {"overrides": overrides, "size": size, "batch_size": batch_size, "steps": steps}
         who = {
-            kind: Contestant("bench.step:bare", {**how, "bfloat16": kind == "bfloat16"})
+            kind: Contestant("bench.contestants.step:bare", {**how, "bfloat16": kind == "bfloat16"})
             for kind in ("bfloat16", "float32")
         }
         with progress_bar(name, repeats * len(who)) as advance:

@@ -121,12 +121,16 @@ class Bench:
         """(b) Milliseconds for an example that is stretched, shifted and noisy."""
         clips, n = self.wav, self.sizes.examples
         who = {
-            "ours": Contestant("bench.augment:ours", _at(clips, batches=self.sizes.batches)),
-            "limit": Contestant("bench.augment:limit", _at(clips, examples=64)),
+            "ours": Contestant(
+                "bench.contestants.augment:ours", _at(clips, batches=self.sizes.batches)
+            ),
+            "limit": Contestant("bench.contestants.augment:limit", _at(clips, examples=64)),
         }
         for name in self.sizes.libraries:
             worker, optional = WAVEFORM_LIBRARIES[name], name != "librosa offline"
-            who[name] = Contestant(f"bench.augment:{worker}", _at(clips, examples=n), optional)
+            who[name] = Contestant(
+                f"bench.contestants.augment:{worker}", _at(clips, examples=n), optional
+            )
         done = self.contest("augmentation", who)
         row = partial(make_row, "b", limit_name="one rfft of a clip", limit=done["limit"])
         what = "stretched, shifted, noisy example"
@@ -148,7 +152,7 @@ class Bench:
                 "ours": _training("ours", clips=clips, augment="none", **ours),
                 "published": _training("published", folder=self.scratch / "npy", **step),
                 "online": _training("ours", clips=clips, augment="online", **ours),
-                "limit": Contestant("bench.step:bare", step),
+                "limit": Contestant("bench.contestants.step:bare", step),
             },
         )
         row = partial(make_row, "c", limit_name="network step alone", limit=done["limit"])
@@ -170,7 +174,7 @@ class Bench:
         for name, neighbours in NEIGHBOURS.items():
             settings = {**step, "steps": 2, "neighbours": neighbours}
             who = {
-                f"{name}, {how}": Contestant("bench.step:bare", settings, env=env)
+                f"{name}, {how}": Contestant("bench.contestants.step:bare", settings, env=env)
                 for how, env in THREADS.items()
             }
             done = self.contest(f"threads, {name}", who)
@@ -233,11 +237,11 @@ GROWTH = {
 
 
 def _features(function: str, **settings: object) -> Contestant:
-    return Contestant(f"bench.features:{function}", settings)
+    return Contestant(f"bench.contestants.features:{function}", settings)
 
 
 def _training(function: str, **settings: object) -> Contestant:
-    return Contestant(f"bench.training:{function}", settings)
+    return Contestant(f"bench.contestants.training:{function}", settings)
 
 
 def _at(clips: Path, **settings: object) -> dict:

@@ -32,7 +32,7 @@ def bench(monkeypatch):
 
 def test_measures_features_and_writes_every_row(bench, tiny, tmp_path):
     pytest.importorskip("cv2", reason="the published pipeline needs the extra bench")
-    contest, features = bench("bench.contest"), bench("bench.features")
+    contest, features = bench("bench.contest"), bench("bench.contestants.features")
     clips = bench("bench.clips").link(tiny, tmp_path / "clips", 3)
 
     def measured(worker, **settings):
@@ -210,7 +210,7 @@ def test_a_failed_check_and_one_that_did_not_run_are_seen(bench):
 
 
 def test_a_check_of_the_gpu_part_trains_and_passes(bench, tiny, tmp_path):
-    passed, said = bench("bench.gpu_checks").Fits(tiny, tmp_path).deterministic()
+    passed, said = bench("bench.contestants.gpu_checks").Fits(tiny, tmp_path).deterministic()
     assert passed, said
 
 
@@ -239,7 +239,7 @@ def test_folds_in_one_command_are_held_against_their_fits(bench, tiny, tmp_path)
 
 def test_a_step_is_timed_beside_a_busy_neighbour(bench):
     turns = OneTurn()
-    bench("bench.step").bare(turns, steps=1, neighbours=1, batch_size=2, size=32)
+    bench("bench.contestants.step").bare(turns, steps=1, neighbours=1, batch_size=2, size=32)
     assert len(turns.values) == 1 and turns.values[0] > 0
 
 
@@ -262,7 +262,7 @@ def test_a_contestant_has_variables_of_its_own(bench, tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says what memory is")
 def test_memory_is_told_stage_by_stage(bench, tiny, tmp_path, capsys):
     for _ in range(2):  # the second finds all there
-        bench("bench.memory").main(str(tiny), str(tmp_path), "50")
+        bench("bench.contestants.memory").main(str(tiny), str(tmp_path), "50")
         lines = capsys.readouterr().out.splitlines()
         stages = "nothing yet,table,digests,features and audit,an epoch's batches".split(",")
         assert [line[:20].rstrip() for line in lines] == stages

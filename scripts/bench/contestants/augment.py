@@ -67,7 +67,7 @@ def limit(turns: Turns, clips: str, examples: int) -> None:
 
 def librosa_offline(turns: Turns, clips: str, examples: int) -> None:
     """Librosa's time_stretch and pitch_shift, numpy's noise, librosa's mel, as published."""
-    from bench.published import change, picture
+    from bench.contestants.published import change, picture
 
     rng = np.random.default_rng(0)
     waveforms, sr = _waveforms(clips, examples), FeatureSpec().sample_rate
@@ -84,7 +84,7 @@ def audiomentations_offline(turns: Turns, clips: str, examples: int) -> None:
     """Audiomentations with its own (fastest) stretching, then librosa's mel, as published."""
     from audiomentations import AddGaussianNoise, Compose, PitchShift, TimeStretch
 
-    from bench.published import picture
+    from bench.contestants.published import picture
 
     change = Compose(
         [

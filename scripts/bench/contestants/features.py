@@ -78,7 +78,7 @@ def compare(turns: Turns, clips: str, cache_dir: str) -> None:
 
 def published(turns: Turns, clips: str, folder: str) -> None:
     """One clip after the other through librosa and OpenCV into a .npy file each."""
-    from bench.published import load, picture
+    from bench.contestants.published import load, picture
 
     paths = read_table(Path(clips)).paths
     Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Memory that each stage of a large set takes, beside what it maps from files.
 
-    PYTHONPATH=scripts python -m bench.memory CLIPS FOLDER N
+    PYTHONPATH=scripts python -m bench.contestants.memory CLIPS FOLDER N
 
 Makes a set of N links to CLIPS (ESC-50 layout) in FOLDER, small features of them, an audit and an
 epoch's batches, and prints seconds and peak memory of each; what FOLDER holds already is not made

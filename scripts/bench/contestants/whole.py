@@ -1,6 +1,6 @@
 """The published pipeline as one plain script: files, copies by librosa, training, test accuracy.
 
-    PYTHONPATH=scripts python -m bench.whole CLIPS FOLDER EPOCHS
+    PYTHONPATH=scripts python -m bench.contestants.whole CLIPS FOLDER EPOCHS
 
 Split, clips copied and what is done to each copy are those of `train.py +experiment=augmented`.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
-from bench.published import Files, Training, change, load, picture
+from bench.contestants.published import Files, Training, change, load, picture
 from esc50.audio.augment_params import make_recipe
 from esc50.config.choices import CONF
 from esc50.data.datamodule import DRAW_COPIES

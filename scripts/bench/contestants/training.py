@@ -78,7 +78,7 @@ def ours(
 
 def published(turns: Turns, folder: str, batch_size: int, steps: int) -> None:
     """Train by the published loop from .npy files, one per clip; what is in them costs nothing."""
-    from bench.published import SIZE, Files, Training
+    from bench.contestants.published import SIZE, Files, Training
 
     n, rng = batch_size * steps, np.random.default_rng(0)
     Path(folder).mkdir()

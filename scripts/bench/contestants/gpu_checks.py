@@ -1,6 +1,6 @@
 """Whether training computes on a GPU what it should; a line of JSON per check.
 
-    PYTHONPATH=scripts python -m bench.gpu_checks CLIPS CACHE
+    PYTHONPATH=scripts python -m bench.contestants.gpu_checks CLIPS CACHE
 
 Without a GPU, those checks that a processor can do run on it, at a tiny size.
 """

@@ -1,0 +1,1 @@
+"""What competes, and what is measured, each in a process of its own."""
