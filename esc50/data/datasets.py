@@ -159,12 +159,7 @@ def open_clips(dataset: DataSet | Mapping[str, Any], seconds: float | None = Non
     if not isinstance(dataset, Mapping):
         return table
     settings = DataSettings.of(dataset)
-    if settings.windows is not None and table.offsets is not None:
-        raise UserError(
-            f"data.windows={settings.windows:g} cuts whole recordings, and the clips of "
-            f"{table.root} are parts of some: set data.windows=null, or data.columns.start=null"
-        )
-    # Before they are cut: a recording keeps its fold, however long its windows are.
+    # Before they are cut: a recording, or part of one, keeps its fold, however long windows are.
     table = give_folds(table, settings.folds, settings.fold_seed, Path(settings.cache_dir))
     if settings.windows is not None and seconds is not None:
         table = cut_windows(table, seconds, settings.windows, Path(settings.cache_dir))

@@ -40,6 +40,13 @@ def test_a_part_is_to_the_bit_what_a_file_of_its_own_is(tmp_path, suffix, subtyp
         assert measure_sound(whole, start, end) == measure_sound(own)
 
 
+def test_parts_of_one_length_are_as_many_frames_wherever_they_begin(tmp_path):
+    soundfile.write(tmp_path / "tape.wav", noise(3), RATE)  # 0.01 s are 220.5 frames
+    for start in np.arange(0, 2, 0.01).round(2):
+        with open_sound(tmp_path / "tape.wav", start, round(start + 0.5, 2)) as sound:
+            assert [stream.frames for stream in sound.streams] == [RATE // 2]
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_nothing_behind_a_part_is_heard_and_its_length_is_told(tmp_path, known):
     path = tmp_path / "tape.flac"
