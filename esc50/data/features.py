@@ -63,7 +63,7 @@ def clip_features(
                 found = analyse(torch.from_numpy(sound.samples))
             values = {name: found[name].numpy() for name in arrays}
             said = list(sound.remarks)
-            if table.offsets is not None:  # it ends, and its recording goes on
+            if table.offsets is not None and table.ends is None:  # its recording goes on
                 said = [remark for remark in said if remark != CUT]
             writer.write(row, said, **values)
             return None

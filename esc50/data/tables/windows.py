@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from esc50.audio.files.excerpt import BEYOND, CUT_SECONDS
 from esc50.data.cache.digests import clip_lengths
-from esc50.data.notices import notice
+from esc50.data.notices import notice, some
 from esc50.data.tables.parts import part_mark
 from esc50.data.tables.table import ClipTable
 from esc50.errors import UserError
@@ -42,25 +43,33 @@ def cut_windows(table: ClipTable, seconds: float, step: float, cache_dir: Path) 
         for (begin, end), length in zip(spans, lengths, strict=True)
     ]
     counts = np.array([len(own) for own in starts])
+    _tell(table, lengths, counts, f"longer than {seconds:g} s: cut every {step:g} s")
     rows = np.repeat(np.arange(len(table)), counts)
-    if len(rows) > len(table):
-        what = "recordings" if table.ends is None else "parts of recordings"
-        notice(
-            f"{(counts > 1).sum()} {what} are longer than {seconds:g} s: cut every {step:g} s "
-            f"into {counts[counts > 1].sum()} clips (data.windows)"
-        )
     windows = _each(table, rows)
     offsets = np.array([start for own in starts for start in own], dtype=np.float64)
     ends = None
     if table.ends is not None:
-        whole = np.where(counts[rows] > 1, offsets + seconds, np.inf)
-        ends = np.round(np.minimum(whole, table.ends[rows]), 6)
+        ends = np.round(np.minimum(offsets + seconds, table.ends[rows]), 6)
     until = np.full(len(rows), np.inf) if ends is None else ends
     names = [
-        table.files[row] + part_mark(*span) if counts[row] > 1 else table.filenames[row]
-        for row, *span in zip(rows.tolist(), offsets.tolist(), until.tolist(), strict=True)
+        table.files[row] + part_mark(*span) if ends is not None or counts[row] > 1 else name
+        for row, name, *span in zip(
+            rows.tolist(), windows.filenames, offsets.tolist(), until.tolist(), strict=True
+        )
     ]
     return _once(replace(windows, filenames=tuple(names), offsets=offsets, ends=ends))
+
+
+def _tell(table: ClipTable, lengths: list[float], counts: np.ndarray, why: str) -> None:
+    """Say how many were cut, and which parts there is not all of."""
+    ends = np.full(len(table), -np.inf) if table.ends is None else table.ends
+    beyond = np.flatnonzero(ends > np.array(lengths) + CUT_SECONDS)
+    if len(beyond):
+        names = [table.filenames[row] for row in beyond]
+        notice(f"{len(beyond)} of {len(table)} clips {BEYOND}: {some(names)}")
+    cut, what = counts[counts > 1], "recordings" if table.ends is None else "parts of recordings"
+    if len(cut):
+        notice(f"{len(cut)} {what} are {why} into {cut.sum()} clips (data.windows)")
 
 
 def _each(table: ClipTable, rows: np.ndarray) -> ClipTable:

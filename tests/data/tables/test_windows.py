@@ -68,13 +68,14 @@ def test_a_long_part_becomes_windows_that_do_not_go_beyond_its_end(tmp_path, cap
     rows = ["1,4.5,x,s", "0.5,2,y,t", "5,8.25,x,u", "9,13,y,v"]
     table = parts(tmp_path, *(f"tape.wav,{row}" for row in rows))
     cut = cut_windows(table, 2, 1.5, tmp_path / "cache")
-    spans = ["1,3", "2.5,4.5", "0.5,2", "5,7", "6.5,8.25", "9,13"]
+    spans = ["1,3", "2.5,4.5", "0.5,2", "5,7", "6.5,8.25", "9,11"]
     assert cut.filenames == tuple(f"tape.wav#t={span}" for span in spans)
-    assert cut.files == ["tape.wav"] * 6  # the last goes on behind the file's end, which is at 10
+    assert cut.files == ["tape.wav"] * 6  # the last part goes on behind the file's end, at 10
     assert cut.sources.tolist() == [*"sstuuv"] and cut.lines.tolist() == [2, 2, 3, 4, 4, 5]
     assert [cut.span(row) for row in (1, 4)] == [(2.5, 4.5), (6.5, 8.25)]
     said = capsys.readouterr().err
     assert "2 parts of recordings are longer than 2 s: cut every 1.5 s into 4 clips" in said
+    assert "1 of 4 clips are parts that go on behind the end of their file: 'tape.wav#t=9" in said
 
 
 def test_a_window_of_two_parts_counts_once_and_has_one_class(tmp_path, capsys):
