@@ -15,7 +15,9 @@ ONSET, OFFSET = "onset", "offset"  # of DCASE: an offset without an onset may be
 # Raven counts seconds from the first file of a sequence on, or, where asked to, within each file.
 IN_SEQUENCE, IN_FILE = "Begin Time (s)", "File Offset (s)"
 NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-CLOCK = re.compile(r"(?:(\d{1,6}):(?=[0-5]?\d:))?(\d{1,6}):([0-5]?\d(?:[.,]\d*)?)", re.ASCII)
+CLOCK = re.compile(
+    r"(?:0 days )?(?:(\d{1,6}):(?=[0-5]?\d:))?(\d{1,6}):([0-5]?\d(?:[.,]\d*)?)", re.ASCII
+)
 GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{3}|\.\d{3})", re.ASCII)  # a thousand and some, or one
 # start_ms, `Begin Time - msec` of ELAN, startMs; not its `ss.msec`, which are seconds.
 MILLISECONDS = re.compile(r"(?:^|[^.\w]|_)(?i:ms|m(?:illi)?sec(?:ond)?s?)\W*$|[a-z]Ms$")

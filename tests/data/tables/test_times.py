@@ -65,6 +65,7 @@ def test_columns_that_contradict_or_say_too_little_are_refused(tmp_path):
         ("90:00", 5400),
         ("00:00:12.418", 12.418),
         ("1:02:03,5", 3723.5),
+        ("0 days 00:00:12.418000", 12.418),  # of pandas
         ("0.0000004", 0),
     ],
 )
