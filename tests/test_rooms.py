@@ -19,6 +19,7 @@ WIDER = {
     "test_conf.py": "conf/",
     "test_docs.py": "the commands in README.md and docs/",
     "test_own_clips.py": "docs/how-to/own-clips.md",
+    "test_own_tables.py": "docs/how-to/own-clips.md, tables of other tools",
     "test_own_parts.py": "a package of a user's own",
     "test_rooms.py": "the package",
     "test_train.py": "train.py",

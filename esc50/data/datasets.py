@@ -11,7 +11,7 @@ from esc50.config.schema.sections import DataSettings, FolderPath
 from esc50.config.schema.settings import Settings
 from esc50.config.targets import arguments, check_target, locate
 from esc50.data.tables.columns import ColumnNames
-from esc50.data.tables.folds import give_folds
+from esc50.data.tables.folds import give_folds, one_fold
 from esc50.data.tables.table import ESC10_LABELS, ClipTable, read_clips, read_table
 from esc50.data.tables.windows import cut_windows
 from esc50.errors import UserError
@@ -138,15 +138,19 @@ def make_dataset(section: Mapping[str, Any]) -> DataSet:
     return made(**arguments(own))
 
 
-def open_clips(dataset: DataSet | Mapping[str, Any], seconds: float | None = None) -> ClipTable:
+def open_clips(
+    dataset: DataSet | Mapping[str, Any], seconds: float | None = None, folds: bool = True
+) -> ClipTable:
     """Open a data set, or the one that a `data` section describes; download or make it if needed.
 
     Args:
         dataset: it, or the keys of a file in conf/data: these also say how folds are made and
             recordings cut into windows.
         seconds: length of a clip, for windows.
+        folds: make folds where there are none; else all clips are of one.
 
     Raises:
+        FoldsError: folds are to be made, of too few recordings.
         UserError: a wrong key, or whatever the data set refuses.
     """
     opened = make_dataset(dataset) if isinstance(dataset, Mapping) else dataset
@@ -159,15 +163,14 @@ def open_clips(dataset: DataSet | Mapping[str, Any], seconds: float | None = Non
     if not isinstance(dataset, Mapping):
         return table
     settings = DataSettings.of(dataset)
-    if settings.windows is not None and table.offsets is not None:
-        raise UserError(
-            f"data.windows={settings.windows:g} cuts whole recordings, and the clips of "
-            f"{table.root} are parts of some: set data.windows=null, or data.columns.start=null"
-        )
-    # Before they are cut: a recording keeps its fold, however long its windows are.
-    table = give_folds(table, settings.folds, settings.fold_seed, Path(settings.cache_dir))
+    # Before they are cut: a recording, or part of one, keeps its fold, however long windows are.
+    cache_dir = Path(settings.cache_dir)
+    if folds:
+        table = give_folds(table, settings.folds, settings.fold_seed, cache_dir)
+    else:
+        table = one_fold(table)
     if settings.windows is not None and seconds is not None:
-        table = cut_windows(table, seconds, settings.windows, Path(settings.cache_dir))
+        table = cut_windows(table, seconds, settings.windows, cache_dir)
     return table
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def clip_features(
 
     def fill(writer: RowWriter) -> None:
         analyse = _analyser(spec)
-        refused: dict[str, UserError] = {}  # one for all windows of a recording
+        refused: dict[str, list[int]] = {}  # one sentence for all parts of a recording
 
         def one(row: int) -> UserError | None:
             try:
@@ -62,23 +63,23 @@ def clip_features(
                 found = analyse(torch.from_numpy(sound.samples))
             values = {name: found[name].numpy() for name in arrays}
             said = list(sound.remarks)
-            if table.offsets is not None:  # it ends, and its recording goes on
+            if table.offsets is not None and table.ends is None:  # its recording goes on
                 said = [remark for remark in said if remark != CUT]
             writer.write(row, said, **values)
             return None
 
-        def note(_: int, error: UserError | None) -> None:
+        def note(row: int, error: UserError | None) -> None:
             if error is not None:
-                refused.setdefault(str(error), error)
+                refused.setdefault(str(error), []).append(row)
             if len(refused) == MOST_REFUSED:
-                raise _refusal([*refused.values()], "; the rest was not looked at")
+                raise _refusal(table, refused, "; the rest was not looked at")
             advance()
 
         # Decoding, FFTs and products release the lock, so threads do; each keeps to its own core.
         with single_threaded(), _progress("features", "clips", writer) as advance:
             for_each(one, writer.missing.tolist(), note, workers)
         if refused:
-            raise _refusal([*refused.values()])
+            raise _refusal(table, refused)
 
     entry = open_or_build(cache_dir, key, arrays, fill)
     for remark, rows in entry.remarks.items():
@@ -87,16 +88,23 @@ def clip_features(
     return entry.arrays
 
 
-def _refusal(errors: list[UserError], rest: str = "") -> UserError:
-    """Say of all clips that cannot be used what is wrong with them."""
-    said = [str(error) for error in errors[:MOST_NAMED]]
-    if len(errors) > MOST_NAMED:
-        said.append(f"and {len(errors) - MOST_NAMED} more")
-    files, them = ("file", "it") if len(errors) == 1 else ("files", "them")
-    what = (
-        f"{len(errors)} sound {files} cannot be used{rest}: mend {them}, or take {them} out of "
-        "the data"
-    )
+def _refusal(table: ClipTable, faults: Mapping[str, list[int]], rest: str = "") -> UserError:
+    """Say of all clips that cannot be used what is wrong with them.
+
+    Args:
+        table: the clips.
+        faults: the clips that each sentence is about.
+        rest: of the clips.
+    """
+    n = len(faults)
+    said = [table.name_faults(*fault) for fault in islice(faults.items(), MOST_NAMED)]
+    if n > MOST_NAMED:
+        said.append(f"and {n - MOST_NAMED} more")
+    them = "it" if n == 1 else "them"
+    things = f"sound file{'s' if n > 1 else ''}"
+    if table.offsets is not None:
+        things = f"sound file{'s' if n > 1 else ''} or part{'s' if n > 1 else ''}"
+    what = f"{n} {things} cannot be used{rest}: mend {them}, or take {them} out of the data"
     return UserError("\n  ".join([what, *said]))
 
 

@@ -131,7 +131,7 @@ def open_test_set(model: Predictor, data: Mapping[str, Any], fold: int | str) ->
     storage = DataSettings.of(data)
     cache_dir = Path(storage.cache_dir)
     spec = model.front_end.spec
-    table = with_classes_of(model, open_clips(data, spec.seconds))
+    table = with_classes_of(model, open_clips(data, spec.seconds, folds=fold != "all"))
     if fold != "all" and fold not in table.fold_numbers:
         there = ", ".join(map(str, table.fold_numbers))
         raise UserError(f"fold={fold} is not a fold of {table.root}: choose one of {there}, or all")

@@ -212,13 +212,18 @@ def test_a_recording_keeps_its_fold_however_long_its_windows_are(tmp_path):
     assert len(tables[0]) > len(tables[2]) > 24
 
 
-def test_windows_of_parts_are_refused(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 8000)
-    (tmp_path / "t.csv").write_text("file,start,end,label,fold\na.wav,0,1,x,1\na.wav,0.5,1,y,2\n")
+def test_windows_of_a_part_keep_its_fold_and_parts_without_an_end_have_none(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 8000)
+    (tmp_path / "t.csv").write_text("file,start,end,label,fold\na.wav,0,1,x,1\na.wav,0.5,2,y,2\n")
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         own = ["data=csv", f"data.table={tmp_path}/t.csv", f"data.cache_dir={tmp_path}/cache"]
         section = OmegaConf.to_container(compose("train", own).data)
-    assert open_clips(section).filenames == ("a.wav#t=0,1", "a.wav#t=0.5,1")
-    for seconds in (None, 1.0):
-        with pytest.raises(UserError, match=r"windows=0\.5 cuts whole recordings, and the clips"):
-            open_clips(section | {"windows": 0.5}, seconds)
+    assert open_clips(section).filenames == ("a.wav#t=0,1", "a.wav#t=0.5,2")
+    cut = open_clips(section | {"windows": 0.5}, 1.0)
+    assert cut.filenames == ("a.wav#t=0,1", "a.wav#t=0.5,1.5", "a.wav#t=1,2")
+    assert cut.folds.tolist() == [1, 2, 2] and cut.lines.tolist() == [2, 3, 3]
+    columns = section["columns"] | {"end": None}
+    with pytest.raises(
+        UserError, match=r"windows=0\.5 has nothing to cut: the parts .* have no end"
+    ):
+        open_clips(section | {"windows": 0.5, "columns": columns}, 1.0)

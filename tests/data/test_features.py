@@ -220,7 +220,8 @@ def test_features_of_a_part_are_those_of_its_samples_in_a_file_of_their_own(
     for name, array in made[0].items():
         assert array.tobytes() == made[1][name].tobytes()
     said = capsys.readouterr().err
-    assert "1 of 4 clips are longer than features.seconds and end there: 'tape.wav#t=1,2'" in said
+    assert "1 of 4 clips are longer than features.seconds and end there (data.windows=" in said
+    assert "makes clips of the rest): 'tape.wav#t=1,2'" in said
     assert "1 of 4 clips fill less than half of features.seconds" in said
 
 
@@ -231,5 +232,38 @@ def test_parts_that_are_none_are_refused_together(tmp_path):
     names = ColumnNames(file="file", label="label", start="start", end="end")
     table = read_clips(tmp_path / "t.csv", tmp_path, names)
     digests = table.identify(clip_digests(table.paths, tmp_path / "cache"))
-    with pytest.raises(UserError, match=r"2 sound files .*\n.*tape\.wav ends before second 3"):
+    words = r"2 sound files or parts .*\n.*t\.csv line 3: .*wav ends before second 3.*\n.*line 4: "
+    with pytest.raises(UserError, match=words):
         clip_features(table, SPEC, digests, tmp_path / "cache", 1)
+    (tmp_path / "tape.wav").write_bytes(b"no sound")
+    digests = table.identify(clip_digests(table.paths, tmp_path / "cache"))
+    with pytest.raises(UserError, match=r"1 sound file or part .*\n.*t\.csv lines 2, 3, 4: .*tape"):
+        clip_features(table, SPEC, digests, tmp_path / "cache", 1)
+
+
+@pytest.mark.parametrize("rate", [8000, 6000])
+def test_windows_of_a_part_are_those_of_a_file_of_its_own_that_holds_it(tmp_path, rate):
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 24_000)
+    soundfile.write(tmp_path / "tape.wav", sound, 8000, subtype="FLOAT")
+    begin, end = 0.625, 2.25  # it has windows at 0, 0.25, ..., 1, and a rest at 1.25
+    soundfile.write(tmp_path / "own.wav", sound[5000:18_000], 8000, subtype="FLOAT")
+    (tmp_path / "p.csv").write_text(f"file,start,end,label\ntape.wav,{begin},{end},x\n")
+    (tmp_path / "o.csv").write_text("file,label\nown.wav,x\n")
+    names = {"file": "file", "label": "label"}
+    part = read_clips(tmp_path / "p.csv", tmp_path, ColumnNames(**names, start="start", end="end"))
+    own = read_clips(tmp_path / "o.csv", tmp_path, ColumnNames(**names))
+    found = []
+    for table in (part, own):
+        cut = cut_windows(table, 0.5, 0.25, tmp_path / "cache")
+        assert len(cut) == 6
+        found.append([cut.read(row, rate, rate // 2).samples for row in range(6)])
+        digests = cut.identify(clip_digests(cut.paths, tmp_path / "cache"))
+        spec = SPEC.model_copy(update={"sample_rate": rate})
+        found.append(clip_features(cut, spec, digests, tmp_path / "cache", 2)["logmel"])
+    heard, seen, own_heard, own_seen = map(np.array, found)
+    if rate == 8000:
+        assert np.array_equal(heard, own_heard) and np.array_equal(seen, own_seen)
+    # Another rate: a filter's length before its end a window sounds as if nothing followed it.
+    inner = heard[:, :-100], own_heard[:, :-100]
+    np.testing.assert_allclose(*inner, atol=1e-4)
+    assert heard.any(axis=1).all() and not heard[5, rate // 2 - rate // 8 :].any()

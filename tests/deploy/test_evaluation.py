@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import soundfile
 
 from esc50 import load
 from esc50.audio.files.read import audio_digest
@@ -155,3 +156,48 @@ def test_recordings_are_cut_and_told_apart_as_in_training(tmp_path):
     model = model_of_recordings(data, seen={"trained": windows, "chosen": []})
     results, _ = evaluate(Predictor([model]), data, settings)
     assert "clips seen by the checkpoint: 3;" in results["audit"]
+
+
+def test_one_recording_can_be_tested_on_though_it_makes_no_folds(tmp_path):
+    data = make_recordings(tmp_path / "clips")
+    model = Predictor([model_of_recordings(data, seen={"trained": [], "chosen": []})])
+    (tmp_path / "one.csv").write_text("file,label\ndog/a.wav,dog\n")
+    own = {key: data[key] for key in ("cache_dir", "windows")}
+    own |= {
+        "workers": None,
+        "sampler": None,
+        "folds": 5,
+        "_target_": "esc50.data.datasets.Table",
+        "table": str(tmp_path / "one.csv"),
+    }
+    own |= {"audio": str(tmp_path / "clips"), "columns": {"file": "file", "label": "label"}}
+    settings = EvaluationSettings(fold="all", device="cpu", trust=False, output_dir=str(tmp_path))
+    assert evaluate(model, own, settings)[0]["n_test"] == 2
+    with pytest.raises(UserError, match="1 recording, too few for 5 folds"):
+        evaluate(model, own, settings.model_copy(update={"fold": 1}))
+
+
+def test_parts_are_answered_as_files_of_their_own_are(tmp_path):
+    data = make_recordings(tmp_path / "clips")
+    model = Predictor([model_of_recordings(data, seen={"trained": [], "chosen": []})])
+    spans = [(0.5, 0.9), (0.625, 1.2), (0.7, 1.15)]
+    parts, alone = ["file,start,duration,label"], ["file,label"]
+    for name, (start, end) in zip(("dog", "rain", "sea"), spans, strict=True):
+        sound, rate = soundfile.read(tmp_path / "clips" / name / "a.wav")
+        own = sound[round(start * rate) : round(end * rate)]
+        soundfile.write(tmp_path / "clips" / f"{name}.wav", own, rate)
+        parts.append(f"{name}/a.wav,{start},{end - start:.3f},{name}")
+        alone.append(f"{name}.wav,{name}")
+    answers = []
+    for lines in (parts, alone):
+        (tmp_path / "t.csv").write_text("\n".join(lines))
+        columns = {"file": "file", "label": "label"}
+        columns |= {"start": "start", "duration": "duration"} if lines is parts else {}
+        own = {"_target_": "esc50.data.datasets.Table", "table": str(tmp_path / "t.csv")}
+        own |= {"audio": str(tmp_path / "clips"), "columns": columns, "workers": 1}
+        own |= {"cache_dir": data["cache_dir"], "windows": None}
+        settings = EvaluationSettings(
+            fold="all", device="cpu", trust=False, output_dir=str(tmp_path)
+        )
+        answers.append(np.array(rows(evaluate(model, own, settings)[1])[1:])[:, 2:].astype(float))
+    assert np.array_equal(*answers) and len(np.unique(answers[0][:, 2])) == 3

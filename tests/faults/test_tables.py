@@ -24,13 +24,16 @@ OWN_COLUMNS = ColumnNames(
     split=["split", "side"],
 )
 PATTERN = ColumnNames(file="fold{fold}/{filename}", label="category")
+PARTS = ColumnNames(file="filename", label="category", start="fold", duration=["target"], end=[])
 NAMES = [
     *"filename fold target category esc10 src_file take file class split side label".split(),
+    *["View", "Selection"],
     *["", " filename ", "\ufefffilename", "Filename", "target\x1f", "a\x00b", "class,label"],
 ]
 NUMBERS = [
     *"0 1 2 5 -1 1.0 1,0 1e9 1e999 999999999 9999999999 0x10 1_0 +1 NaN inf".split(),
     *["\x1f1", "1\x1f", "\u0661", "\u00b2", "\uff11", "1\xa0", " 1", "'1", "=1+1", "9" * 5000],
+    *["0:10", "1:02:03,5", "1,234", "12.5", "9" * 5000 + ":00", "0 days 00:00:01"],
 ]
 TEXTS = [
     *"dog cat rain 1-100032-A-0.wav 2-2-B-1.wav a.wav ../a.wav /etc/passwd ./a.wav".split(),
@@ -131,7 +134,12 @@ def clips(folder):
     return folder
 
 
-@fuzz("tables", few=60, table=TABLES, names=st.sampled_from([ESC50_COLUMNS, OWN_COLUMNS, PATTERN]))
+@fuzz(
+    "tables",
+    few=60,
+    table=TABLES,
+    names=st.sampled_from([ESC50_COLUMNS, OWN_COLUMNS, PATTERN, PARTS]),
+)
 def test_a_table_is_read_or_refused(clips, table, names):
     suffix, content = table
     path = clips / f"table.{suffix}"

@@ -14,8 +14,7 @@ from esc50.audio.files.streams import SoundfileStream, Stream
 from esc50.errors import UserError
 
 EMPTY = "is empty: it holds no samples"
-CUT_PART = "are longer than features.seconds and end there"
-CUT = f"{CUT_PART} (data.windows=... makes clips of the rest)"
+CUT = "are longer than features.seconds and end there (data.windows=... makes clips of the rest)"
 SHORT = "fill less than half of features.seconds; silence fills the rest"
 BEYOND = "are parts that go on behind the end of their file"
 CUT_SECONDS = 0.1  # a clip that is longer by less is no news: codecs fill their last frame
@@ -72,7 +71,7 @@ class Excerpt:
             raise ends_before(self.path, begin)
         if not filled:
             raise UserError(f"{self.path} {EMPTY}.")
-        self._note_length(filled, longer, CUT if end == math.inf else CUT_PART)
+        self._note_length(filled, longer)
         if length_of(streams) == math.inf and self._ends_early(filled, end - begin):
             self.remarks.append(BEYOND)
         return clip
@@ -136,9 +135,9 @@ class Excerpt:
             self.remarks.append(CANCELLED)
         return loudest(np.concatenate(mixed)) if mixed else np.zeros(0, np.float32)
 
-    def _note_length(self, filled: int, longer: bool, cut: str = CUT) -> None:
+    def _note_length(self, filled: int, longer: bool) -> None:
         if longer:
-            self.remarks.append(cut)
+            self.remarks.append(CUT)
         elif filled < self.n_samples / 2:
             self.remarks.append(SHORT)
 

@@ -70,7 +70,8 @@ def part_of(streams: Sequence[Stream], start: float, end: float) -> list[Stream]
     begins = 0.0
     for stream in streams:
         first = round(max(start - begins, 0) * stream.rate)
-        last = round(min(end - begins, FOREVER) * stream.rate)
+        # By how long it is, so that parts of one length are so many frames, wherever they begin.
+        last = first + round(min(end - max(start, begins), FOREVER) * stream.rate)
         last = last if parts else max(last, first + 1)
         if first < last and (stream.frames is None or first < stream.frames):
             parts.append(PartStream(stream, first, last))

@@ -46,6 +46,7 @@ class ColumnNames(Settings):
         split: train, val or test, for split=given.
         start: the second of its file that the clip begins at; None: it is all of the file.
         end: the second that it ends at; None: it is as long as features.seconds.
+        duration: how many seconds it lasts, where no column says when it ends.
     """
 
     file: str | list[str]
@@ -57,6 +58,7 @@ class ColumnNames(Settings):
     split: str | list[str] | None = None
     start: str | list[str] | None = None
     end: str | list[str] | None = None
+    duration: str | list[str] | None = None
 
 
 ESC50_COLUMNS = ColumnNames(

@@ -20,6 +20,15 @@ SHORT_NAME = 40  # letters of a name that may be as long as a file's own may
 UNBALANCED = 3  # times as many clips in the largest class as in the smallest: worth a word
 
 
+class FoldsError(UserError):
+    """Folds cannot be made: there are too few recordings."""
+
+
+def one_fold(table: ClipTable) -> ClipTable:
+    """Put clips without folds into one, where nobody asks for more."""
+    return replace(table, folds=np.where(table.folds == NO_FOLD, 1, table.folds))
+
+
 def give_folds(table: ClipTable, n_folds: int, seed: int, cache_dir: Path) -> ClipTable:
     """Give clips without folds some: each class spread evenly, each source in one fold.
 
@@ -33,7 +42,8 @@ def give_folds(table: ClipTable, n_folds: int, seed: int, cache_dir: Path) -> Cl
         cache_dir: the folder of computed features.
 
     Raises:
-        UserError: there are too few recordings, or the folder cannot be written.
+        FoldsError: there are too few recordings.
+        UserError: the folder cannot be written.
     """
     if not (table.folds == NO_FOLD).any():
         return table
@@ -69,7 +79,7 @@ def make_folds(table: ClipTable, n_folds: int, seed: int) -> np.ndarray:
                 "name a column that says which parts may be kept apart (data.columns.source=NAME; "
                 "null: those of different files)"
             )
-        raise UserError(
+        raise FoldsError(
             f"{table.root} holds {n_sources} recording{'s' if n_sources > 1 else ''}, too few for "
             f"{n_folds} folds: {fewer}{apart}."
         )
@@ -85,7 +95,7 @@ def make_folds(table: ClipTable, n_folds: int, seed: int) -> np.ndarray:
             folds[tested] = number
     empty = set(range(1, n_folds + 1)) - set(folds.tolist())
     if empty:
-        raise UserError(
+        raise FoldsError(
             f"{table.root} is too uneven for {n_folds} folds of whole recordings, fold "
             f"{min(empty)} would be empty: set data.folds to {n_folds - len(empty)}."
         )

@@ -10,14 +10,11 @@ import numpy as np
 
 from esc50.data.notices import notice
 from esc50.data.tables.columns import ColumnNames
-from esc50.data.tables.table_file import TableFile, plain_name
+from esc50.data.tables.table_file import TableFile
+from esc50.data.tables.times import TimeColumns, find_times, read_times
 from esc50.errors import UserError
 
 MARK = "#t="  # of a media fragment
-LONGEST = 1e9  # seconds: what is beyond is no time in a recording
-ONSET, OFFSET = "onset", "offset"  # of DCASE: an offset without an onset may be a beginning
-# Raven counts seconds from the first file of a sequence on, or, where asked to, within each file.
-IN_SEQUENCE, IN_FILE = "Begin Time (s)", "File Offset (s)"
 
 
 def part_mark(start: float, end: float = math.inf) -> str:
@@ -82,11 +79,17 @@ def read_parts(
         UserError: a cell is no such time, a part does not end after its beginning, or a clip is
             listed twice.
     """
-    starts, ends = _read_times(file, names, filenames)
-    if starts is None:
+    times = _find_parts(file, names, filenames)
+    if times is None:
         hint = "data.windows makes clips of a recording, data.columns.start and end of its parts"
         _check_unique(file, filenames, hint)
         return filenames, None, None
+    starts, ends = read_times(file, times)
+    if ends is None and names.end is not None:
+        notice(
+            f"{file.path} says where clips begin ({times.start!r}) and not where they end "
+            "(data.columns.end=NAME, or duration): each is as long as features.seconds"
+        )
     until = np.full(len(starts), math.inf) if ends is None else ends
     marks = map(part_mark, starts.tolist(), until.tolist())
     clips = [name + mark for name, mark in zip(filenames, marks, strict=True)]
@@ -105,80 +108,27 @@ def _check_unique(file: TableFile, clips: Sequence[str], hint: str) -> None:
             )
 
 
-def _read_times(
+def _find_parts(
     file: TableFile, names: ColumnNames, filenames: Sequence[str]
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    begin, end = _find_columns(file, names)
-    if begin is None:
-        return None, None
-    named = isinstance(names.start, str) or isinstance(names.end, str)
-    if not named and len(set(filenames)) == len(filenames):
+) -> TimeColumns | None:
+    """Find the columns that say where parts lie, if clips are parts, and tell what was assumed."""
+    times = find_times(file, names)
+    if times is None or any(
+        isinstance(name, str) for name in (names.start, names.end, names.duration)
+    ):
+        return times
+    n_files, begin = len(set(filenames)), times.start
+    if n_files == len(filenames):
         notice(
             f"{file.path} lists each file once, so {begin!r} is not taken for the second that a "
             "clip begins at: data.columns.start=NAME does, null passes it over without a word"
         )
-        return None, None
-    if not named and end is not None:
+        return None
+    until = f"to {times.end!r}" if times.end else f"on, as long as {times.duration!r} says"
+    if times.end or times.duration:
         notice(
-            f"{file.path} lists {len(set(filenames))} files in {len(filenames)} rows: each is the "
-            f"part of its file from {begin!r} to {end!r} (data.columns.start=null refuses files "
-            "that are listed twice)"
+            f"{file.path} lists {n_files} file{'s' if n_files > 1 else ''} in {len(filenames)} "
+            f"rows: each is the part of its file from {begin!r} {until} (data.columns.start=null "
+            "refuses files that are listed twice)"
         )
-    starts = _read_seconds(file, begin, "start")
-    if end is None and names.end is not None:
-        notice(
-            f"{file.path} says where clips begin ({begin!r}) and not where they end "
-            "(data.columns.end=NAME): each is as long as features.seconds"
-        )
-    if end is None:
-        return starts, None
-    ends = _read_seconds(file, end, "end")
-    for row in np.flatnonzero(ends <= starts).tolist():
-        raise UserError(
-            f"{file.place(row)}: {end} {file.columns[end][row]!r} is not after {begin} "
-            f"{file.columns[begin][row]!r}."
-        )
-    return _within_files(file, begin, starts, ends)
-
-
-def _find_columns(file: TableFile, names: ColumnNames) -> tuple[str | None, str | None]:
-    begin, usual = file.find(names.start), names.end
-    if begin is None:
-        if isinstance(names.end, str):
-            raise UserError(
-                f"data.columns.end={names.end} alone says of no part where it begins: name the "
-                f"column of {file.path} that does, data.columns.start=NAME"
-            )
-        return None, None
-    if usual is not None and not isinstance(usual, str) and plain_name(begin) != ONSET:
-        usual = [name for name in usual if plain_name(name) != OFFSET]
-    return begin, file.find(usual)
-
-
-def _read_seconds(file: TableFile, column: str, key: str) -> np.ndarray:
-    seconds = [_number(value) for value in file.columns[column]]
-    for row, second in enumerate(seconds):
-        if not 0 <= second < LONGEST:
-            raise UserError(
-                f"{file.place(row)}: {column} {file.columns[column][row]!r} is not a number of "
-                f"seconds from 0 (data.columns.{key}=null passes the column over)."
-            )
-    return np.round(seconds, 6) + 0.0  # no minus is left of -0
-
-
-def _number(value: str) -> float:
-    try:
-        return float(value.replace(",", "."))
-    except ValueError:
-        return math.nan
-
-
-def _within_files(
-    file: TableFile, begin: str, starts: np.ndarray, ends: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Count Raven's seconds from the beginning of each file, if the table says that too."""
-    column = file.find([IN_FILE])
-    if column is None or plain_name(begin) != plain_name(IN_SEQUENCE):
-        return starts, ends
-    own = _read_seconds(file, column, "start")
-    return own, np.round(ends - starts + own, 6)
+    return times

@@ -1,6 +1,7 @@
 """The clip table: which clips there are, their classes, folds and sources."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from esc50.audio.files.channels import Channel
 from esc50.audio.files.read import Sound, read_sound
+from esc50.data.notices import SHOWN
 from esc50.data.tables.columns import (
     ESC50_COLUMNS,
     ColumnNames,
@@ -18,6 +20,7 @@ from esc50.data.tables.columns import (
     read_sides,
     read_sources,
 )
+from esc50.data.tables.events import leave_out_others
 from esc50.data.tables.files import check_listed
 from esc50.data.tables.parts import part_mark, read_parts
 from esc50.data.tables.table_file import read_table_file
@@ -69,6 +72,7 @@ class ClipTable:
     sides: np.ndarray | None = None  # str (n,), train, val or test, where the data set says
     offsets: np.ndarray | None = None  # float64 (n,), seconds; clips are parts of longer files
     ends: np.ndarray | None = None  # float64 (n,), seconds; None: a part is as long as a clip
+    lines: np.ndarray | None = None  # int64 (n,), line of `root` that lists a clip, for messages
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -107,6 +111,14 @@ class ClipTable:
         """The seconds of its file that a clip lies between: (0, inf) where it is all of it."""
         start = 0.0 if self.offsets is None else float(self.offsets[row])
         return start, math.inf if self.ends is None else float(self.ends[row])
+
+    def name_faults(self, message: str, rows: Iterable[int]) -> str:
+        """Add to what is wrong with parts of a file which lines of the table list them."""
+        if self.offsets is None or self.lines is None:
+            return message
+        lines = sorted({int(self.lines[row]) for row in rows})
+        said = ", ".join(map(str, lines[:SHOWN])) + (", ..." if len(lines) > SHOWN else "")
+        return f"{self.root} line{'s' if len(lines) > 1 else ''} {said}: {message}"
 
     def read(self, row: int, sample_rate: int, n_samples: int, channel: Channel = None) -> Sound:
         """Read a clip: see `read_sound`."""
@@ -156,6 +168,7 @@ class ClipTable:
             sides=None if self.sides is None else self.sides[keep],
             offsets=None if self.offsets is None else self.offsets[keep],
             ends=None if self.ends is None else self.ends[keep],
+            lines=None if self.lines is None else self.lines[keep],
         )
 
 
@@ -179,7 +192,7 @@ def read_table(
     root = Path(root)
     path = root / "meta" / "esc50.csv" if table is None else Path(table)
     clips = read_clips(path, root / "audio", ESC50_COLUMNS, check_files=check_files)
-    return replace(clips, root=root, synthetic=(root / MARKER).exists())
+    return replace(clips, root=root, lines=None, synthetic=(root / MARKER).exists())
 
 
 def read_clips(
@@ -197,7 +210,7 @@ def read_clips(
     Raises:
         UserError: the table is missing, damaged or contradicts itself, or clips are missing.
     """
-    file = read_table_file(path)
+    file = leave_out_others(read_table_file(path), names, outside)
     filenames = read_filenames(file, names.file, outside)
     clips, offsets, ends = read_parts(file, names, filenames)
     labels, class_labels, classes = read_labels(file, names)
@@ -219,4 +232,5 @@ def read_clips(
         sides=sides,
         offsets=offsets,
         ends=ends,
+        lines=np.array(file.lines, dtype=np.int64),
     )

@@ -5,9 +5,9 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,14 @@ class TableFile:
         columns: cells by column.
         lines: the line of the file that each row ends on.
         what: how it was read, for messages.
+        twins: columns of one name, of which `columns` holds the first.
     """
 
     path: Path
     columns: dict[str, list[str]]
     lines: list[int]
     what: str
+    twins: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -47,8 +49,14 @@ class TableFile:
         Of several, which are usual ones, `File_Name` is `file name` and `filename`.
 
         Raises:
-            UserError: a single name is no column.
+            UserError: a single name is no column, or the one that is meant is there twice.
         """
+        found = self._find(names)
+        if found in self.twins:
+            raise UserError(f"{self.path} has two columns {found!r}: name them apart.")
+        return found
+
+    def _find(self, names: str | Sequence[str] | None) -> str | None:
         if isinstance(names, str):
             if names not in self.columns:
                 raise UserError(f"{self.path} has no column {names!r}: {self.described}")
@@ -62,6 +70,14 @@ class TableFile:
     def described(self) -> str:
         """Say what its columns are and what separates them."""
         return f"it was read as {self.what} with the columns {', '.join(map(repr, self.columns))}"
+
+    def keep(self, rows: Iterable[bool]) -> "TableFile":
+        """Keep the rows for which it is true."""
+        kept = list(rows)
+        if all(kept):
+            return self
+        columns = {name: list(compress(cells, kept)) for name, cells in self.columns.items()}
+        return replace(self, columns=columns, lines=list(compress(self.lines, kept)))
 
     def place(self, row: int) -> str:
         """Name a row for messages."""
@@ -130,17 +146,28 @@ def _read_text(path: Path, text: str) -> TableFile:
     header = rows[0][0] if rows else []
     while header and not header[-1]:  # a separator at the end of each line
         header.pop()
-    twice = [name for name, count in Counter(filter(None, header)).items() if count > 1]
-    if twice:
-        raise UserError(f"{path} has two columns {twice[0]!r}: name them apart.")
+    if _are_counted(rows[1:], len(header)):
+        header.insert(0, "")
+    twins = frozenset(name for name, n in Counter(filter(None, header)).items() if n > 1)
     for row, line in rows[1:]:
         while len(row) > len(header) and not row[-1]:
             row.pop()
         if len(row) != len(header):
-            raise UserError(f"{path} line {line}: {len(row)} fields instead of {len(header)}.")
-    columns = {name: [row[at] for row, _ in rows[1:]] for at, name in enumerate(header) if name}
+            quotes = " (a comma within a cell takes quotes around it)" if separator == "," else ""
+            fields = f"{len(row)} fields instead of {len(header)}"
+            raise UserError(f"{path} line {line}: {fields}{quotes}.")
+    columns: dict[str, list[str]] = {}
+    for at, name in enumerate(header):
+        if name:
+            columns.setdefault(name, [row[at] for row, _ in rows[1:]])
     what = f"text separated by {SEPARATORS[separator]}"
-    return TableFile(path, columns, [line for _, line in rows[1:]], what)
+    return TableFile(path, columns, [line for _, line in rows[1:]], what, twins)
+
+
+def _are_counted(rows: list[tuple[list[str], int]], n_columns: int) -> bool:
+    """Whether R has counted the rows, in a first column that it leaves out of the header."""
+    counted = ([str(n)] == row[:1] for n, (row, _) in enumerate(rows, start=1))
+    return all(counted) and all(len(row) == n_columns + 1 for row, _ in rows)
 
 
 def _separator(text: str) -> str:
@@ -157,7 +184,7 @@ def _separator(text: str) -> str:
             continue
         counts = Counter(map(len, rows))
         fields = len(rows[0]) if rows else 0
-        if fields > most and counts[fields] * 2 > len(rows):
+        if fields > most and max(counts[fields], counts[fields + 1]) * 2 > len(rows):
             best, most = separator, fields
     return best
 

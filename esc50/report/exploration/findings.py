@@ -109,7 +109,8 @@ def _classes(table: ClipTable) -> Iterator[Finding]:
             f"{table.classes[most]} {sizes[most]}. Accuracy favours the large ones; look at "
             "balanced accuracy.",
         )
-    if shared := shared_sources(table):
+    # Parts are events, of which a recording may hold several kinds.
+    if table.offsets is None and (shared := shared_sources(table)):
         of_them = np.isin(table.sources, list(shared))
         names = [table.filenames[clip] for clip in np.flatnonzero(of_them)]
         yield Finding(

@@ -19,6 +19,7 @@ from esc50.data.features import clip_features, profiles
 from esc50.data.near import NEAR
 from esc50.data.progress_bar import progress_bar
 from esc50.data.split import Split, SplitSettings, draw_split
+from esc50.data.tables.folds import FoldsError
 from esc50.errors import UserError
 from esc50.report.exploration import charts, tables
 from esc50.report.exploration.augmentation import DRAWS, show_augmentation
@@ -67,7 +68,11 @@ class Exploration:
         self.recipe.check_features(self.spec)
         self.storage = DataSettings.of(config["data"])
         self.split_settings = SplitSettings.parse("split", config["split"])
-        clips = open_clips(config["data"])
+        self.unfolded: FoldsError | None = None
+        try:
+            clips = open_clips(config["data"])
+        except FoldsError as error:  # which is no reason not to look at the clips
+            clips, self.unfolded = open_clips(config["data"], folds=False), error
         self.statistics = measure_clips(clips, self.storage.workers, self.spec.seconds)
         self.table, cache_dir = self.statistics.table, Path(self.storage.cache_dir)
         self.clip = self._shown_clip()
@@ -147,6 +152,8 @@ class Exploration:
     def _split(self) -> tuple[Split | None, Audit | None, list[Finding]]:
         """The chosen split and its audit; where there is none, why."""
         try:
+            if self.unfolded is not None:
+                raise self.unfolded
             split = draw_split(self.table, self.split_settings, self.settings.seed)
         except UserError as error:
             return None, None, [Finding(True, f"The chosen split cannot be made: {error}")]

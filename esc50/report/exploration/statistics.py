@@ -99,8 +99,8 @@ def measure_clips(
             advance()
     readable = np.array([not isinstance(measures, UserError) for measures in found])
     faults = {
-        name: str(fault)
-        for name, fault in zip(table.filenames, found, strict=True)
+        name: table.name_faults(str(fault), [row])
+        for row, (name, fault) in enumerate(zip(table.filenames, found, strict=True))
         if isinstance(fault, UserError)
     }
     if not readable.any():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from esc50.audio.files.excerpt import BEYOND, CUT, CUT_PART, SHORT
+from esc50.audio.files.excerpt import BEYOND, CUT, SHORT
 from esc50.audio.files.part import length_of, part_of
 from esc50.audio.files.read import open_sound, read_blocks, read_sound
 from esc50.audio.measures import measure_sound
@@ -34,10 +34,15 @@ def test_a_part_is_to_the_bit_what_a_file_of_its_own_is(tmp_path, suffix, subtyp
             part = read_sound(whole, rate, rate, start, channel, end)
             alone = read_sound(own, rate, rate, channel=channel)
             assert part.samples.tobytes() == alone.samples.tobytes()
-            assert part.remarks == tuple(
-                CUT_PART if said == CUT else said for said in alone.remarks
-            )
+            assert part.remarks == alone.remarks
         assert measure_sound(whole, start, end) == measure_sound(own)
+
+
+def test_parts_of_one_length_are_as_many_frames_wherever_they_begin(tmp_path):
+    soundfile.write(tmp_path / "tape.wav", noise(3), RATE)  # 0.01 s are 220.5 frames
+    for start in np.arange(0, 2, 0.01).round(2):
+        with open_sound(tmp_path / "tape.wav", start, round(start + 0.5, 2)) as sound:
+            assert [stream.frames for stream in sound.streams] == [RATE // 2]
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -50,7 +55,7 @@ def test_nothing_behind_a_part_is_heard_and_its_length_is_told(tmp_path, known):
     n = round(0.25 * rate)
     assert part.samples[:n].any() and not part.samples[n:].any() and part.remarks == (SHORT,)
     assert read_sound(path, rate, rate, 1.0, None, 2.05).remarks == ()
-    assert read_sound(path, rate, rate, 1.0, None, 2.5).remarks == (CUT_PART,)
+    assert read_sound(path, rate, rate, 1.0, None, 2.5).remarks == (CUT,)
     last = read_sound(path, rate, rate, 3.75, None, 5.0)
     assert not last.samples[n:].any()
     assert last.remarks == ((BEYOND, SHORT) if known else (SHORT, BEYOND))

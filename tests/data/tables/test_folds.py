@@ -5,7 +5,7 @@ import pytest
 
 from esc50.data.notices import notice
 from esc50.data.tables.columns import ColumnNames
-from esc50.data.tables.folds import give_folds, make_folds, warn_of_classes
+from esc50.data.tables.folds import give_folds, make_folds, one_fold, warn_of_classes
 from esc50.data.tables.table import read_clips
 from esc50.errors import UserError
 
@@ -81,6 +81,13 @@ def test_too_few_recordings_are_refused(tmp_path):
     parts = replace(table, offsets=np.arange(len(table)))  # whose files are sources as it is
     with pytest.raises(UserError, match=r"3, or name a column that .* .data.columns.source=NAME"):
         make_folds(parts, 5, 0)
+
+
+def test_where_nobody_asks_for_folds_there_is_one(tmp_path):
+    table = make_table(tmp_path, {"a": 1, "b": 2})
+    assert one_fold(table).folds.tolist() == [1, 1, 1]
+    own = replace(table, folds=np.array([2, 3, 2]))
+    assert one_fold(own).folds.tolist() == [2, 3, 2]
 
 
 def test_a_long_name_is_no_name_of_a_file_that_is_too_long(tmp_path):

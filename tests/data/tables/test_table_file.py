@@ -58,6 +58,26 @@ def test_json_of_columns_is_the_same_table(tmp_path, columns, indent):
     assert read(tmp_path, json.dumps(columns, indent=indent), "t.json").columns == TABLE
 
 
+def test_columns_of_one_name_are_refused_where_they_are_meant(tmp_path):
+    table = read(tmp_path, "id,file,id,Label,Label\n1,a.wav,2,x,y\n")
+    assert table.find("file") == "file"
+    for names in ("id", ["label"], ["nothing", "Label"]):
+        with pytest.raises(UserError, match=r"has two columns '(id|Label)': name"):
+            table.find(names)
+
+
+@pytest.mark.parametrize("header", [",file,label", "file,label"])
+def test_a_column_of_numbers_without_a_name_is_passed_over(tmp_path, header):
+    rows = [f"{n},{n}.wav,x" for n in (1, 2)]  # of pandas and R, of R without a comma before it
+    for separator in ",;\t":
+        content = "\n".join([header, *rows]).replace(",", separator)
+        table = read(tmp_path, content)
+        assert table.columns == {"file": ["1.wav", "2.wav"], "label": ["x", "x"]}
+    if header[0] == "f":
+        with pytest.raises(UserError, match="line 2: 3 fields instead of 2"):
+            read(tmp_path, "\n".join([header, *rows[::-1]]))
+
+
 def test_what_is_not_utf8_is_said(tmp_path, capsys):
     notice.cache_clear()
     read(tmp_path, TEXT.encode("latin-1"))
@@ -119,9 +139,12 @@ def test_tables_that_went_wrong_elsewhere(name):
     [
         ("", "t.csv", "is empty: it lists no clips"),
         ("file,label\n", "t.csv", "is empty"),
-        ("file,label\na.wav,x,y\n", "t.csv", "line 2: 3 fields instead of 2"),
+        (
+            "file,label\na.wav,x,y\n",
+            "t.csv",
+            "line 2: 3 fields instead of 2 .a comma within a cell takes quotes",
+        ),
         ('file,label\n"a.wav,x\n', "t.csv", "not a CSV table"),
-        ("file,file\na.wav,x\n", "t.csv", "two columns 'file'"),
         (b"PK\x03\x04rest", "t.csv", "is a spreadsheet: save it as CSV"),
         (b"a,b\n\0\0\0", "t.csv", "is not text"),
         ("{]", "t.jsonl", "is not JSON lines"),

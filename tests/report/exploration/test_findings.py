@@ -69,3 +69,14 @@ def test_a_class_that_lacks_a_fold_is_grave_and_sizes_are_compared(explored):
     findings = find_faults(less, spec, none, None, [""] * len(less.table))
     assert findings[0].sentence.startswith("Classes without a clip in some fold: 1 of 4")
     assert any("has 4 clips, " in finding.sentence for finding in findings)
+
+
+def test_a_recording_of_several_classes_is_odd_unless_its_parts_are_clips(explored):
+    table, measures = explored.table, explored.statistics.measures
+    one = replace(table, sources=np.array(["tape"] * len(table)))
+    parts = replace(one, offsets=np.zeros(len(table)))
+    for clips, odd in ((one, True), (parts, False)):
+        said = [
+            finding.sentence for finding in found(explored, ClipStatistics(clips, measures, {}))
+        ]
+        assert any("Recordings filed under several classes: 1" in one for one in said) == odd

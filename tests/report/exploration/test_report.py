@@ -92,6 +92,15 @@ def test_all_sounds_in_the_page_no_augmentation_and_a_split_that_cannot_be_made(
     assert "The chosen split cannot be made: split.fold=9" in text
 
 
+def test_clips_are_shown_though_they_are_too_few_recordings_for_folds(odd_config, tmp_path):
+    wanted = ("data=csv", "data.table=meta/esc50.csv", "data.audio=audio", "data.folds=900")
+    wanted += ("data.columns.fold=null", "augment=none", "examples=1", "seconds=0.1")
+    exploration = Exploration(odd_config(*wanted, f"output_dir={tmp_path}"), "few")
+    exploration.write()
+    text = Text(exploration.page.read_text()).text
+    assert "The chosen split cannot be made:" in text and "too few for 900 folds" in text
+
+
 @pytest.mark.parametrize(
     "override, sentence",
     [("clip=none.wav", "clip=none.wav is no clip"), ("examples=0", "examples=0 is invalid")],
