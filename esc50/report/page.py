@@ -47,6 +47,14 @@ def render_page(template: str, *, title: str, labels: Sequence[str] = (), **valu
     return _environment().get_template(template).render(title=title, labels=labels, **values)
 
 
+def render_command(text: str) -> "Markup":
+    """Show a command as all pages do, for one of another house; `copy.js` makes its button work."""
+    from markupsafe import Markup
+
+    parts = _environment().get_template("parts.html.j2").module
+    return Markup(parts.command(text))  # type: ignore[attr-defined]  # escaped there
+
+
 @cache
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -59,12 +67,16 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"asset": _asset, "plotly_js": _plotly_js, "plotly_templates": TEMPLATES}
+    environment.globals |= {
+        "asset": read_asset,
+        "plotly_js": _plotly_js,
+        "plotly_templates": TEMPLATES,
+    }
     environment.filters |= {"chart_json": _chart_json, "printable": printable}
     return environment
 
 
-def _asset(name: str) -> "Markup":
+def read_asset(name: str) -> "Markup":
     """A style sheet or script of esc50/report/templates, to stand in the page itself."""
     from markupsafe import Markup
 

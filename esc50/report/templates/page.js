@@ -66,3 +66,30 @@ document.querySelectorAll(".scroll").forEach((region) => scrolls.observe(region)
 document.addEventListener("play", ({ target }) => document.querySelectorAll("audio").forEach((other) => {
   if (other !== target) other.pause();
 }), true);
+
+// Tables that are sorted by a heading, and the other way by a second press; what has no number comes last.
+const SECONDS = { s: 1, min: 60, h: 3600 }; // times are in the unit that people would use
+const amount = (text) => parseFloat(text) * (SECONDS[text.split(" ")[1]] ?? 1);
+function sortBy(table, heading) {
+  const up = heading.getAttribute("aria-sort") !== "ascending";
+  const body = table.tBodies[0];
+  const cell = (row) => row.cells[heading.cellIndex].textContent.trim();
+  const empty = (text) => text === "" || text === "-";
+  const order = (a, b) => {
+    const [one, other] = up ? [cell(a), cell(b)] : [cell(b), cell(a)];
+    const last = empty(cell(a)) - empty(cell(b));
+    const apart = amount(one) - amount(other);
+    return last || apart || (apart === 0 ? 0 : one.localeCompare(other, undefined, { numeric: true }));
+  };
+  body.append(...[...body.rows].sort(order));
+  for (const other of table.querySelectorAll("th[aria-sort]")) other.removeAttribute("aria-sort");
+  heading.setAttribute("aria-sort", up ? "ascending" : "descending");
+}
+for (const table of document.querySelectorAll("table.sortable")) {
+  for (const heading of table.tHead.rows[0].cells) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "sorter" });
+    button.append(...heading.childNodes);
+    button.addEventListener("click", () => sortBy(table, heading));
+    heading.append(button);
+  }
+}
