@@ -1,5 +1,7 @@
 """HTML pages, filled in from the templates beside this file, each whole in one file."""
 
+import base64
+import gzip
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -47,6 +49,14 @@ def render_page(template: str, *, title: str, labels: Sequence[str] = (), **valu
     return _environment().get_template(template).render(title=title, labels=labels, **values)
 
 
+def render_command(text: str) -> "Markup":
+    """Show a command as all pages do, for one of another house; `copy.js` makes its button work."""
+    from markupsafe import Markup
+
+    parts = _environment().get_template("parts.html.j2").module
+    return Markup(parts.command(text))  # type: ignore[attr-defined]  # escaped there
+
+
 @cache
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -59,12 +69,16 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"asset": _asset, "plotly_js": _plotly_js, "plotly_templates": TEMPLATES}
+    environment.globals |= {
+        "asset": read_asset,
+        "packed_plotly": _packed_plotly,
+        "plotly_templates": TEMPLATES,
+    }
     environment.filters |= {"chart_json": _chart_json, "printable": printable}
     return environment
 
 
-def _asset(name: str) -> "Markup":
+def read_asset(name: str) -> "Markup":
     """A style sheet or script of esc50/report/templates, to stand in the page itself."""
     from markupsafe import Markup
 
@@ -73,12 +87,15 @@ def _asset(name: str) -> "Markup":
 
 
 @cache
-def _plotly_js() -> "Markup":
-    """The library that draws the figures; plotly's package has it in full only."""
-    from markupsafe import Markup
+def _packed_plotly() -> str:
+    """The library that draws the figures, as gzip in base64: 2 MB of 5.
+
+    plotly's package has it in full only.
+    """
     from plotly.offline import get_plotlyjs
 
-    return Markup(get_plotlyjs())  # of the installed package
+    packed = gzip.compress(get_plotlyjs().encode(), mtime=0)  # no date: same page, same bytes
+    return base64.b64encode(packed).decode()
 
 
 def _chart_json(chart: Chart) -> "Markup":

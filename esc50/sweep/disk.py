@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from esc50.errors import printable
 
 SHAPING = ("model", "features", "callbacks", "optimizer", "report")
-REPORT = 8_000_000  # bytes of a run's report.html: its library of figures 5, its sounds the rest
+REPORT = 5_000_000  # bytes of a run's report.html: its library of figures 2, its sounds the rest
 OTHERS = 2_000_000  # of all else that a run leaves: TensorBoard's events, predictions
 CLASSES = 50  # more or fewer change a network by some kilobytes each
 FOLDS = 5  # that split.fold=all stands for where the config does not say

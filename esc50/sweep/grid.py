@@ -49,12 +49,16 @@ def show_grid(groups: Mapping[Path, Sequence[Job]], typed: Sequence[str], monito
 
 
 def rank(points: Sequence[GridPoint], monitor: str) -> list[GridPoint]:
-    """Order by the mean of the monitored metric, best first; those without it come last."""
-    sign = 1 if mode(monitor) == "min" else -1
+    """Order by the mean of the monitored metric, best first; those without it come last.
 
-    def place(point: GridPoint) -> tuple[bool, float]:
+    Those with fewer runs than others come after these: means over other folds are no match.
+    """
+    sign = 1 if mode(monitor) == "min" else -1
+    most = max((len(point.values(monitor)) for point in points), default=0)
+
+    def place(point: GridPoint) -> tuple[bool, bool, float]:
         values = point.values(monitor)
-        return not values, sign * mean(values) if values else 0.0
+        return not values, len(values) < most, sign * mean(values) if values else 0.0
 
     return sorted(points, key=place)
 

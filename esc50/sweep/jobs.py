@@ -165,6 +165,24 @@ class JobNote:
         _write(self.path, job)
 
 
+def search_jobs(outputs: Path, study: Path) -> dict[int, Job]:
+    """Find the jobs of a search's trials, by the trial's number, those of earlier processes too.
+
+    Args:
+        outputs: the folder that its sweeps are in.
+        study: the search's own folder.
+    """
+    own, named = f"trial.study={quoted(study)}", "trial.number="
+    sweeps = [Sweep(folder) for folder in sorted(outputs.glob("sweeps/*"))]
+    jobs = [job for sweep in sweeps for job in sweep.jobs() if own in job.overrides]
+    return {
+        int(one.removeprefix(named)): job
+        for job in jobs
+        for one in job.overrides
+        if one.startswith(named)
+    }
+
+
 def quoted(value: object) -> str:
     """Write a value as Hydra's overrides take it, whatever characters it has."""
     return QuotedString(str(value), Quote.single).with_quotes()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from esc50.results.labels import flags
-from esc50.sweep.jobs import Job, Sweep, quoted
+from esc50.sweep.jobs import Job
 
 
 def job_results(job: Job) -> list[dict[str, Any]]:
@@ -27,15 +27,3 @@ def job_words(jobs: Iterable[Job]) -> dict[str, bool] | None:
     if not results:
         return None
     return flags(results)
-
-
-def search_words(outputs: Path, study: Path) -> dict[str, bool]:
-    """Say the same of all trials of a search, those of earlier processes too.
-
-    Args:
-        outputs: the folder that its sweeps are in.
-        study: the search's own folder.
-    """
-    own = f"trial.study={quoted(study)}"
-    sweeps = [Sweep(folder) for folder in sorted(outputs.glob("sweeps/*"))]
-    return job_words(job for sweep in sweeps for job in sweep.jobs() if own in job.overrides) or {}

@@ -143,5 +143,6 @@ def _swept_job(job: Job) -> "SweptJob":
         job.metric,
         state,
         None if job.ended is None else job.ended - job.started,
+        why=job.failed or "",
         **words,
     )

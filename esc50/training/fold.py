@@ -208,6 +208,7 @@ class FoldRun:
             self.folder,
             self.world,
             validates=len(data.split.val) > 0,
+            leaky=data.audit.leaky,
             goes_on=start is not None,
             meters=(clock, meter),
         )
@@ -216,8 +217,7 @@ class FoldRun:
         module = build_module(self.plain, data, known, self.teachers, device)
         embed_once(self.plain, data, module, device)
         fit(trainer, module, data, start, clock)
-        seconds = round(clock.time_elapsed("train"), 3)
-        used = {"seconds_fit": seconds}
+        used = {"seconds_fit": round(clock.time_elapsed("train"), 3)}
         if meter.joules is not None:
             used["joules_fit"] = round(meter.joules)
         return Trained(trainer, module, Path(keeper.best_model_path), used)

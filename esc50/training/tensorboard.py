@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from torch.utils.tensorboard import SummaryWriter
 
 from esc50.config.composition import compose_plain
@@ -14,13 +15,14 @@ from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import UserError
 from esc50.report.names import printable
-from esc50.report.run.origin import differences, flatten
+from esc50.report.run.origin import differences, flatten, spell
 from esc50.results.display.figures import confusion_figure, input_figure
-from esc50.results.labels import label, tag
+from esc50.results.labels import LEAKY, SYNTHETIC, label, tag
 
 # Settings that HPARAMS has of every run; others only where they differ from the default.
 ALWAYS = """name seed batch_size split.protocol split.fold model._target_ augment._target_
     optimizer._target_ optimizer.lr trainer.max_epochs""".split()
+FINAL = ("test/acc", "test/f1_macro", "test/loss")  # HPARAMS has these beside the monitored one
 SOUND_RATE = 22_050  # Hz
 
 
@@ -29,6 +31,39 @@ class EventLogger(pl.loggers.TensorBoardLogger):
 
     Lightning closes it after training and again after the test, and each opens a new one.
     """
+
+    def __init__(
+        self,
+        save_dir: str | Path,
+        *,
+        goes_on: bool = False,
+        leaky: bool = False,
+        **settings: Any,
+    ):
+        """Take Lightning's arguments.
+
+        Args:
+            save_dir: see there.
+            goes_on: whether events of before are of the same run, and some of them may be of steps
+                which are made again; TensorBoard then drops these.
+            leaky: whether the numbers of validation and test leak, which their tags then say.
+            settings: see there.
+        """
+        super().__init__(save_dir, **settings)
+        self.goes_on, self.leaky = goes_on, leaky
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write a point of every curve; the first of a run that goes on says from which step."""
+        if self.goes_on and step is not None:
+            self.goes_on = False
+            # Not as SummaryWriter's purge_step: a callback may have opened the file before.
+            start = SessionLog(status=SessionLog.START)
+            self.experiment.file_writer.add_event(Event(step=step, session_log=start))
+        super().log_metrics({self._named(key): value for key, value in metrics.items()}, step)
+
+    def _named(self, key: str) -> str:
+        return tag(self.leaky and key.startswith(("val/", "test/")), key)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -52,14 +87,15 @@ def log_hyperparameters(
     trainer: pl.Trainer, plain: Mapping[str, Any], results: Mapping[str, Any]
 ) -> None:
     """Write the choices that matter, and the metrics they led to, into every logger."""
-    choices = hyperparameters(plain) | {key: results[key] for key in ("leaky", "synthetic")}
+    choices = hyperparameters(plain)
+    choices |= {"leaky": LEAKY if results["leaky"] else "no"}
+    choices |= {"sound": SYNTHETIC if results["synthetic"] else "recorded"}
+    # Under tags of their own: these values come with step 0, from which TensorBoard would begin the
+    # curves of the same name anew.
     metrics = {
-        # Under tags of their own: these values come with step 0, from which TensorBoard would
-        # begin the curves of the same name anew.
-        f"hp/{key}": value
-        for key, value in results.items()
-        if key.startswith("test/") or key == plain["monitor"]
-        if isinstance(value, (int, float))
+        tag(results["leaky"], f"hp/{key}"): results[key]
+        for key in dict.fromkeys((*FINAL, plain["monitor"]))
+        if isinstance(results.get(key), int | float)
     }
     for logger in trainer.loggers:
         if isinstance(logger, pl.loggers.TensorBoardLogger):
@@ -88,13 +124,13 @@ def hyperparameters(plain: Mapping[str, Any]) -> dict[str, Any]:
     matters = [key for key in changed if key.split(".")[0] in SECTIONS]
     keys = dict.fromkeys((*ALWAYS, *(key for key in matters if not _has_no_effect(key))))
     chosen: dict[str, Any] = {}
-    for key in keys:
-        value = flat.get(key)
-        name = key.removesuffix("._target_").replace(".", "/")
-        if isinstance(value, str):
-            chosen[name] = value.rpartition(".")[2] if key.endswith("._target_") else value
-        elif isinstance(value, int | float):
-            chosen[name] = value
+    for key in (key for key in keys if key in flat):
+        name, value = key.removesuffix("._target_").replace(".", "/"), flat[key]
+        if key.endswith("._target_"):
+            value = str(value).rpartition(".")[2]
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            value = spell(value)  # TensorBoard has no lists, and shows true as 1.000
+        chosen[name] = value
     return chosen
 
 

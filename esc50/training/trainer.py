@@ -40,6 +40,7 @@ def build_trainer(
     world: int,
     *,
     validates: bool,
+    leaky: bool,
     goes_on: bool,
     meters: Sequence[pl.Callback],
 ) -> tuple[pl.Trainer, pl.callbacks.ModelCheckpoint]:
@@ -50,6 +51,7 @@ def build_trainer(
         folder: the run's, for checkpoints and logs.
         world: how many processes the run has.
         validates: whether there are validation clips; without, nothing is chosen.
+        leaky: whether its split leaks, which its curves then say.
         goes_on: whether a checkpoint is gone on from.
         meters: measure what the training takes.
 
@@ -57,7 +59,7 @@ def build_trainer(
         The trainer, and the checkpoint callback whose file is tested: the best, or the last.
     """
     check_choosing(plain, validates)  # some splits have validation clips only if the data say so
-    loggers = _loggers(plain["logger"], folder, goes_on)
+    loggers = _loggers(plain["logger"], folder, goes_on=goes_on, leaky=leaky)
     callbacks = _callbacks(plain["callbacks"], folder / "checkpoints", validates)
     if not loggers:  # Lightning's refuses to watch what nothing writes down
         watches = pl.callbacks.LearningRateMonitor
@@ -118,13 +120,16 @@ def _callbacks(
     }
 
 
-def _loggers(section: Mapping[str, Any], folder: Path, goes_on: bool) -> list[pl.loggers.Logger]:
-    """Build the loggers; those that name no place of their own write into the run's folder."""
+def _loggers(section: Mapping[str, Any], folder: Path, **known: bool) -> list[pl.loggers.Logger]:
+    """Build the loggers; those that name no place of their own write into the run's folder.
+
+    They are told what is `known` of the run where they take it.
+    """
     loggers = []
     for name, entry in section.items():
         if entry:
             values = {k: v for k, v in entry.items() if not (k == "save_dir" and v is None)}
-            given = {"save_dir": str(folder), "goes_on": goes_on}
+            given = {"save_dir": str(folder), **known}
             loggers.append(_build(f"logger.{name}", values, given))
     return loggers
 

@@ -1,7 +1,7 @@
 // Opens pages in Chromium, wide and narrow, light and dark, and prints what is wrong with them as
 // JSON, a list of sentences: errors on the console, requests to elsewhere, a page wider than the
-// screen, figures that are not drawn, players that do not play, serious findings of axe-core; on
-// paper, what is not on white, pictures that are not there yet, and tables that are cut off.
+// screen, figures that are not drawn, players that do not play, commands that are not copied, tables
+// that are not sorted, serious findings of axe-core; on paper, what is not on white, pictures that are not there yet, and tables that are cut off.
 //
 //   node check_page.js BROWSER PAGE...
 //
@@ -27,6 +27,8 @@ async function main(browserPath, files) {
       await page.goto(pathToFileURL(file).href);
       for (const what of await inspect(page)) say(what);
       if (width === 1400 && colorScheme === "light") for (const what of await play(page)) say(what);
+      for (const what of await copy(page)) say(what);
+      for (const what of await sort(page)) say(what);
       for (const what of await audit(page)) say(what);
       if (width === 1400 && colorScheme === "dark") for (const what of await print(page, file)) say(what);
       await page.close();
@@ -79,6 +81,51 @@ const play = (page) => page.evaluate(async (most) => {
   }
   return wrong;
 }, PLAYERS);
+
+// The button of each command answers to the keyboard and says so, with a clipboard and without; what
+// it has copied is what is pasted.
+async function copy(page) {
+  const wrong = [];
+  const pasted = await page.evaluateHandle(() => document.body.appendChild(document.createElement("textarea")));
+  for (const command of await page.locator(".command").all()) {
+    const text = await command.locator("code").textContent();
+    for (const without of [false, true]) {
+      if (without) await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined, configurable: true }));
+      const how = without ? "without a clipboard" : "with one";
+      await command.getByRole("button", { name: "Copy the command" }).press("Enter");
+      await page.waitForTimeout(100);
+      const said = await command.getByRole("status").textContent();
+      if (said !== "copied") wrong.push(`a command's button says "${said}" ${how}`);
+      await pasted.evaluate((area) => { area.value = ""; area.focus(); });
+      await page.keyboard.press("Control+V");
+      const got = await pasted.evaluate((area) => area.value);
+      if (got !== text) wrong.push(`of the command ${text} comes ${got} ${how}`);
+    }
+  }
+  await pasted.evaluate((area) => area.remove());
+  return wrong;
+}
+
+// A heading that is pressed puts its column in order, and a second time in the other one.
+const sort = (page) => page.evaluate(() => {
+  const wrong = [];
+  for (const table of document.querySelectorAll("table.sortable")) {
+    [...table.tHead.rows[0].cells].forEach((heading, place) => {
+      const column = () => [...table.tBodies[0].rows].map((row) => row.cells[place].textContent);
+      const numbers = () => column().map(amount).filter((number) => !Number.isNaN(number));
+      heading.querySelector("button").click();
+      const up = numbers();
+      if (heading.getAttribute("aria-sort") !== "ascending") wrong.push(`${heading.textContent} does not say that it sorts`);
+      if (up.some((number, at) => number < up[at - 1])) wrong.push(`${heading.textContent} is not in order`);
+      heading.querySelector("button").click();
+      const down = numbers();
+      if (down.some((number, at) => number > down[at - 1])) wrong.push(`${heading.textContent} is not in reverse order`);
+      const filled = column().map((text) => text !== "");
+      if (filled.includes(false) && filled.lastIndexOf(true) > filled.indexOf(false)) wrong.push(`in ${heading.textContent} empty cells are not last`);
+    });
+  }
+  return wrong;
+});
 
 // A page that nobody has scrolled yet, on paper.
 async function print(page, file) {

@@ -1,6 +1,7 @@
+import re
 import shlex
 
-from esc50.report.sweep_report import SweptJob, rank, repeat, swept_keys, write_sweep_page
+from esc50.report.sweep_report import SweptJob, _chart, rank, repeat, swept_keys, write_sweep_page
 from tests.report.conftest import seen
 from tests.report.test_page import Elements
 
@@ -44,6 +45,40 @@ def test_a_value_whose_jobs_have_no_number_is_said(tmp_path):
     write_sweep_page(tmp_path / "sweep.html", jobs(), "val/loss")
     page = seen((tmp_path / "sweep.html").read_text())
     assert "4 of 5 jobs have a val/loss" in page and "No job has a number for 9." in page
+
+
+def test_fewer_folds_than_others_have_are_no_match_for_these(tmp_path):
+    done = [
+        SweptJob([f"a={a}", f"seed={n}"], 0.5 + n / 9, "finished", 1.0)
+        for a in "xy"
+        for n in (1, 2)
+    ]
+    done[3] = SweptJob(["a=y", "seed=2"], None, "failed", None, why="its disk <b>burnt")
+    ranked = rank(done, ["a"], "val/loss")
+    assert [one.values["a"] for one in ranked] == ["x", "y"] and ranked[1].mean < ranked[0].mean
+    write_sweep_page(tmp_path / "sweep.html", done, "val/loss")
+    page = seen((tmp_path / "sweep.html").read_text())
+    assert "Best on average: x." in page and "come after these" in page
+    row = re.search(r"a=y, seed=2</th>\s*<td.*?>(.*?)</td>", page)
+    assert row[1] == "failed: its disk &lt;b&gt;burnt"
+
+
+def test_no_seed_is_the_best_and_all_are_repeated(tmp_path):
+    repeated = [SweptJob([f"seed={n}"], n / 10, "finished", 1.0) for n in (1, 2, 3)]
+    write_sweep_page(tmp_path / "sweep.html", repeated, "val/loss")
+    page = seen((tmp_path / "sweep.html").read_text())
+    assert "val/loss 0.2000 ± 0.1000 in 3 of 3 jobs." in page and "seed=1,2,3<" in page
+    assert "Best" not in page and "best" not in page
+    write_sweep_page(tmp_path / "sweep.html", repeated[:1], "val/loss")
+    page = seen((tmp_path / "sweep.html").read_text())
+    assert "0.1000 in the only job." in page and "All jobs have the same settings" in page
+
+
+def test_names_are_not_joined_by_a_line_as_numbers_are(tmp_path):
+    both = [SweptJob([f"a={a}", f"b={b}"], float(b), "finished", 1.0) for a in "xy" for b in "12"]
+    ranked = rank(both, ["a", "b"], "val/loss")
+    modes = [_chart(key, ranked, "val/loss").plot.data[1].mode for key in "ab"]
+    assert modes == ["markers", "lines+markers"]
 
 
 def test_what_is_not_finite_is_not_ranked(tmp_path):

@@ -25,6 +25,13 @@ def groups(tmp_path, make_run):
     return made
 
 
+def test_fewer_folds_than_others_have_are_no_match_for_these(groups, tmp_path, capsys):
+    (tmp_path / "made-1e-3[2,4]" / "seed1" / "fold2" / "results.json").unlink()
+    show_grid(groups, TYPED, "val/loss")
+    rows = [line.split()[:3] for line in capsys.readouterr().out.splitlines()[3:7]]
+    assert [row[2] for row in rows] == ["0.5150", "0.9150", "0.3100", "-"]
+
+
 def test_one_table_has_a_column_per_setting_and_the_best_first(groups, capsys):
     show_grid(groups, [*TYPED, "split.fold=1,2"], "val/loss")
     out = capsys.readouterr().out.splitlines()

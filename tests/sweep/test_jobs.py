@@ -1,9 +1,11 @@
 """The notes of a sweep's jobs."""
 
+from dataclasses import replace
+
 import pytest
 from omegaconf import OmegaConf
 
-from esc50.sweep.jobs import Job, JobNote, Plan, Sweep
+from esc50.sweep.jobs import Job, JobNote, Plan, Sweep, quoted, search_jobs
 
 
 @pytest.fixture
@@ -89,3 +91,12 @@ def test_a_plan_is_read_as_it_was_set(tmp_path):
     plan = Plan(20, earlier=[job(0, ended=1.0, metric=0.5)])
     sweep.set_plan(plan)
     assert sweep.plan() == plan
+
+
+def test_trials_of_an_earlier_process_are_found_and_those_of_other_searches_are_not(tmp_path):
+    study, other = tmp_path / "studies" / "it's a name", tmp_path / "studies" / "other"
+    for sweep, number in (("earlier", 0), ("later", 1)):
+        own = [f"trial.study={quoted(study)}", f"trial.number={number}"]
+        note = Sweep(tmp_path / "sweeps" / sweep).note(0)
+        note.write(replace(job(0), overrides=own))
+    assert list(search_jobs(tmp_path, study)) == [0, 1] and search_jobs(tmp_path, other) == {}

@@ -23,7 +23,9 @@ def plain(config):
 
 def build(plain, folder, validates=True):
     meters = [pl.callbacks.Timer()]
-    return build_trainer(plain, folder, 1, validates=validates, goes_on=False, meters=meters)
+    return build_trainer(
+        plain, folder, 1, validates=validates, leaky=False, goes_on=False, meters=meters
+    )
 
 
 def test_everything_is_written_into_the_runs_folder(plain, tmp_path):

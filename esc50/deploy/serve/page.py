@@ -7,13 +7,15 @@ from typing import Any
 
 from esc50.deploy.checkpoints import describe_threshold, flags_of
 from esc50.deploy.predictor import Predictor
+from esc50.report.page import read_asset
 from esc50.results.display.render import render
 from esc50.results.labels import labels
 
 PACKAGE = "esc50.deploy"
+COPY = "copy.js"  # makes the button beside a command work, as on the report's pages
 # The page's parts, and the template each is; what computes is `predict.js`.
 PARTS = {"page.css": "page.css", "page.js": "page.js", "recorder.js": "recorder.js"}
-BY_SERVER = {**PARTS, "predict.js": "server.js"}
+BY_SERVER = {**PARTS, "predict.js": "server.js", COPY: COPY}
 IN_BROWSER = {**PARTS, "predict.js": "browser.js"}
 
 
@@ -36,4 +38,6 @@ def render_page(template: str, predictor: Predictor, **values: Any) -> str:
 @cache
 def read_part(template: str) -> str:
     """Read a style sheet or script of the page."""
+    if template == COPY:
+        return read_asset(COPY)
     return (files(PACKAGE) / "templates" / template).read_text(encoding="utf-8")

@@ -26,6 +26,7 @@ from esc50.deploy.serve.answer import (
 from esc50.deploy.serve.limits import BodyLimits, Queue, departure
 from esc50.deploy.serve.page import BY_SERVER, read_part, render_page
 from esc50.errors import UserError
+from esc50.report.page import render_command
 
 # The page loads nothing from elsewhere, and nothing that a file's name could smuggle in.
 POLICY = (
@@ -125,7 +126,8 @@ def _add_pages(app: FastAPI, predictor: Predictor, limits: Limits) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
-        facts = {"schema": app.openapi(), "url": str(request.base_url)}
+        command = render_command(f"curl -F file=@dog.wav {request.base_url}predict")
+        facts = {"schema": app.openapi(), "command": command}
         return HTMLResponse(render_page("docs.html.j2", predictor, **facts), headers=HEADERS)
 
     @app.get("/static/{name}", include_in_schema=False)

@@ -27,7 +27,7 @@ function choose(clip, play) {
   heard.src = source(clip);
   heard.dataset.clip = clip;
   if (play) heard.play().catch(() => {}); // a browser may want a click first; the player is there
-  mark(clip);
+  drawn.then(() => mark(clip));
 }
 
 // An open ring around the chosen point, in a trace of its own at the end.
@@ -91,7 +91,7 @@ function colour() {
   Plotly.update(map, { visible: shown }, { showlegend: groups <= (window.innerWidth < 700 ? 12 : 60) });
 }
 
-colouring.addEventListener("change", colour);
+colouring.addEventListener("change", () => drawn.then(colour));
 drawn.then(() => {
   Plotly.addTraces(map, {
     x: [], y: [], mode: "markers", hoverinfo: "skip", showlegend: false,

@@ -26,7 +26,7 @@ function download(format) {
   };
 }
 
-const settings = {
+const settings = () => ({
   responsive: true,
   displaylogo: false,
   showSendToCloud: false, // nothing leaves the reader's machine
@@ -36,11 +36,20 @@ const settings = {
     icon: format === "png" ? Plotly.Icons.camera : Plotly.Icons.disk,
     click: download(format),
   })),
-};
+});
+
+// The library that draws is packed in the page: unpacked it is more than all else of it together.
+async function unpack() {
+  const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(stream).text();
+  document.head.append(script);
+}
 
 async function draw(plot) {
   const { data, layout } = JSON.parse(document.getElementById(`data-${plot.dataset.key}`).textContent);
-  await Plotly.newPlot(plot, data, { ...layout, template: look() }, settings);
+  await Plotly.newPlot(plot, data, { ...layout, template: look() }, settings());
   // Caption, summary and table say in words what the drawing shows.
   plot.querySelectorAll("svg.main-svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
 }
@@ -48,7 +57,12 @@ async function draw(plot) {
 const plots = [...document.querySelectorAll(".plot")];
 // One at a time, with a pause in which the page can be read and scrolled.
 const pause = () => new Promise((done) => setTimeout(done));
-const drawn = plots.reduce((before, plot) => before.then(pause).then(() => draw(plot)), Promise.resolve());
+const library = plots.length ? unpack() : Promise.resolve();
+const drawn = plots.reduce((before, plot) => before.then(pause).then(() => draw(plot)), library);
+library.catch(() => plots.forEach((plot) => {
+  plot.style.height = "auto";
+  plot.textContent = "This browser is too old to draw the figure.";
+}));
 const paint = (template) => plots.filter((plot) => plot.data).forEach((plot) => Plotly.relayout(plot, { template }));
 dark.addEventListener("change", () => drawn.then(() => paint(look())));
 window.addEventListener("beforeprint", () => paint(looks.light));
@@ -66,3 +80,30 @@ document.querySelectorAll(".scroll").forEach((region) => scrolls.observe(region)
 document.addEventListener("play", ({ target }) => document.querySelectorAll("audio").forEach((other) => {
   if (other !== target) other.pause();
 }), true);
+
+// Tables that are sorted by a heading, and the other way by a second press; what has no number comes last.
+const SECONDS = { s: 1, min: 60, h: 3600 }; // times are in the unit that people would use
+const amount = (text) => parseFloat(text) * (SECONDS[text.split(" ")[1]] ?? 1);
+function sortBy(table, heading) {
+  const up = heading.getAttribute("aria-sort") !== "ascending";
+  const body = table.tBodies[0];
+  const cell = (row) => row.cells[heading.cellIndex].textContent.trim();
+  const empty = (text) => text === "" || text === "-";
+  const order = (a, b) => {
+    const [one, other] = up ? [cell(a), cell(b)] : [cell(b), cell(a)];
+    const last = empty(cell(a)) - empty(cell(b));
+    const apart = amount(one) - amount(other);
+    return last || apart || (apart === 0 ? 0 : one.localeCompare(other, undefined, { numeric: true }));
+  };
+  body.append(...[...body.rows].sort(order));
+  for (const other of table.querySelectorAll("th[aria-sort]")) other.removeAttribute("aria-sort");
+  heading.setAttribute("aria-sort", up ? "ascending" : "descending");
+}
+for (const table of document.querySelectorAll("table.sortable")) {
+  for (const heading of table.tHead.rows[0].cells) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "sorter" });
+    button.append(...heading.childNodes);
+    button.addEventListener("click", () => sortBy(table, heading));
+    heading.append(button);
+  }
+}

@@ -38,7 +38,8 @@ class StudyCharts:
     def overall(self) -> list[Chart]:
         """Draw the search as a whole."""
         charts = [self.history()]
-        if len(set(self.values)) > 1:  # importance is a share of the variance: there must be some
+        # Importance is a share of the variance: there must be some, and trials to tell whose it is.
+        if len(set(self.values)) > 1 and len(self.done) > len(self.keys):
             charts.append(self.importances())
         if any(trial.intermediate_values for trial in self.study.trials):
             charts.append(self.steps_chart())
@@ -57,9 +58,12 @@ class StudyCharts:
             x=numbers, y=best, mode="lines", name="best so far",
             line={"shape": "hv", "color": COLORS[1]},
         )  # fmt: skip
-        plot.update_xaxes(title="trial", dtick=1 if max(numbers) <= FEW else None)
+        ended, last = self._pruned()
+        _add_pruned(plot, [trial.number for trial in ended], last, ended)
+        highest = max(trial.number for trial in self.study.trials)
+        plot.update_xaxes(title="trial", dtick=1 if highest <= FEW else None)
         plot.update_yaxes(title=self.metric)
-        beyond = limit_axis(plot, self.values, self.low_is_best)
+        beyond = limit_axis(plot, [*self.values, *last], self.low_is_best)
         table = Table("", ["trial", self.metric, "best so far"], n_names=0)
         table.rows = [
             [str(number), f"{value:.4f}", f"{so_far:.4f}"]
@@ -67,6 +71,12 @@ class StudyCharts:
         ]
         summary = f"The {self.metric} of each trial in the order they ran, and the best so far."
         return Chart("history", f"Trials by {self.metric}", summary + beyond, plot, table)
+
+    def _pruned(self) -> tuple[list[FrozenTrial], list[float]]:
+        """The pruned trials, and the last value of each."""
+        found = [t for t in self.study.trials if t.state == TrialState.PRUNED]
+        found = [trial for trial in found if trial.intermediate_values]
+        return found, [t.intermediate_values[max(t.intermediate_values)] for t in found]
 
     def importances(self) -> Chart:
         """Draw how much each hyperparameter explains."""
@@ -140,7 +150,7 @@ class StudyCharts:
         shown = [min(max(value, low), high) for value in values]
         ends = (BEST, WORST) if self.low_is_best else (WORST, BEST)
         dimensions = [self._dimension(key, done) for key in self.keys]
-        dimensions.append({"label": self.metric, "values": shown})
+        dimensions.append({"label": self.metric, "values": shown, "tickformat": ".4~g"})
         plot = go.Figure(layout={"height": 420, "margin": {"t": 64, "l": 72, "r": 72}})
         plot.add_parcoords(
             line={"color": shown, "colorscale": [[0, ends[0]], [1, ends[1]]]},
@@ -161,7 +171,7 @@ class StudyCharts:
             ticks = {"tickvals": list(range(len(names))), "ticktext": short}
             return {**dimension, "values": places, **ticks}
         if not log:
-            return {**dimension, "values": places}
+            return {**dimension, "values": places, "tickformat": ".4~g"}
         marks = list(_decades(min(places), max(places)))
         return {
             **dimension,
@@ -178,19 +188,51 @@ class StudyCharts:
         trials = [trial for trial in self.done if key in trial.params]
         values, plot = [trial.values[0] for trial in trials], _figure(300)
         places, log, names = _places(key, trials)
+        best = [trial.number == self.study.best_trial.number for trial in trials]
+        looks = {
+            "color": [COLORS[1] if one else COLORS[0] for one in best],
+            "symbol": ["diamond" if one else "circle" for one in best],
+            "size": [13 if one else 8 for one in best],
+        }
         plot.add_scatter(
-            x=places, y=values, mode="markers", marker={"color": COLORS[0], "size": 8},
+            x=places, y=values, mode="markers", marker=looks, showlegend=False,
             customdata=[trial.number for trial in trials],
             hovertemplate="trial %{customdata}: %{y:.4f}<extra></extra>",
         )  # fmt: skip
+        pruned = [one for one in zip(*self._pruned(), strict=True) if key in one[0].params]
+        ended, last = [trial for trial, _ in pruned], [value for _, value in pruned]
+        _add_pruned(plot, _places(key, ended)[0] if ended else [], last, ended)
         plot.update_xaxes(
             title=figure_text(key), type="log" if log else "linear", exponentformat="power"
         )
         if names:
             name_places(plot, names)
+        else:  # all that was searched, so that a bound is seen to be one
+            plot.update_xaxes(range=_whole_range(trials[0].distributions[key], log))
         plot.update_yaxes(title=self.metric)
-        beyond = limit_axis(plot, values, self.low_is_best)
+        beyond = limit_axis(plot, [*values, *last], self.low_is_best)
         return Chart(f"slice-{number}", key, beyond.strip(), plot)
+
+
+def _add_pruned(
+    plot: Any, places: Sequence[float], values: Sequence[float], trials: Sequence[FrozenTrial]
+) -> None:
+    """Mark the pruned trials by their last values."""
+    if trials:
+        plot.add_scatter(
+            x=places, y=values, mode="markers", name="pruned, when it ended", showlegend=True,
+            marker={"symbol": "x-thin", "size": 8, "line": {"color": COLORS[3], "width": 2}},
+            customdata=[trial.number for trial in trials],
+            hovertemplate="trial %{customdata}, pruned: %{y:.4f}<extra></extra>",
+        )  # fmt: skip
+
+
+def _whole_range(distribution: Any, log: bool) -> tuple[float, float]:
+    """The ends of an axis that shows all that was searched, in powers of ten where logarithmic."""
+    scale = math.log10 if log else float
+    low, high = scale(distribution.low), scale(distribution.high)
+    room = 0.04 * (high - low) or 0.5
+    return low - room, high + room
 
 
 def _places(key: str, trials: Sequence[FrozenTrial]) -> tuple[list[float], bool, list[str] | None]:

@@ -3,37 +3,30 @@
 import csv
 import shlex
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from esc50.atomic import atomic_write, atomic_write_text
 from esc50.config.choices import CONF
 from esc50.config.typed import as_command
-from esc50.report.page import write_page
 from esc50.results.cells import escape_cell
 from esc50.results.display.layout import show_table
-from esc50.results.display.tables import Table
-from esc50.results.labels import label, labels, mark
-from esc50.sweep.labels import search_words
-from esc50.sweep.search.charts import StudyCharts
-from esc50.sweep.search.study import FAILED
+from esc50.results.labels import label, mark
+from esc50.sweep.jobs import search_jobs
+from esc50.sweep.labels import job_words
+from esc50.sweep.search.study_page import write_study_page
+from esc50.sweep.search.trials import Trials
 
 SHOWN = 10  # trials in the printed table
 NAME_LENGTH = 95  # characters that are kept of a search's name in the best trial's
 # What a recipe leaves to the command line: which clips, tested how, and where things go.
 OPEN = ("data", "split", "seed", "output_dir", "rerun", "ckpt_path", "logger", "jobs_per_gpu")
-STATES = {
-    TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-}
 
 
 def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list[str]) -> None:
@@ -45,68 +38,29 @@ def write_report(study: optuna.Study, cfg: DictConfig, folder: Path, fixed: list
         folder: where the files go.
         fixed: the overrides that all trials share.
     """
-    trials = _ranked(study)
     # Searches whose runs go elsewhere say so to Hydra.
     outputs = OmegaConf.select(cfg, "hydra.sweep.dir") or cfg.output_dir
-    words = search_words(Path(outputs).absolute(), folder)
-    metric = cfg.monitor + mark(words.get("leaky"))
-    header, rows = _rows(study, trials, metric)
+    jobs = search_jobs(Path(outputs).absolute(), folder)
+    words = job_words(jobs.values()) or {}
+    trials = Trials(study, "fold" if cfg.split.fold == "all" else "epoch", jobs)
+    table = trials.table(cfg.monitor + mark(words.get("leaky")))
     with atomic_write(folder / "trials.csv") as file:
-        csv.writer(file).writerows([[_guarded(cell) for cell in row] for row in (header, *rows)])
-    count = Counter(row[1] for row in rows)
-    said = ", ".join(f"{number} {word}" for word, number in count.items())
-    said = said or "no trials"
-    table = Table("Trials, the best first", header, rows, n_names=0)
+        rows = [[_guarded(cell) for cell in row] for row in (table.columns, *table.rows)]
+        csv.writer(file).writerows(rows)
+    count = Counter(trials.state(trial) for trial in trials.ranked())
+    said = ", ".join(f"{number} {word}" for word, number in count.items()) or "no trials"
+    best = study.best_trial if count["finished"] else None
+    command = _write_recipe(best, cfg, folder, fixed, label(words)) if best else None
     page = folder / "study.html"
-    charts = StudyCharts(study, metric, "fold" if cfg.split.fold == "all" else "epoch")
-    write_page(
-        page,
-        "study.html.j2",
-        title=f"{cfg.name}: {said}",
-        labels=labels(words),
-        charts=charts.overall() if charts.done else [],
-        slices=charts.slices(),
-        trials=table,
-    )
+    write_study_page(page, trials, cfg, words, command)
     # The whole of it is on the page; a terminal shows the best.
-    title = f"{cfg.name}{label(words)}: {said}"
-    show_table(
-        Table(title, header, rows[:SHOWN], n_names=0, dispensable=["seconds", *header[-2:2:-1]])
-    )
+    shown = replace(table, title=f"{cfg.name}{label(words)}: {said}", rows=table.rows[:SHOWN])
+    show_table(replace(shown, dispensable=["seconds", *table.columns[-2:2:-1]]))
     print(f"the search is in {page}")
-    if not count["finished"]:
+    if best:
+        print(f"the best trial is {best.number}; train it with\n  {command}")
+    else:
         print("no trial finished: there is no best one")
-        return
-    command = _write_recipe(study.best_trial, cfg, folder, fixed, label(words))
-    print(f"the best trial is {study.best_trial.number}; train it with\n  {command}")
-
-
-def _ranked(study: optuna.Study) -> list[FrozenTrial]:
-    """List the finished trials, best first, and then the others."""
-    sign = 1 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1
-    done = [t for t in study.trials if t.state == TrialState.COMPLETE]
-    others = [t for t in study.trials if t.state != TrialState.COMPLETE]
-    return sorted(done, key=lambda trial: sign * trial.values[0]) + others
-
-
-def _rows(
-    study: optuna.Study, trials: list[FrozenTrial], monitor: str
-) -> tuple[list[str], list[list[str]]]:
-    keys = list(dict.fromkeys(key for trial in trials for key in trial.params))
-    rows = []
-    for trial in trials:
-        state = STATES[trial.state]
-        if trial.state == TrialState.FAIL and FAILED not in trial.user_attrs:
-            state = "diverged"
-        seconds = "" if trial.duration is None else f"{trial.duration.total_seconds():.0f}"
-        value = "" if trial.state != TrialState.COMPLETE else f"{trial.value:.4f}"
-        shown = [_short(trial.params.get(key, "")) for key in keys]
-        rows.append([str(trial.number), state, value, *shown, seconds])
-    leaves = [key.split(".")[-1] for key in keys]  # what fits a terminal, unless two are alike
-    header = ["trial", "state", monitor, *leaves, "seconds"]
-    if len(set(header)) < len(header):
-        header = ["trial", "state", monitor, *keys, "seconds"]
-    return header, rows
 
 
 def _guarded(cell: str) -> str:
@@ -116,10 +70,6 @@ def _guarded(cell: str) -> str:
     except ValueError:
         return escape_cell(cell)
     return cell
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _write_recipe(

@@ -36,12 +36,16 @@ def study():
 
 def test_one_bad_trial_does_not_flatten_the_others(study):
     charts = StudyCharts(study, "val/loss")
-    for chart in [charts.history(), *charts.slices()]:
+    history, *slices = [charts.history(), *charts.slices()]
+    for chart in (history, *slices):
         low, high = chart.plot.layout.yaxis.range
-        assert low < 0.4 and 0.6 < high < 1 and "up to 2900" in chart.summary
+        assert low < 0.4 and 2.0 < high < 2.5 and "up to 2900" in chart.summary  # 2.0 was pruned
     line = charts.parallel().plot.data[0]
     assert max(line.line.color) < 1
-    assert list(charts.history().plot.data[1].y) == [0.5, 0.4, 0.4, 0.4]
+    _, so_far, pruned = history.plot.data
+    assert list(so_far.y) == [0.5, 0.4, 0.4, 0.4]
+    assert (list(pruned.x), list(pruned.y)) == ([1], [2.0])
+    assert list(slices[0].plot.data[0].marker.symbol).index("diamond") == 1  # that of 0.4
 
 
 def test_axes_are_named_by_the_metric_and_epochs_count_from_one(study):

@@ -84,8 +84,8 @@ def test_what_a_search_of_leaky_runs_says_is_labelled_everywhere(
     study = make(cfg)
     drive(study, 2)
     run = make_run(tmp_path / "run", leaky=True, synthetic=True)
-    trial = f"trial.study={quoted(study.folder)}"
-    Sweep(tmp_path / "sweeps" / "s").note(0).write(Job(0, [trial], str(run), "", None, 0.0))
+    trial = [f"trial.study={quoted(study.folder)}", "trial.number=0"]
+    Sweep(tmp_path / "sweeps" / "s").note(0).write(Job(0, trial, str(run), "", None, 0.0))
     write_report(study.study, cfg, study.folder, [])
     both = "LEAKY, synthetic sound"
     assert f"made ({both}): 2 finished" in " ".join(capsys.readouterr().out.split())
