@@ -13,6 +13,7 @@ from esc50.model.resnet import optimize_memory_layout
 
 RUN_KEYS = tuple(ModelUse.model_fields)  # what the run does with a network; it is not told
 APART = (*RUN_KEYS, "weights")  # what says nothing of which network it is
+HEARS = "esc50.model.huggingface.hub_network"  # of our networks, the one that takes samples
 GIVEN = ("n_classes", "num_classes", "size", "in_channels", "architecture")  # told beside them
 
 
@@ -68,6 +69,12 @@ def build_plain_network(
         raise UserError(
             f"features: pictures of {in_channels} channels are nothing for a network without an "
             f"argument in_channels, which {section.get('_target_')} does not take"
+        )
+    target = str(section.get("_target_"))
+    if size[0] == 1 and target.startswith("esc50.") and target != HEARS:
+        raise UserError(
+            "features: a waveform is no picture, which this network takes: choose one that "
+            "hears them, as model=wav2vec2 or model=huggingface do"
         )
     values = (n_classes, n_classes, size, in_channels, architecture)
     network: nn.Module = build("model", arguments, dict(zip(GIVEN, values, strict=True)))

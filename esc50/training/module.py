@@ -67,10 +67,10 @@ def build_module(
         raise UserError(f"{table.root} has one class, {table.classes[0]}: two are needed")
     if plain["monitor"] == "val/acc_category5" and table.categories5 is None:
         raise UserError("monitor=val/acc_category5 takes the classes of ESC-50: use val/acc")
-    size = spec.height, spec.width
-    network = build_network(plain["model"], n_classes, size, spec.in_channels)
+    channels, size = spec.shape[0], spec.shape[1:]
+    network = build_network(plain["model"], n_classes, size, channels)
     _warn_of_known_classes(network, table.classes, plain["model"])
-    listed = _blocks(plain["model"], network, (1, spec.in_channels, *size))
+    listed = _blocks(plain["model"], network, (1, *spec.shape))
     freeze(network, plain["model"].get("train"), listed)
     categories = None if table.categories5 is None else table.categories5.tolist()
     scales = {key: plain[key] for key in OBJECTIVE}
