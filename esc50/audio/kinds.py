@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from esc50.audio.front_ends.filters import bin_filters
-from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
+from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec, WaveformSpec, WhisperSpec
 from esc50.audio.spec import BandedSpec, FeatureSpec, Hertz, MelSpec, Size, Spec, TopDb
 
 Positive = Annotated[float, Field(gt=0)]
@@ -241,6 +241,6 @@ KINDS = tuple(
     f"{kind.__module__}.{kind.__name__}"
     for kind in (
         *(FeatureSpec, DeltaSpec, MfccSpec, PcenSpec, LinearSpec, CqtSpec),
-        *(AbsoluteSpec, KaldiSpec, MfccZcrSpec),
+        *(AbsoluteSpec, KaldiSpec, WhisperSpec, WaveformSpec, MfccZcrSpec),
     )
 )

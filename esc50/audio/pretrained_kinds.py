@@ -1,12 +1,12 @@
-"""Kinds of features that pretrained audio networks know: log-mels on a scale that clips share."""
+"""Kinds of features that pretrained audio networks know: log-mels of theirs, or the samples."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from esc50.audio.front_ends.filters import band_edges, mel_filters
-from esc50.audio.spec import MelSpec, Size
+from esc50.audio.spec import MelSpec, Size, Spec
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -34,8 +34,13 @@ class AbsoluteSpec(MelSpec):
 
     @property
     def n_filled(self) -> int:
-        """Samples after the clip was repeated, as often as it fits whole, and padded."""
+        """Samples after the clip was repeated, and padded."""
         return max(self.n_samples, round((self.fill_seconds or 0) * self.sample_rate))
+
+    @property
+    def repeats(self) -> int:
+        """How often the clip is heard: as often as it fits whole."""
+        return max(1, self.n_filled // self.n_samples)
 
     @property
     def n_frames(self) -> int:
@@ -59,6 +64,93 @@ class AbsoluteSpec(MelSpec):
         if self.mel_scale == "slaney":
             return mel_filters(hz, self.n_mels, self.fmin, self.fmax_hz)
         return _triangles(hz, _htk_points(self.n_mels, self.fmin, self.fmax_hz, 2595 / np.log(10)))
+
+
+class WhisperSpec(AbsoluteSpec):
+    """Whisper's log-mel: of a clip padded with silence to the thirty seconds that it always hears.
+
+    Eight decades below the clip's loudest cell everything is cut off; (log10 + 4) / 4.
+    """
+
+    title = "Whisper's log-mel"
+    front_end = "esc50.audio.front_ends.pretrained.WhisperLogMel"
+    most_seconds: ClassVar[float] = 30.0
+
+    fill_seconds: None = None
+
+    def _check_filters(self) -> None:
+        super()._check_filters()
+        if self.seconds > self.most_seconds:
+            raise ValueError(
+                f"features.seconds={self.seconds:g} is more than the {self.most_seconds:g} that "
+                "Whisper hears"
+            )
+
+    @property
+    def n_filled(self) -> int:
+        """Samples after the clip was padded."""
+        return round(self.most_seconds * self.sample_rate)
+
+    @property
+    def repeats(self) -> int:
+        """How often the clip is heard."""
+        return 1
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of the spectrogram, the last of which is left out."""
+        return self.n_filled // self.hop_length
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is likely not meant; columns that are empty are what Whisper has."""
+        return [said for said in super().remarks if "columns empty" not in said]
+
+
+class WaveformSpec(Spec):
+    """The samples themselves, in a picture of one row: what wav2vec 2.0 and its kin hear.
+
+    There is no spectrum that augmentation could change, so it takes augment=none.
+
+    Attributes:
+        standardise: clip: zero mean, unit variance in each clip, as `Wav2Vec2FeatureExtractor` with
+            do_normalize; none: as they are.
+    """
+
+    title = "waveform"
+    front_end = "esc50.audio.front_ends.pretrained.Waveform"
+    rows_key = "height"
+
+    sample_rate: Annotated[int, Field(ge=1000, le=768_000)] = 16000
+    standardise: Literal["clip", "none"] = "clip"  # type: ignore[assignment]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_long_as_it_is(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for key in ("hop_length", "frames", "height", "width"):
+            if key in values:
+                raise ValueError(f"features.{key} is not a setting of a waveform: it is whole")
+        own = {key: field.default for key, field in cls.model_fields.items()} | values
+        try:
+            n = round(own["seconds"] * own["sample_rate"])
+        except (TypeError, ValueError, OverflowError):
+            return values  # of which the fields' own checks will say what is wrong
+        return values | {"hop_length": 1, "frames": n, "height": 1, "width": n}
+
+    @property
+    def n_rows(self) -> int:
+        """The row of samples."""
+        return 1
+
+    @property
+    def window(self) -> int:
+        """Samples that a column is made of."""
+        return 1
+
+    @property
+    def n_frames(self) -> int:
+        """Samples of one clip."""
+        return self.n_samples
 
 
 class KaldiSpec(MelSpec):

@@ -2,7 +2,7 @@ import librosa
 import numpy as np
 import pytest
 
-from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
+from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec, WaveformSpec, WhisperSpec
 from esc50.audio.spec import FeatureSpec
 from esc50.errors import UserError
 
@@ -53,6 +53,24 @@ def test_kaldis_window_and_scale_count_in_the_cache_where_they_are_set():
     assert not {"window_type", "full_scale"} & before.keys() and before["fmax"] is None
     assert KaldiSpec(window_type="povey").key == before | {"window_type": "povey"}
     assert KaldiSpec(full_scale=32768.0).key == before | {"full_scale": 32768.0}
+
+
+def test_a_waveform_is_a_row_of_all_its_samples():
+    spec = WaveformSpec.parse("features", {"seconds": 2.0, "sample_rate": 8000})
+    assert spec.shape == (1, 1, 16000) and not spec.remarks
+    assert spec.log_mel.seconds == 2.0 and spec.log_mel.sample_rate == 8000
+    with pytest.raises(UserError, match=r"features\.width is not a setting of a waveform"):
+        WaveformSpec.parse("features", {"width": 128})
+    with pytest.raises(UserError, match=r"features\.seconds=long is invalid: it takes a number"):
+        WaveformSpec.parse("features", {"seconds": "long"})
+
+
+def test_whisper_hears_thirty_seconds_and_no_more():
+    sizes = {"sample_rate": 16000, "n_fft": 400, "hop_length": 160, "n_mels": 80, "height": 80}
+    spec = WhisperSpec.parse("features", {**sizes, "frames": 3000, "width": 3000})
+    assert spec.n_frames == 3000 and spec.repeats == 1 and not spec.remarks
+    with pytest.raises(UserError, match=r"features\.seconds=31 is more than the 30 that Whisper"):
+        WhisperSpec.parse("features", {**sizes, "seconds": 31.0})
 
 
 def test_what_does_not_go_together_is_refused():

@@ -55,3 +55,42 @@ def make_clap(folder, fusion=False):
     )
     extractor.save_pretrained(folder)
     return model.eval()
+
+
+HEARD = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+HEARD |= {"intermediate_size": 32, "conv_dim": (8, 8), "conv_kernel": (10, 8), "vocab_size": 9}
+HEARD |= {"conv_stride": (5, 8), "num_feat_extract_layers": 2}
+HEARD |= {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 4, "layerdrop": 0.5}
+HEARD |= dict.fromkeys(
+    ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout"), 0.0
+)
+OF_THEIR_OWN = {
+    "data2vec-audio": {"num_conv_pos_embeddings": 2, "conv_pos_kernel_size": 5},
+    "sew-d": {"position_buckets": 8, "max_position_embeddings": 32},
+}
+
+
+def make_heard(folder, kind, do_normalize=True):
+    """Write the same of a network that hears samples, of transformers' kind `kind`."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    values = {**HEARD, **OF_THEIR_OWN.get(kind, {})}
+    model = transformers.AutoModel.from_config(transformers.AutoConfig.for_model(kind, **values))
+    model.save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor(do_normalize=do_normalize).save_pretrained(folder)
+    return model.eval()
+
+
+def make_whisper(folder):
+    """Write the same of a whole Whisper, its decoder too, which sees pictures of 16 x 40."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    sizes = {"d_model": 16, "encoder_layers": 2, "decoder_layers": 1, "vocab_size": 9}
+    sizes |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    sizes |= {"encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "num_mel_bins": 16}
+    tokens = ("pad", "bos", "eos", "decoder_start")
+    sizes |= {f"{name}_token_id": 1 for name in tokens} | {"max_source_positions": 20}
+    model = transformers.WhisperForConditionalGeneration(transformers.WhisperConfig(**sizes))
+    model.save_pretrained(folder)
+    transformers.WhisperFeatureExtractor(feature_size=16).save_pretrained(folder)
+    return model.eval()

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from esc50.errors import UserError
-from esc50.model.huggingface import hub_network
-from tests.model.hub_folders import make_ast, make_clap
+from esc50.model.huggingface import WAVES, hub_network
+from tests.model.hub_folders import make_ast, make_clap, make_heard, make_whisper
 
 pytest.importorskip("transformers")
 
@@ -32,6 +32,43 @@ def test_the_audio_half_of_a_clap_sees_what_transformers_own_does(tmp_path, fusi
         torch.testing.assert_close(ours(x), ours.head(expected))
 
 
+@pytest.mark.parametrize("kind", WAVES)
+def test_networks_that_hear_samples_hear_what_transformers_own_do(tmp_path, kind):
+    theirs = make_heard(tmp_path, kind)
+    ours, x = hub_network(5, (1, 4000), str(tmp_path)).eval(), torch.randn(2, 1, 1, 4000)
+    with torch.no_grad():
+        expected = theirs(x[:, 0, 0]).last_hidden_state.mean(1)
+        torch.testing.assert_close(ours(x), ours.head(expected))
+        again = hub_network(5, (1, 4000), architecture=ours.architecture).eval()
+        again.load_state_dict(ours.state_dict())
+        assert torch.equal(ours(x), again(x))
+
+
+def test_the_encoder_of_a_whisper_hears_what_transformers_own_does(tmp_path):
+    theirs = make_whisper(tmp_path)
+    ours, x = hub_network(5, (16, 40), str(tmp_path)).eval(), torch.randn(2, 1, 16, 40)
+    with torch.no_grad():
+        expected = theirs.model.encoder(x[:, 0]).last_hidden_state.mean(1)
+        torch.testing.assert_close(ours(x), ours.head(expected))
+    assert not any("decoder" in name for name, _ in ours.named_parameters())
+
+
+def test_no_layer_is_dropped_and_no_moment_hidden_in_training(tmp_path):
+    make_heard(tmp_path, "wav2vec2")
+    ours = hub_network(5, (1, 4000), str(tmp_path))
+    for name in ("layerdrop", "mask_time_prob", "apply_spec_augment"):
+        assert not ours.architecture[name]
+    x = torch.randn(2, 1, 1, 4000)
+    with torch.no_grad():
+        torch.testing.assert_close(ours.train()(x), ours.eval()(x))
+
+
+def test_pictures_are_nothing_for_what_hears_samples(tmp_path):
+    make_heard(tmp_path, "hubert")
+    with pytest.raises(UserError, match="hears samples: set features=waveform"):
+        hub_network(5, (128, 128), str(tmp_path))
+
+
 def test_no_gradient_of_a_clap_passes_what_gpus_have_no_deterministic_one_for(tmp_path):
     make_clap(tmp_path)
     network = hub_network(5, (16, 250), str(tmp_path)).train()
@@ -54,7 +91,9 @@ def test_a_fused_clap_is_a_program_that_can_be_exported(tmp_path):
         torch.testing.assert_close(program(x[:1].repeat(3, 1, 1, 1)), network(x[:1]).expand(3, -1))
 
 
-@pytest.mark.parametrize(("make", "size"), [(make_ast, (32, 64)), (make_clap, (16, 250))])
+@pytest.mark.parametrize(
+    ("make", "size"), [(make_ast, (32, 64)), (make_clap, (16, 250)), (make_whisper, (16, 40))]
+)
 def test_its_architecture_is_plain_and_builds_it_without_the_folder(tmp_path, make, size):
     make(tmp_path)
     first = hub_network(5, size, str(tmp_path)).eval()
@@ -80,7 +119,7 @@ def test_what_cannot_be_loaded_is_refused_in_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="lacks embeddings"):
         hub_network(5, (32, 64), str(tmp_path))
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(UserError, match="is of the kind bert: those that take pictures of sound"):
+    with pytest.raises(UserError, match="is of the kind bert: those that take sound"):
         hub_network(5, (32, 64), str(tmp_path))
 
 

@@ -57,10 +57,15 @@ class FrontEnd(nn.Module):
     them (`cells`).
     """
 
-    def __init__(self, spec: Spec, window: torch.Tensor) -> None:
-        """Precompute what resizes pictures; take the window of the Fourier transform."""
+    def __init__(self, spec: Spec, window: torch.Tensor | None) -> None:
+        """Precompute what resizes pictures; take the window of the Fourier transform.
+
+        None: there is no transform, and nothing that could be resized.
+        """
         super().__init__()
         self.spec: Any = spec  # of the kind that the front end is of
+        if window is None:
+            return
         # `frames` beyond the clip's own are zero after standardising: their columns fall away.
         kept = min(spec.frames, spec.n_frames)
         across = np.zeros((spec.width, spec.n_frames))

@@ -5,12 +5,14 @@ import math
 import torch
 from torch.nn import functional as F
 
-from esc50.audio.front_ends.front_end import BandedFrontEnd
-from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
+from esc50.audio.front_ends.front_end import BandedFrontEnd, FrontEnd
+from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec, WaveformSpec
 
 _LEAST_POWER = 1e-10
 _LEAST_ENERGY = 1.1920928955078125e-07  # Kaldi's: what float32 takes 1 and the next number apart
 _EMPHASIS = 0.97  # of the sample before, subtracted
+_DECADES = 8.0  # below a clip's loudest cell, at which Whisper cuts off
+_NEGLIGIBLE = 1e-7  # what wav2vec 2.0's extractor adds to a clip's variance
 _POVEY = 0.85  # the power of a Hann window that Kaldi's own window is
 
 
@@ -42,8 +44,7 @@ class AbsoluteLogMel(_FixedScale):
         """Power spectrogram of float32 (..., n_samples): float32 (..., n_fft // 2 + 1, T)."""
         spec, n = self.spec, waveform.shape[-1]
         sound = waveform.reshape(-1, n)
-        times = max(1, spec.n_filled // n)
-        sound = F.pad(sound.repeat(1, times), (0, spec.n_filled - times * n))
+        sound = F.pad(sound.repeat(1, spec.repeats), (0, spec.n_filled - spec.repeats * n))
         # The Fourier transform pads with zeros: those frames are cut off again.
         pad = self.mirrored * spec.hop_length
         power: torch.Tensor = self.fourier.power(F.pad(sound, (pad, pad), mode="reflect"))
@@ -53,6 +54,34 @@ class AbsoluteLogMel(_FixedScale):
     def cells(self, rows: torch.Tensor) -> torch.Tensor:
         """Decibels (..., 1, n_mels, T)."""
         return (rows.clamp(min=_LEAST_POWER).log10() * 10).unsqueeze(-3)
+
+
+class WhisperLogMel(AbsoluteLogMel):
+    """`WhisperFeatureExtractor`'s pictures."""
+
+    def cells(self, rows: torch.Tensor) -> torch.Tensor:
+        """Decades, scaled: (..., 1, n_mels, T)."""
+        decades = rows.clamp(min=_LEAST_POWER).log10()
+        floor = decades.amax((-2, -1), keepdim=True) - _DECADES
+        return ((torch.maximum(decades, floor) + 4.0) / 4.0).unsqueeze(-3)
+
+
+class Waveform(FrontEnd):
+    """The samples, standardised by clip as `Wav2Vec2FeatureExtractor` does it, or as they are."""
+
+    def __init__(self, spec: WaveformSpec) -> None:
+        """Nothing is precomputed."""
+        super().__init__(spec, None)
+
+    @torch.no_grad()
+    def features(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Picture (..., 1, 1, n_samples) float32 of float32 (..., n_samples)."""
+        samples = self.repeat(waveform)
+        if self.spec.standardise == "clip":
+            centred = samples - samples.mean(-1, keepdim=True)
+            variance = centred.square().mean(-1, keepdim=True)
+            samples = centred / (variance + _NEGLIGIBLE).sqrt()
+        return samples[..., None, None, :]
 
 
 class KaldiBank(_FixedScale):

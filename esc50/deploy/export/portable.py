@@ -52,7 +52,8 @@ def plain_network(model: TrainedModel) -> nn.Module:
 
 def make_portable(front_end: FrontEnd) -> FrontEnd:
     """Put operations that export in the place of a front end's own; returns it."""
-    front_end.fourier = PortableFourier(front_end.fourier.window, front_end.fourier.hop_length)
+    if hasattr(front_end, "fourier"):  # a waveform is its own front end
+        front_end.fourier = PortableFourier(front_end.fourier.window, front_end.fourier.hop_length)
     for parent in list(front_end.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, SparseMatmul):

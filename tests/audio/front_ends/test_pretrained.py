@@ -6,7 +6,7 @@ import torch
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import make_recipe
 from esc50.audio.front_ends.front_end import make_front_end
-from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
+from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec, WaveformSpec, WhisperSpec
 from tests.audio.pictures import make, sampled
 
 MEL64 = {"n_fft": 1024, "n_mels": 64, "fmin": 50.0, "fmax": 14000.0, "height": 64}
@@ -17,6 +17,11 @@ CLAP = AbsoluteSpec(
 AST = KaldiSpec(frames=1024, width=1024)
 BEATS = KaldiSpec(
     frames=498, width=498, window_type="povey", full_scale=32768.0, mean=15.41663, std=6.55582
+)
+
+
+WHISPER = WhisperSpec(
+    sample_rate=16000, n_fft=400, hop_length=160, n_mels=80, height=80, frames=3000, width=3000
 )
 
 
@@ -73,6 +78,28 @@ def test_clap_features_are_its_extractors(truncation, mel_scale):
     ours = make_front_end(spec).features(torch.from_numpy(sound))
     theirs = extract(sound, sampling_rate=48000, return_tensors="pt").input_features[0, 0]
     np.testing.assert_allclose(ours[0].T, theirs, atol=0.01)  # dB
+
+
+def test_whispers_features_are_its_extractors():
+    transformers = pytest.importorskip("transformers")
+    sound = bark(16000)
+    ours = make_front_end(WHISPER).features(torch.from_numpy(sound))
+    theirs = transformers.WhisperFeatureExtractor()(sound, sampling_rate=16000, return_tensors="pt")
+    assert ours.shape == (1, 80, 3000)
+    torch.testing.assert_close(ours, theirs.input_features, atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("standardise", ["clip", "none"])
+def test_a_waveform_is_what_wav2vecs_extractor_makes_of_it(standardise):
+    transformers = pytest.importorskip("transformers")
+    sound = bark(16000)
+    extract = transformers.Wav2Vec2FeatureExtractor(do_normalize=standardise == "clip")
+    front_end = make_front_end(WaveformSpec(standardise=standardise))
+    ours = front_end.features(torch.from_numpy(sound))
+    theirs = extract(sound, sampling_rate=16000, return_tensors="pt").input_values
+    assert ours.shape == (1, 1, 80000)
+    torch.testing.assert_close(ours[0], theirs, atol=1e-5, rtol=0)
+    assert not front_end.features(torch.zeros(80000)).any()
 
 
 def test_panns_features_are_librosas():

@@ -53,6 +53,32 @@ def test_what_lies_beside_the_weights_is_believed_before_the_choice(plain, tmp_p
     check_features(plain(*hub))
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "sentence"),
+    [
+        ("wavlm", {"do_normalize": False}, "set features=waveform features.standardise=none input"),
+        ("hubert", {"sampling_rate": 8000}, "set features=waveform features.sample_rate=8000 inpu"),
+        (
+            "whisper",
+            {"feature_size": 128},
+            "set features=whisper features.n_mels=128 features.height=128 input_mean=0.0",
+        ),
+    ],
+)
+def test_the_remedy_names_all_that_is_not_as_the_choice_has_it(
+    plain, tmp_path, kind, said, sentence
+):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
+    with pytest.raises(UserError, match=sentence):
+        check_features(plain("model=huggingface", f"model.weights={tmp_path}"))
+
+
+def test_a_network_of_the_hub_without_a_name_is_refused_before_data_is_read(plain):
+    with pytest.raises(UserError, match=r"model\.weights=null names no network"):
+        check_features(plain("model=huggingface"))
+
+
 def test_a_checkpoint_of_ones_own_takes_the_features_it_was_trained_on(plain, tmp_path):
     ours = plain()
     about = {"config": ours, "features": ours["features"]}
