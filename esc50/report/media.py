@@ -14,6 +14,7 @@ from esc50.audio.spec import Spec
 from esc50.errors import UserError
 
 OPUS_RATE = 48_000  # Hz, one of the rates that Opus knows, and the only one with the whole band
+STRETCHES = 160  # that the picture of a waveform is drawn of
 COMPRESSION = 0.9  # of libsndfile's 0..1: some 30 kbit/s of one channel
 MP3_RATE, MP3_COMPRESSION = 22_050, 0.9  # Hz, and libsndfile's 0..1: some 28 kbit/s
 WHOLE = (0.0, math.inf)  # seconds of a file: from its beginning to its end
@@ -92,12 +93,16 @@ def logmel_uri(logmel: np.ndarray, low: float | None = None, high: float | None 
     """Draw a log-mel as a PNG in a data: URI, low frequencies below, in the colours of viridis.
 
     Args:
-        logmel: float (height, width), the first row the lowest frequency.
+        logmel: float (height, width), the first row the lowest frequency; of a waveform, whose
+            height is 1, the largest absolute value of each stretch is drawn.
         low: the value that is darkest; None: the picture's own least.
         high: the value that is brightest; None: the picture's own greatest.
     """
     from PIL import Image
 
+    if len(logmel) == 1:
+        stretches = np.array_split(np.abs(logmel), min(STRETCHES, logmel.shape[1]), axis=1)
+        logmel = np.stack([stretch.max(axis=1) for stretch in stretches], axis=1)
     low = float(logmel.min()) if low is None else low
     high = float(logmel.max()) if high is None else high
     scaled = (logmel - low) / max(high - low, 1e-6)

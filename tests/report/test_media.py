@@ -61,6 +61,16 @@ def test_a_picture_has_low_frequencies_below_and_its_scale():
     content(logmel_uri(np.zeros((2, 2))))
 
 
+def test_a_waveform_is_drawn_as_the_largest_values_of_its_stretches():
+    from PIL import Image
+
+    samples = np.zeros((1, 80_000), np.float32)
+    samples[0, -1] = -1
+    levels = np.asarray(Image.open(content(logmel_uri(samples))[1]))
+    assert levels.shape == (1, 160) and levels[0, -1] == 255 and levels.sum() == 255
+    assert Image.open(content(logmel_uri(samples[:, :3]))[1]).size == (3, 1)
+
+
 def test_a_waveform_is_its_outline():
     path = waveform_path(np.array([0.5, -1, 0, 0], np.float32), columns=2)
     assert path == "M0 0.50L1 1.00L1 1.01L0 2.01Z"
