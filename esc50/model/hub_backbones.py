@@ -53,6 +53,12 @@ def family(kind: str, who: str) -> Family:
     return FAMILIES[kind]
 
 
+def hidden_size(config: Any) -> int:
+    """Count what a backbone makes of a clip: the size of its layers, or of an adapter's."""
+    adapted = getattr(config, "add_adapter", False)
+    return int(config.output_hidden_size if adapted else config.hidden_size)
+
+
 def _ask_ast(backbone: Any, x: Tensor) -> Tensor:
     seen: Tensor = backbone(x[:, 0].transpose(1, 2)).pooler_output  # time before frequency
     return seen

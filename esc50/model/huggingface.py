@@ -8,7 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from esc50.errors import UserError
-from esc50.model.hub_backbones import build, family, read, still
+from esc50.model.hub_backbones import build, family, hidden_size, read, still
+from esc50.model.pretrained.hub import is_name, no_name, not_to_be_had, without_retries
 
 
 class HubNetwork(nn.Module):
@@ -26,7 +27,7 @@ class HubNetwork(nn.Module):
         self.ask = its.ask
         self.backbone = its.fit(backbone, size)
         config = self.backbone.config
-        self.head = nn.Linear(config.hidden_size, n_classes)
+        self.head = nn.Linear(hidden_size(config), n_classes)
         self.architecture: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,10 +68,7 @@ def hub_network(
     elif weights is not None:
         backbone = _pretrained(weights)
     else:
-        raise UserError(
-            "model.weights=null names no network: give its name on the Hugging Face hub, such as "
-            "MIT/ast-finetuned-audioset-10-10-0.4593, or a folder with its config.json"
-        )
+        raise no_name()
     config: Any = backbone.config
     if fault := family(config.model_type, f"model.weights={weights}").check(config, size):
         raise UserError(f"model.weights={weights} {fault}")
@@ -81,29 +79,22 @@ def _pretrained(weights: str) -> nn.Module:
     """Load the backbone of a network; nothing of its own code is run."""
     import transformers
 
-    if weights.startswith((".", "/", "~")) and not (Path(weights) / "config.json").is_file():
+    if not is_name(weights) and not (Path(weights) / "config.json").is_file():
         raise UserError(
             f"model.weights={weights} is no folder with a config.json, as save_pretrained() and "
             "the hub's downloads leave it"
         )
     try:
-        config = transformers.AutoConfig.from_pretrained(weights, trust_remote_code=False)
-        backbone, wrong = read(weights, still(config))
+        with without_retries():
+            config = transformers.AutoConfig.from_pretrained(weights, trust_remote_code=False)
+            backbone, wrong = read(weights, still(config))
     except UserError:
         raise
     except Exception as error:  # what is odd in the files of others ends in errors of many kinds
-        raise UserError(_why_not(weights, error)) from None
+        if is_name(weights):
+            raise not_to_be_had(weights) from None
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"model.weights={weights} cannot be loaded: {reason}") from None
     if wrong is not None:
         raise UserError(f"model.weights={weights} lacks {wrong}, or has it in another shape")
     return backbone
-
-
-def _why_not(weights: str, error: Exception) -> str:
-    if Path(weights).is_dir():
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return f"model.weights={weights} cannot be loaded: {reason}"
-    return (
-        f"model.weights={weights} is no folder here, and cannot be had from the hub (offline, or "
-        f"no such name): where there is a network, `hf download {weights} --local-dir FOLDER`, "
-        "and give that folder as model.weights=FOLDER"
-    )

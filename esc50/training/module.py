@@ -19,7 +19,7 @@ from esc50.model.lightning.class_weights import balanced_weights
 from esc50.model.lightning.classifier import Classifier, Objective, Schedule
 from esc50.model.lightning.fitted_classifier import FittedClassifier
 from esc50.model.lightning.teachers import WEIGHT
-from esc50.model.network import build_network, check_network
+from esc50.model.network import build_network, check_network, check_weights_had
 from esc50.model.pretrained.front_end import check_features
 from esc50.model.pretrained.head import blocks, freeze, parameter_groups
 from esc50.training.teachers import load_teachers
@@ -34,6 +34,7 @@ def check_module(plain: Mapping[str, Any]) -> None:
         check_fitted(plain)
         return
     check_features(plain)
+    check_weights_had(plain["model"])
     decay, rate = plain["model"].get("layer_decay"), plain["optimizer"].get("lr")
     if decay is not None and rate is None:
         raise UserError(

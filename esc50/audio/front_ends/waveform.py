@@ -7,7 +7,7 @@ from esc50.audio.front_ends.front_end import FrontEnd
 _LEAST_VARIANCE = 1e-7  # what Wav2Vec2FeatureExtractor adds to it
 
 
-class Samples(FrontEnd):
+class Waveform(FrontEnd):
     """Samples as one row; standardised, `Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm`."""
 
     @torch.no_grad()

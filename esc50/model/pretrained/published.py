@@ -35,6 +35,10 @@ HUB = {
     "laion/clap-htsat-unfused": Published(
         "AudioSet and LAION-Audio-630K, part of it from Freesound", "Apache 2.0 (LAION, CLAP)"
     ),
+    "facebook/wav2vec2-base": Published("LibriSpeech", "Apache 2.0 (Meta AI, wav2vec 2.0)"),
+    "openai/whisper-tiny": Published(
+        "speech of the web that OpenAI does not name", "Apache 2.0 (OpenAI, Whisper)"
+    ),
 }
 
 
