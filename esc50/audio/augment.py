@@ -1,5 +1,7 @@
 """Augmentation on the banded spectrum: no waveform, no phase, no second Fourier transform."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -38,7 +40,8 @@ class Augment(torch.nn.Module):
             UserError: it changes sound, which features of this kind cannot follow.
         """
         super().__init__()
-        self.recipe, self.spec = recipe, spec
+        self.recipe = recipe
+        self.spec: Any = spec  # a `BandedSpec` where anything is changed
         if not (recipe.makes_copies or recipe.online):
             return
         recipe.check_features(spec)
@@ -62,7 +65,7 @@ class Augment(torch.nn.Module):
     @property
     def columns(self) -> int:
         """How many columns of a picture training sees, counted from the left."""
-        return max(1, round(self.recipe.visible * self.spec.width))
+        return max(1, round(self.recipe.visible * self.spec.shape[-1]))
 
     def render(
         self, magnitude: Tensor, peak: Tensor, clean: Tensor, params: AugmentParams
@@ -111,12 +114,13 @@ class Augment(torch.nn.Module):
         if self.same_scale and params.untouched.any():
             untouched = torch.from_numpy(params.untouched).to(x.device)
             x = torch.where(untouched[:, None, None, None], clean, x)
+        average = None if self.spec.centred else x.mean((1, 2, 3), keepdim=True)
         if params.freq_mask.any():
             rows = _kept(columns["freq_mask"], columns["freq_mask_at"], self.spec.height)
-            x = x * rows[:, None, :, None]
+            x = _hidden(x, rows[:, None, :, None], average)
         if params.time_mask.any():
             across = _kept(columns["time_mask"], columns["time_mask_at"], self.spec.width)
-            x = x * across[:, None, None]
+            x = _hidden(x, across[:, None, None], average)
         return x.to(dtype), row, weight
 
     def _changed(
@@ -209,6 +213,11 @@ def _mix(
     scale = other * level / level[partner].clamp_min(1e-30)
     foreign = mel[partner[mixed]].mul_(scale[mixed, None, None])
     return mel.mul_((1 - other)[:, None, None]).index_add_(0, mixed, foreign), weight
+
+
+def _hidden(x: Tensor, kept: Tensor, average: Tensor | None) -> Tensor:
+    """Put an average cell, 0 if None, where nothing is kept."""
+    return x * kept if average is None else torch.where(kept > 0, x, average)
 
 
 def _kept(size: Tensor, place: Tensor, n: int) -> Tensor:

@@ -6,8 +6,17 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from esc50.audio.front_ends.filters import bin_filters
-from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
-from esc50.audio.spec import BandedSpec, FeatureSpec, Hertz, MelSpec, Size, Spec, TopDb
+from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec, WhisperSpec
+from esc50.audio.spec import (
+    BandedSpec,
+    FeatureSpec,
+    Hertz,
+    MelSpec,
+    PictureSpec,
+    Size,
+    Spec,
+    TopDb,
+)
 
 Positive = Annotated[float, Field(gt=0)]
 Relative = Literal["clip", "minmax", "row"]  # scales of what is not in dB below the loudest cell
@@ -126,7 +135,7 @@ class LinearSpec(BandedSpec):
         return bin_filters(self.bin_hz, self.centres, ratio)
 
 
-class CqtSpec(Spec):
+class CqtSpec(PictureSpec):
     """A constant-Q transform in decibels: rows that lie evenly on the scale of musical pitch.
 
     Its low rows are computed from long stretches of sound, which the augmentation's spectrum of
@@ -179,7 +188,7 @@ class CqtSpec(Spec):
         return int(2 ** np.ceil(np.log2(longest)))
 
 
-class MfccZcrSpec(Spec):
+class MfccZcrSpec(PictureSpec):
     """MFCCs without the 0th, and the zero-crossing rate, frame by frame and as they are.
 
     Where sound crosses zero no spectrum tells, so it takes augment=none. A picture has all frames
@@ -236,11 +245,33 @@ class MfccZcrSpec(Spec):
         return self.n_fft
 
 
+class WaveformSpec(Spec):
+    """The samples themselves, as one row: for networks that hear.
+
+    Augmentation works on spectra, which these do not hold: they take augment=none.
+
+    Attributes:
+        standardise: clip, to zero mean and unit variance (Wav2Vec2FeatureExtractor's
+            do_normalize); None, as they are, full scale being 1.
+    """
+
+    title = "waveform"
+    front_end = "esc50.audio.front_ends.waveform.Waveform"
+
+    sample_rate: Annotated[int, Field(ge=1000, le=768_000)] = 16000
+    standardise: Literal["clip"] | None = "clip"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """One row of samples."""
+        return 1, 1, self.n_samples
+
+
 # What a checkpoint may name without being trusted.
 KINDS = tuple(
     f"{kind.__module__}.{kind.__name__}"
     for kind in (
         *(FeatureSpec, DeltaSpec, MfccSpec, PcenSpec, LinearSpec, CqtSpec),
-        *(AbsoluteSpec, KaldiSpec, MfccZcrSpec),
+        *(AbsoluteSpec, WhisperSpec, KaldiSpec, MfccZcrSpec, WaveformSpec),
     )
 )

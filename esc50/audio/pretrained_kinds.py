@@ -18,6 +18,7 @@ class AbsoluteSpec(MelSpec):
     """
 
     title = "log-mel in dB of full scale"
+    centred = False
     front_end = "esc50.audio.front_ends.pretrained.AbsoluteLogMel"
 
     mel_scale: Literal["slaney", "htk"] = "slaney"
@@ -59,6 +60,34 @@ class AbsoluteSpec(MelSpec):
         if self.mel_scale == "slaney":
             return mel_filters(hz, self.n_mels, self.fmin, self.fmax_hz)
         return _triangles(hz, _htk_points(self.n_mels, self.fmin, self.fmax_hz, 2595 / np.log(10)))
+
+
+class WhisperSpec(AbsoluteSpec):
+    """Whisper's log-mel, as `WhisperFeatureExtractor` has it: no cell 80 dB below the loudest.
+
+    The last frame, which is centred on the clip's end, is left out.
+    """
+
+    title = "Whisper's log-mel"
+    front_end = "esc50.audio.front_ends.pretrained.WhisperLogMel"
+
+    sample_rate: Annotated[int, Field(ge=1000, le=768_000)] = 16000
+    n_fft: Annotated[int, Field(ge=16, le=2**17)] = 400
+    hop_length: Annotated[int, Field(ge=1, le=2**17)] = 160
+    n_mels: Annotated[int, Field(ge=1, le=4096)] = 80
+
+    def _check_filters(self) -> None:
+        super()._check_filters()
+        if self.frames > self.n_frames:
+            raise ValueError(
+                f"features.frames={self.frames} is more than the clip's {self.n_frames}, and "
+                "silence depends on the clip here: raise features.seconds or features.fill_seconds"
+            )
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of the spectrogram, the first centred on the sound's beginning."""
+        return self.n_filled // self.hop_length
 
 
 class KaldiSpec(MelSpec):

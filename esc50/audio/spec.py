@@ -20,22 +20,15 @@ PADDING = 1.2  # the published 500 frames for 431 are within it
 class Spec(Settings):
     """What shapes the network's input, whatever its kind: the keys of conf/features/.
 
-    A kind is a subclass, named by the section's `_target_`. It says what its rows are, and which
-    front end computes them.
+    A kind is a subclass, named by the section's `_target_`, that says which front end computes it.
     """
 
     title: ClassVar[str]  # what it is called
     front_end: ClassVar[str]  # the class that computes it: a `FrontEnd` of audio/front_ends/
-    rows_key: ClassVar[str]  # the key that says how many rows there are
     added_keys: ClassVar[tuple[str, ...]] = ("channel",)  # newer than caches that stay valid
 
     sample_rate: Annotated[int, Field(ge=1000, le=768_000)] = 44100
     seconds: Annotated[float, Field(ge=0.05, le=3600)] = 5.0
-    hop_length: Annotated[int, Field(ge=1, le=2**17)] = 512
-    frames: Size = 500
-    height: Size = 128
-    width: Size = 128
-    standardise: Literal["clip", "fixed", "minmax", "row"] = "clip"
     repeat_below: Annotated[float, Field(ge=1)] | None = None
     channel: Size | Literal["loudest"] | None = None
 
@@ -44,6 +37,71 @@ class Spec(Settings):
     def _plain_numbers(cls, values: dict[str, Any]) -> dict[str, Any]:
         # NumPy's numbers are numbers, whatever pydantic's strictness makes of them.
         return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what the network sees."""
+        raise NotImplementedError
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of one clip."""
+        return round(self.seconds * self.sample_rate)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What names features in the cache: settings newer than it count where they are set."""
+        kind = type(self).__name__
+        if not self.__module__.startswith("esc50."):  # one's own may have the name of another
+            kind = f"{self.__module__}.{kind}"
+        named = {"kind": kind} if kind != FeatureSpec.__name__ else {}
+        settings = self.model_dump().items()
+        return named | {k: v for k, v in settings if v is not None or k not in self.added_keys}
+
+    @property
+    def log_mel(self) -> "FeatureSpec":
+        """The log-mel by which people look at a clip, and the audit finds near-duplicates.
+
+        Its own where the features' first channel is one; otherwise of windows of 46 ms, with as
+        many cells as the default has.
+        """
+        n_fft = 2 ** round(np.log2(self.sample_rate * 2048 / 44100))
+        size = min(128, n_fft // 4)
+        whole: dict[str, Any] = {"sample_rate": self.sample_rate, "seconds": self.seconds}
+        whole |= {"repeat_below": self.repeat_below, "channel": self.channel}
+        frames = 1 + self.n_samples // (n_fft // 4)
+        return FeatureSpec(
+            **whole,
+            n_fft=n_fft,
+            hop_length=n_fft // 4,
+            n_mels=size,
+            height=size,
+            frames=frames,
+            width=min(128, frames),
+        )
+
+    @property
+    def picture(self) -> "PictureSpec":
+        """What people are shown of the network's input: the log-mel where it is no picture."""
+        return self.log_mel
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is likely not meant, in sentences."""
+        return []
+
+
+class PictureSpec(Spec):
+    """Kinds that are pictures: rows over time, resized to `height` and `width`."""
+
+    rows_key: ClassVar[str]  # the key that says how many rows there are
+    centred: ClassVar[bool] = True  # whether 0 is an average cell
+
+    hop_length: Annotated[int, Field(ge=1, le=2**17)] = 512
+    frames: Size = 500
+    height: Size = 128
+    width: Size = 128
+    standardise: Literal["clip", "fixed", "minmax", "row"] = "clip"
 
     @model_validator(mode="after")
     def _check_size(self) -> Self:
@@ -81,46 +139,14 @@ class Spec(Settings):
         return self.in_channels, self.height, self.width
 
     @property
-    def n_samples(self) -> int:
-        """Samples of one clip."""
-        return round(self.seconds * self.sample_rate)
-
-    @property
     def n_frames(self) -> int:
         """Frames of one clip's spectrogram, the first and last centred on its ends."""
         return 1 + self.n_samples // self.hop_length
 
     @property
-    def key(self) -> dict[str, Any]:
-        """What names features in the cache: settings newer than it count where they are set."""
-        kind = type(self).__name__
-        if not self.__module__.startswith("esc50."):  # one's own may have the name of another
-            kind = f"{self.__module__}.{kind}"
-        named = {"kind": kind} if kind != FeatureSpec.__name__ else {}
-        settings = self.model_dump().items()
-        return named | {k: v for k, v in settings if v is not None or k not in self.added_keys}
-
-    @property
-    def log_mel(self) -> "FeatureSpec":
-        """The log-mel by which people look at a clip, and the audit finds near-duplicates.
-
-        Its own where the features' first channel is one; otherwise of windows of 46 ms, with as
-        many cells as the default has.
-        """
-        n_fft = 2 ** round(np.log2(self.sample_rate * 2048 / 44100))
-        size = min(128, n_fft // 4)
-        whole: dict[str, Any] = {"sample_rate": self.sample_rate, "seconds": self.seconds}
-        whole |= {"repeat_below": self.repeat_below, "channel": self.channel}
-        frames = 1 + self.n_samples // (n_fft // 4)
-        return FeatureSpec(
-            **whole,
-            n_fft=n_fft,
-            hop_length=n_fft // 4,
-            n_mels=size,
-            height=size,
-            frames=frames,
-            width=min(128, frames),
-        )
+    def picture(self) -> "PictureSpec":
+        """Itself."""
+        return self
 
     @property
     def remarks(self) -> list[str]:
@@ -140,7 +166,7 @@ class Spec(Settings):
         return said
 
 
-class BandedSpec(Spec):
+class BandedSpec(PictureSpec):
     """Kinds whose rows begin as sums of the power at FFT bins: what augmentation can follow."""
 
     n_fft: Annotated[int, Field(ge=16, le=2**17)] = 2048

@@ -21,7 +21,7 @@ from esc50.data.audit import Audit, Seen, audit_split
 from esc50.data.batches import Batch, DistributedBatchSampler, EpochShuffle, FeatureDataset, rows
 from esc50.data.cache.digests import clip_digests
 from esc50.data.datasets import make_dataset, open_clips
-from esc50.data.features import clip_features, copy_features, profiles
+from esc50.data.features import clip_features, copy_features, pictures, profiles
 from esc50.data.prepared import Prepared
 from esc50.data.split import Split, SplitSettings, draw_split
 from esc50.data.tables.folds import warn_of_classes
@@ -216,7 +216,7 @@ class ESC50DataModule(pl.LightningDataModule):
         """
         split, copies, n_clips = self.split, self.prepared.copies, len(self.table)
         clips = self.prepared.example_clips(n)
-        before = rows(self.clips["logmel"], torch.from_numpy(clips))
+        before = rows(pictures(self.spec, self.clips), torch.from_numpy(clips))
         if self.recipe.online:
             items = FeatureDataset(clips, self.clips, None, self.prepared.targets)
             rng = np.random.default_rng([self.seed, 0, DRAW_EPOCH])

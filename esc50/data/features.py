@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -136,6 +137,11 @@ def _analyser(spec: Spec) -> Callable[[torch.Tensor], dict[str, torch.Tensor]]:
 def profiles(features: Mapping[str, np.ndarray]) -> np.ndarray:
     """Pick the log-mels that tell near-duplicates: float32 (clips, channels, height, width)."""
     return features.get("profile", features["logmel"])
+
+
+def pictures(spec: Spec, features: Mapping[str, Any]) -> Any:
+    """Pick what people are shown of the network's input: (clips, channels, height, width)."""
+    return features["logmel" if spec.picture is spec else "profile"]
 
 
 def copy_features(

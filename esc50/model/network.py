@@ -8,19 +8,41 @@ from torch import nn
 from esc50.config.schema.sections import ModelUse
 from esc50.config.targets import build, check_target, takes
 from esc50.errors import UserError
+from esc50.model.pretrained.hub import check_had
 from esc50.model.pretrained.weights import Weights, check_there, load_weights, own_checkpoint
 from esc50.model.resnet import optimize_memory_layout
+from esc50.model.timm_models import check_timm
+from esc50.model.torchvision_models import check_torchvision
 
 RUN_KEYS = tuple(ModelUse.model_fields)  # what the run does with a network; it is not told
 APART = (*RUN_KEYS, "weights")  # what says nothing of which network it is
+HEARS = "esc50.model.huggingface.hub_network"  # of our networks, the one that takes waveforms
 GIVEN = ("n_classes", "num_classes", "size", "in_channels", "architecture")  # told beside them
+# Of this package's networks by their module: the word that `weights` may be, of published ones; and
+# what knows the names that `name` may be.
+WORDS = {
+    **dict.fromkeys(("resnet", "torchvision_models", "timm_models"), "imagenet"),
+    "panns": "audioset",
+    "beats": None,
+}
+NAMES = {"torchvision_models": check_torchvision, "timm_models": check_timm}
 
 
 def check_network(section: Mapping[str, Any]) -> None:
-    """Refuse a `model` section whose target, or a file of weights, does not exist or fit."""
-    if str(section.get("_target_")).startswith("esc50."):  # others may know names of their own
-        check_there(section.get("weights"))
+    """Refuse a `model` section whose target, name or weights do not exist or fit."""
+    package, _, rest = str(section.get("_target_")).partition("esc50.model.")
+    module, weights = rest.partition(".")[0], section.get("weights")
+    if not package and module in WORDS:  # others may know names of their own
+        check_there(weights, WORDS[module])
     check_target("model", _to_build(section)[0], dict.fromkeys(GIVEN))
+    if not package and module in NAMES and "name" in section:
+        NAMES[module](str(section["name"]))
+
+
+def check_weights_had(section: Mapping[str, Any]) -> None:
+    """Refuse weights that the Hugging Face hub does not give, before data is read."""
+    if str(section.get("_target_")).startswith("esc50.model.huggingface."):
+        check_had(section.get("weights"))
 
 
 def build_network(
@@ -68,6 +90,12 @@ def build_plain_network(
         raise UserError(
             f"features: pictures of {in_channels} channels are nothing for a network without an "
             f"argument in_channels, which {section.get('_target_')} does not take"
+        )
+    target = str(section.get("_target_"))
+    if size[0] == 1 and target.startswith("esc50.") and target != HEARS:
+        raise UserError(
+            "features: a waveform is no picture, which this network takes: choose one that "
+            "hears them, as model=wav2vec2 or model=huggingface do"
         )
     values = (n_classes, n_classes, size, in_channels, architecture)
     network: nn.Module = build("model", arguments, dict(zip(GIVEN, values, strict=True)))

@@ -1,5 +1,7 @@
 """Any timm model by name, on pictures of one channel or several."""
 
+import difflib
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -7,7 +9,8 @@ from torch import nn
 
 from esc50.errors import UserError
 from esc50.model.pretrained.head import head_prefixes
-from esc50.model.pretrained.weights import read_weights
+from esc50.model.pretrained.hub import without_retries
+from esc50.model.pretrained.weights import read_weights, weights_file
 
 
 def timm_network(
@@ -34,15 +37,9 @@ def timm_network(
         UserError: timm is not installed, has no such model or one that cannot take the size, or the
             weights cannot be downloaded or read, or are another model's.
     """
-    try:
-        import timm
-    except ImportError:
-        raise UserError(f"model.name={name} needs timm: pip install 'esc50[models]'") from None
-    if not timm.is_model(name):
-        close = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:5])
-        raise UserError(
-            f"model.name={name} is no timm model" + (f": it has {close}" if close else "")
-        )
+    check_timm(name)
+    import timm
+
     known = timm.get_pretrained_cfg(name)
     settings: dict[str, Any] = {"in_chans": in_channels, "num_classes": n_classes}
     if known is not None and known.fixed_input_size:
@@ -51,11 +48,12 @@ def timm_network(
         settings["pretrained"] = True
     from_file = weights not in (None, "imagenet")
     if from_file:
-        settings["pretrained_cfg_overlay"] = {"file": weights}
+        settings["pretrained_cfg_overlay"] = {"file": str(weights_file(str(weights)))}
     try:
         if from_file:
             _check_weights(name, str(weights))
-        network = timm.create_model(name, **settings)
+        with without_retries() if weights == "imagenet" else nullcontext():
+            network = timm.create_model(name, **settings)
         with torch.no_grad():
             network.eval()(torch.zeros(1, in_channels, *size))
     except (OSError, RuntimeError, AssertionError, LookupError, TypeError, ValueError) as error:
@@ -65,6 +63,23 @@ def timm_network(
             f" of {size[0]} x {size[1]}: {reason}{_elsewhere(known, weights)}"
         ) from None
     return network.train()
+
+
+def check_timm(name: str) -> None:
+    """Refuse a name that timm has no model of, with those that are like it.
+
+    Raises:
+        UserError: that, or timm is not installed.
+    """
+    try:
+        import timm
+    except ImportError:
+        raise UserError(f"model.name={name} needs timm: pip install 'esc50[models]'") from None
+    if timm.is_model(name):
+        return
+    close = difflib.get_close_matches(name, timm.list_models(), 4, cutoff=0.5)
+    hint = f"did you mean {', '.join(close)}?" if close else "see timm.list_models()"
+    raise UserError(f"model.name={name} is no timm model: {hint}")
 
 
 def _elsewhere(known: Any, weights: str | None) -> str:

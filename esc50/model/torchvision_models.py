@@ -1,5 +1,6 @@
 """Any torchvision classifier by name, on pictures of one channel or several."""
 
+import difflib
 from collections import OrderedDict
 from dataclasses import replace
 from typing import Any, cast
@@ -40,11 +41,7 @@ def torchvision_network(
         UserError: torchvision has no such model, it cannot take pictures of that size, or the
             weights cannot be downloaded or read, or are another model's.
     """
-    if name not in models.list_models(module=models):
-        raise UserError(
-            f"model.name={name} is no torchvision model: it has efficientnet_b0, convnext_tiny, "
-            "mobilenet_v3_small and others, see torchvision.models.list_models()"
-        )
+    check_torchvision(name)
     settings: dict[str, Any] = {"num_classes": n_classes, **_of_size(name, size)}
     try:
         network = models.get_model(name, **settings)
@@ -63,6 +60,20 @@ def torchvision_network(
             f" of {size[0]} x {size[1]}: {reason}"
         ) from None
     return network.train()
+
+
+def check_torchvision(name: str) -> None:
+    """Refuse a name that torchvision has no classifier of, with those that are like it.
+
+    Raises:
+        UserError: that.
+    """
+    known = models.list_models(module=models)
+    if name in known:
+        return
+    close = difflib.get_close_matches(name, known, 4, cutoff=0.5)
+    hint = f"did you mean {', '.join(close)}?" if close else "see torchvision.models.list_models()"
+    raise UserError(f"model.name={name} is no torchvision model: {hint}")
 
 
 def _of_size(name: str, size: tuple[int, int]) -> dict[str, Any]:

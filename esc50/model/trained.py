@@ -161,8 +161,8 @@ def _build(path: Path, section: dict[str, Any], specification: Mapping[str, Any]
     try:
         spec = make_spec(specification["features"])
         n_classes = len(specification["classes"])
-        known = spec.in_channels, specification.get("architecture")
-        return build_network(section, n_classes, (spec.height, spec.width), *known)
+        known = spec.shape[0], specification.get("architecture")
+        return build_network(section, n_classes, spec.shape[1:], *known)
     except UserError as error:
         raise UserError(f"{path} is not for this version: {error}") from None
     except (AttributeError, TypeError, ValueError):

@@ -10,7 +10,7 @@ import numpy as np
 
 from esc50.audio.files.channels import Channel
 from esc50.audio.files.read import read_sound
-from esc50.audio.spec import Spec
+from esc50.audio.spec import PictureSpec
 from esc50.errors import UserError
 
 OPUS_RATE = 48_000  # Hz, one of the rates that Opus knows, and the only one with the whole band
@@ -108,7 +108,7 @@ def logmel_uri(logmel: np.ndarray, low: float | None = None, high: float | None 
     return _uri("image/png", file.getvalue())
 
 
-def picture_seconds(spec: Spec) -> float:
+def picture_seconds(spec: PictureSpec) -> float:
     """How long the time axis of a picture of these features is."""
     return spec.frames * spec.hop_length / spec.sample_rate
 

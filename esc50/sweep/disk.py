@@ -94,9 +94,7 @@ def _network_bytes(plain: dict[str, Any]) -> int | None:
     try:
         spec = make_spec(plain["features"])
         with torch.device("meta"):
-            network = build_plain_network(
-                section, CLASSES, (spec.height, spec.width), spec.in_channels
-            )
+            network = build_plain_network(section, CLASSES, spec.shape[1:], spec.shape[0])
     except Exception:  # of whatever kind: the job says what is wrong with its network
         return None
     return sum(part.numel() * part.element_size() for part in network.state_dict().values())

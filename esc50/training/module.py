@@ -19,7 +19,7 @@ from esc50.model.lightning.class_weights import balanced_weights
 from esc50.model.lightning.classifier import Classifier, Objective, Schedule
 from esc50.model.lightning.fitted_classifier import FittedClassifier
 from esc50.model.lightning.teachers import WEIGHT
-from esc50.model.network import build_network, check_network
+from esc50.model.network import build_network, check_network, check_weights_had
 from esc50.model.pretrained.front_end import check_features
 from esc50.model.pretrained.head import blocks, freeze, parameter_groups
 from esc50.training.teachers import load_teachers
@@ -34,6 +34,7 @@ def check_module(plain: Mapping[str, Any]) -> None:
         check_fitted(plain)
         return
     check_features(plain)
+    check_weights_had(plain["model"])
     decay, rate = plain["model"].get("layer_decay"), plain["optimizer"].get("lr")
     if decay is not None and rate is None:
         raise UserError(
@@ -67,10 +68,10 @@ def build_module(
         raise UserError(f"{table.root} has one class, {table.classes[0]}: two are needed")
     if plain["monitor"] == "val/acc_category5" and table.categories5 is None:
         raise UserError("monitor=val/acc_category5 takes the classes of ESC-50: use val/acc")
-    size = spec.height, spec.width
-    network = build_network(plain["model"], n_classes, size, spec.in_channels)
+    channels, size = spec.shape[0], spec.shape[1:]
+    network = build_network(plain["model"], n_classes, size, channels)
     _warn_of_known_classes(network, table.classes, plain["model"])
-    listed = _blocks(plain["model"], network, (1, spec.in_channels, *size))
+    listed = _blocks(plain["model"], network, (1, *spec.shape))
     freeze(network, plain["model"].get("train"), listed)
     categories = None if table.categories5 is None else table.categories5.tolist()
     scales = {key: plain[key] for key in OBJECTIVE}

@@ -162,7 +162,7 @@ class ImageLogger(pl.Callback):
         clips = data.prepared.example_clips(self.n_clips)
         titles = [printable(data.table.classes[t]) for t in data.table.targets[clips]]
         pictures = np.stack([row[:, 0].numpy() for row in rows])
-        spec = data.spec
+        spec = data.spec.picture
         seconds = spec.frames * spec.hop_length / spec.sample_rate
         figure = input_figure(pictures, titles, seconds)
         for writer in writers:

@@ -80,7 +80,7 @@ def test_what_cannot_be_loaded_is_refused_in_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="lacks embeddings"):
         hub_network(5, (32, 64), str(tmp_path))
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(UserError, match="is of the kind bert: those that take pictures of sound"):
+    with pytest.raises(UserError, match="is of the kind bert: those that take sound"):
         hub_network(5, (32, 64), str(tmp_path))
 
 

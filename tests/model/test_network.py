@@ -119,3 +119,20 @@ def test_a_checkpoint_of_another_network_is_refused_by_the_key_that_differs(chec
         build_network({**RESNET, "weights": path}, 3, (32, 32))
     with pytest.raises(UserError, match=r"not of this network at this size of picture: bn0\."):
         build_network({**section, "weights": path}, 3, (48, 32))
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "like"),
+    [("torchvision", "convnxt_tiny", "convnext_tiny"), ("timm", "vit_tiyn", "vit_tiny")],
+)
+def test_a_wrong_name_is_refused_before_data_is_read_with_those_like_it(network, name, like):
+    section = {**NETWORKS[network], "name": name}
+    with pytest.raises(UserError, match=rf"model\.name={name} is no .* model: .*{like}"):
+        check_network(section)
+
+
+def test_weights_that_are_neither_a_file_nor_the_networks_word_are_refused():
+    check_network({**RESNET, "weights": "imagenet"})
+    for word in ("audioset", "MIT/ast"):
+        with pytest.raises(UserError, match=f"{word} is no file: give imagenet"):
+            check_network({**RESNET, "weights": word})

@@ -20,6 +20,16 @@ def test_a_backbone_takes_pictures_of_several_channels():
         assert network(torch.randn(2, 3, 64, 64)).shape == (2, 7)
 
 
+def test_a_folder_of_the_hub_is_a_file_of_weights(tmp_path):
+    import timm
+
+    original = timm.create_model("test_vit", num_classes=4)
+    torch.save(original.state_dict(), tmp_path / "pytorch_model.bin")
+    ours = timm_network("test_vit", 9, (160, 160), str(tmp_path))
+    first = original.state_dict()["blocks.0.attn.qkv.weight"]
+    assert torch.equal(ours.state_dict()["blocks.0.attn.qkv.weight"], first)
+
+
 def test_weights_from_disk_see_a_grey_picture_as_the_original_does(tmp_path):
     import timm
 
@@ -51,7 +61,7 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(tmp_path, monkeypatch):
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(UserError, match=r"other\.pth"):
         timm_network("resnet18", 5, (64, 64), str(tmp_path / "other.pth"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # no retries
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(UserError, match=r"model\.weights=imagenet"):
         timm_network("resnet18", 5, (64, 64), "imagenet")
 

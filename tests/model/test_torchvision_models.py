@@ -57,7 +57,9 @@ def get_weights():
 
 
 def test_what_cannot_be_made_is_refused_in_a_sentence(monkeypatch, tmp_path):
-    with pytest.raises(UserError, match=r"model\.name=mobilnet is no torchvision model: it has"):
+    with pytest.raises(
+        UserError, match=r"model\.name=mobilnet is no torchvision model: did you mean mobilenet"
+    ):
         torchvision_network("mobilnet", 7, (64, 64))
     with pytest.raises(UserError, match=r"model\.weights=a\.pth is no file"):
         torchvision_network("mobilenet_v3_small", 7, (64, 64), "a.pth")

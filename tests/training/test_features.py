@@ -15,6 +15,7 @@ from esc50.deploy.predictor import load
 from esc50.report.at_end import report_at_end
 from esc50.training.fold import run_fold
 from tests.conftest import REPOSITORY
+from tests.model.hub_folders import make_hearer
 
 # Each choice at the size of the tiny set: half a second at 8 kHz.
 CLIP = "seconds=0.5 hop_length=64 width=16 frames=63 sample_rate=8000".split()
@@ -43,14 +44,14 @@ def settings(choice, *others):
 def large(config):
     """A config whose overrides of features replace the small ones of the fixture `config`."""
 
-    def make(choice, *others):
-        cfg = config(*others)
-        own = OmegaConf.create(compose_features(settings(choice)))
-        OmegaConf.set_struct(cfg, False)
-        cfg.features, cfg.augment = own.features, own.augment
-        return cfg
+    return lambda choice, *others: with_features(config(*others), settings(choice))
 
-    return make
+
+def with_features(cfg, overrides):
+    own = OmegaConf.create(compose_features(overrides))
+    OmegaConf.set_struct(cfg, False)
+    cfg.features, cfg.augment = own.features, own.augment
+    return cfg
 
 
 def compose_features(overrides):
@@ -72,6 +73,28 @@ def test_it_trains_and_its_checkpoint_predicts_the_same(large, tmp_path, tiny, c
     made = model.predict([tiny / "audio" / row[0] for row in rows])
     answers = [[f"{p:.8g}" for p in one.probabilities.tolist()] for one in made]
     assert answers == [row[-5:] for row in rows]
+
+
+@pytest.mark.parametrize("train", ["head", pytest.param("all", marks=pytest.mark.slow)])
+def test_a_network_that_hears_samples_trains_and_its_report_shows_log_mels(
+    config, tmp_path, tiny, train
+):
+    make_hearer(tmp_path / "tiny-hearer")
+    weights = f"model.weights={tmp_path / 'tiny-hearer'}"
+    scale = ["input_mean=0.0", "input_std=1.0", f"model.train={train}", "trainer.max_epochs=1"]
+    cfg = config("model=wav2vec2", weights, *scale, "callbacks.images.n_clips=2")
+    heard = with_features(cfg, ["features=waveform", "features.seconds=0.5", "augment=none"])
+    folder = tmp_path / "outputs" / "run"
+    run_fold(heard, folder)
+    report_at_end(folder)
+    page = (folder / "report.html").read_text()
+    assert "Log-mel of " in page and "Saliency of the answer" in page
+    assert "not at hand" not in page
+    rows = (folder / "predictions.csv").read_text().splitlines()[1:3]
+    model = load(folder, device="cpu")
+    for row in (row.split(",") for row in rows):
+        answer = model.predict(tiny / "audio" / row[0]).probabilities
+        np.testing.assert_allclose(answer, [float(p) for p in row[-5:]], atol=1e-3)  # of a batch
 
 
 @pytest.mark.slow
@@ -112,6 +135,6 @@ def test_the_guide_names_every_choice():
     assert table == CHOICES.keys() | {"logmel128", classical}
     assert {each for names in commands for each in names.split(",")} <= table
     # With their networks: tests/audio/front_ends/test_pretrained.py.
-    pretrained = {"ast", "beats", "panns", "clap"}
+    pretrained = {"ast", "beats", "panns", "clap", "waveform", "whisper"}
     files = {path.stem for path in (CONF / "features").glob("*.yaml")}
     assert files == table | pretrained and all(f"`{name}`" in page for name in pretrained)

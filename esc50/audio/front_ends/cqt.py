@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from esc50.audio.front_ends.front_end import FrontEnd
+from esc50.audio.front_ends.front_end import PictureFrontEnd
 from esc50.audio.front_ends.sparse import SparseMatmul
 from esc50.audio.kinds import CqtSpec
 
 _NEGLIGIBLE = 1e-6  # of a filter's largest weight, at which its spectrum is cut off
 
 
-class ConstantQ(FrontEnd):
+class ConstantQ(PictureFrontEnd):
     """The power of `librosa.cqt`, computed at the full rate throughout.
 
     librosa halves the rate from octave to octave, which leaves something of the resampling in its

@@ -12,7 +12,7 @@ from esc50.audio.front_ends.filters import area_weights
 from esc50.audio.front_ends.power_sums import PowerSums
 from esc50.audio.front_ends.silence import repeat_sound
 from esc50.audio.front_ends.sparse import SparseMatmul
-from esc50.audio.spec import BandedSpec, Spec
+from esc50.audio.spec import BandedSpec, PictureSpec, Spec
 from esc50.config.targets import locate
 
 # power_to_db's floor under the logarithm
@@ -50,17 +50,37 @@ class Fourier(nn.Module):
 
 
 class FrontEnd(nn.Module):
-    """Waveforms to standardised pictures, on the device it was moved to.
+    """Waveforms to what the network sees, on the device it was moved to.
 
     All that stands between a clip's samples and the network is here: the cache, a prediction and an
-    export use it alike. A kind of features says what its rows are (`rows`) and what is made of
-    them (`cells`).
+    export use it alike.
     """
 
-    def __init__(self, spec: Spec, window: torch.Tensor) -> None:
-        """Precompute what resizes pictures; take the window of the Fourier transform."""
+    def __init__(self, spec: Spec) -> None:
+        """Take what the features are."""
         super().__init__()
         self.spec: Any = spec  # of the kind that the front end is of
+
+    def repeat(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Fill silence with the clip's sound where the features say so: (..., n_samples) alike."""
+        if self.spec.repeat_below is None:
+            return waveform
+        return repeat_sound(waveform, self.spec.sample_rate, self.spec.repeat_below)
+
+    def features(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Features (..., *spec.shape) float32 of float32 (..., n_samples)."""
+        raise NotImplementedError
+
+
+class PictureFrontEnd(FrontEnd):
+    """Waveforms to standardised pictures.
+
+    A kind of features says what its rows are (`rows`) and what is made of them (`cells`).
+    """
+
+    def __init__(self, spec: PictureSpec, window: torch.Tensor) -> None:
+        """Precompute what resizes pictures; take the window of the Fourier transform."""
+        super().__init__(spec)
         # `frames` beyond the clip's own are zero after standardising: their columns fall away.
         kept = min(spec.frames, spec.n_frames)
         across = np.zeros((spec.width, spec.n_frames))
@@ -68,12 +88,6 @@ class FrontEnd(nn.Module):
         self.fourier: Any = Fourier(window, spec.hop_length)
         self._across: nn.Module = SparseMatmul(across)
         self._down: nn.Module = SparseMatmul(area_weights(spec.n_rows, spec.height))
-
-    def repeat(self, waveform: torch.Tensor) -> torch.Tensor:
-        """Fill silence with the clip's sound where the features say so: (..., n_samples) alike."""
-        if self.spec.repeat_below is None:
-            return waveform
-        return repeat_sound(waveform, self.spec.sample_rate, self.spec.repeat_below)
 
     def rows(self, waveform: torch.Tensor) -> torch.Tensor:
         """Power in each row, float32 (..., rows, T), of float32 (..., n_samples)."""
@@ -124,7 +138,7 @@ class FrontEnd(nn.Module):
         return self.normalize_and_resize(self.cells(self.rows(self.repeat(waveform))))
 
 
-class BandedFrontEnd(FrontEnd):
+class BandedFrontEnd(PictureFrontEnd):
     """Front ends whose rows are sums of the power at FFT bins; as it is, a spectrogram in dB."""
 
     def __init__(self, spec: BandedSpec) -> None:

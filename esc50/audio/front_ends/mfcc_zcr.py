@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from esc50.audio.front_ends.front_end import FrontEnd
+from esc50.audio.front_ends.front_end import PictureFrontEnd
 from esc50.audio.front_ends.logmel import Mfcc
 from esc50.audio.kinds import MfccZcrSpec
 
 _SILENT = 1e-10  # librosa's: samples no farther from zero are on neither side of it
 
 
-class MfccZcr(FrontEnd):
+class MfccZcr(PictureFrontEnd):
     """`librosa.feature.mfcc` without its 0th row, above `librosa.feature.zero_crossing_rate`.
 
     Of each frame, as Piczak has them: "ESC: Dataset for Environmental Sound Classification" (ACM MM

@@ -11,6 +11,7 @@ from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
 _LEAST_POWER = 1e-10
 _LEAST_ENERGY = 1.1920928955078125e-07  # Kaldi's: what float32 takes 1 and the next number apart
 _EMPHASIS = 0.97  # of the sample before, subtracted
+_WHISPER_RANGE = 80.0  # dB below the clip's loudest cell
 _POVEY = 0.85  # the power of a Hann window that Kaldi's own window is
 
 
@@ -53,6 +54,17 @@ class AbsoluteLogMel(_FixedScale):
     def cells(self, rows: torch.Tensor) -> torch.Tensor:
         """Decibels (..., 1, n_mels, T)."""
         return (rows.clamp(min=_LEAST_POWER).log10() * 10).unsqueeze(-3)
+
+
+class WhisperLogMel(AbsoluteLogMel):
+    """`WhisperFeatureExtractor`: (log10 power + 4) / 4, at least the clip's greatest less 2."""
+
+    mean, scale = -40.0, 40.0
+
+    def cells(self, rows: torch.Tensor) -> torch.Tensor:
+        """Decibels (..., 1, n_mels, T)."""
+        decibels = super().cells(rows)
+        return torch.maximum(decibels, decibels.amax((-3, -2, -1), keepdim=True) - _WHISPER_RANGE)
 
 
 class KaldiBank(_FixedScale):

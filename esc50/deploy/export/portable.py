@@ -5,14 +5,17 @@ transform, dense products, no branch on what a clip holds.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from esc50.audio.front_ends.front_end import FrontEnd, make_front_end
+from esc50.audio.front_ends.front_end import FrontEnd, PictureFrontEnd, make_front_end
 from esc50.audio.front_ends.sparse import SparseMatmul
 from esc50.model.network import build_plain_network, without_weights
 from esc50.model.trained import TrainedModel
+
+Kind = TypeVar("Kind", bound=FrontEnd)
 
 
 class PortableModel(nn.Module):
@@ -43,16 +46,18 @@ class PortableModel(nn.Module):
 def plain_network(model: TrainedModel) -> nn.Module:
     """Build the network anew as its class makes it, with the model's weights, on the processor."""
     section = without_weights(model.config["model"])  # the model's own follow
-    size = (model.spec.height, model.spec.width)
-    known = model.spec.in_channels, model.specification.get("architecture")
+    channels, size = model.spec.shape[0], model.spec.shape[1:]
+    known = channels, model.specification.get("architecture")
     network = build_plain_network(section, len(model.classes), size, *known)
     network.load_state_dict(model.network.state_dict())
     return network.float()
 
 
-def make_portable(front_end: FrontEnd) -> FrontEnd:
+def make_portable(front_end: Kind) -> Kind:
     """Put operations that export in the place of a front end's own; returns it."""
-    front_end.fourier = PortableFourier(front_end.fourier.window, front_end.fourier.hop_length)
+    if isinstance(front_end, PictureFrontEnd):
+        fourier = front_end.fourier
+        front_end.fourier = PortableFourier(fourier.window, fourier.hop_length)
     for parent in list(front_end.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, SparseMatmul):

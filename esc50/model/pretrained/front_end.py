@@ -1,36 +1,54 @@
 """Whether the features are those that the starting weights know."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from esc50.config.composition import compose_plain
 from esc50.errors import UserError
+from esc50.model.hub_backbones import FAMILIES
+from esc50.model.pretrained.hub import no_name, read_json
 from esc50.model.pretrained.weights import own_checkpoint
 
 # How long a clip is, and what is done to it before its first spectrum, changes no cell's meaning.
 FREE = ("seconds", "frames", "width", "channel", "repeat_below", "bands_per_mel")
 SCALE = ("input_mean", "input_std")
-# The choice of features that transformers' kinds of networks know; what their feature extractors
-# call its keys, and how those values are ours.
-OF_KIND = {"audio-spectrogram-transformer": "ast", "clap": "clap", "clap_audio_model": "clap"}
-PREPROCESSOR: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
-    ("sampling_rate", "sample_rate", int),
-    ("num_mel_bins", "n_mels", int),  # AST's
-    ("num_mel_bins", "height", int),
-    ("max_length", "frames", int),
-    ("max_length", "width", int),
-    ("mean", "mean", float),
-    ("std", "std", float),
-    ("feature_size", "n_mels", int),  # CLAP's; AST's says 1
-    ("hop_length", "hop_length", int),
-    ("fft_window_size", "n_fft", int),
-    ("frequency_min", "fmin", float),
-    ("frequency_max", "fmax", float),
-    ("max_length_s", "fill_seconds", float),
-    ("truncation", "mel_scale", lambda kind: "htk" if kind == "fusion" else "slaney"),
-)
+HUB = "esc50.model.huggingface.hub_network"
+# What transformers' feature extractors call our keys of a choice of features, and how their values
+# are ours.
+Keys = tuple[tuple[str, str, Callable[[Any], Any]], ...]
+PREPROCESSOR: dict[str, Keys] = {
+    "ast": (
+        ("sampling_rate", "sample_rate", int),
+        ("num_mel_bins", "n_mels", int),
+        ("num_mel_bins", "height", int),
+        ("max_length", "frames", int),
+        ("max_length", "width", int),
+        ("mean", "mean", float),
+        ("std", "std", float),
+    ),
+    "clap": (
+        ("sampling_rate", "sample_rate", int),
+        ("feature_size", "n_mels", int),
+        ("hop_length", "hop_length", int),
+        ("fft_window_size", "n_fft", int),
+        ("frequency_min", "fmin", float),
+        ("frequency_max", "fmax", float),
+        ("max_length_s", "fill_seconds", float),
+        ("truncation", "mel_scale", lambda kind: "htk" if kind == "fusion" else "slaney"),
+    ),
+    "waveform": (
+        ("sampling_rate", "sample_rate", int),
+        ("do_normalize", "standardise", lambda yes: "clip" if yes else None),
+    ),
+    "whisper": (
+        ("sampling_rate", "sample_rate", int),
+        ("feature_size", "n_mels", int),
+        ("feature_size", "height", int),
+        ("hop_length", "hop_length", int),
+        ("n_fft", "n_fft", int),
+    ),
+}
 
 
 def check_features(plain: Mapping[str, Any]) -> None:
@@ -44,7 +62,10 @@ def check_features(plain: Mapping[str, Any]) -> None:
         UserError: naming the key that differs, and the choice.
     """
     weights, choice = plain["model"].get("weights"), plain["model"].get("front_end")
+    hub = plain["model"].get("_target_") == HUB
     if weights is None:
+        if hub:
+            raise no_name()
         return
     if (start := own_checkpoint(weights)) is not None:
         assert start.specification is not None
@@ -52,12 +73,18 @@ def check_features(plain: Mapping[str, Any]) -> None:
         wanted = {**_without_free(start.specification["features"])}
         _compare(plain, wanted, {key: theirs[key] for key in SCALE}, f"model.weights={weights}", "")
         return
-    choice = choice or OF_KIND.get(str(_read(Path(weights) / "config.json").get("model_type")))
+    if hub:  # whose network the weights themselves name
+        kind = FAMILIES.get(str(read_json(weights, "config.json").get("model_type")))
+        choice = choice if kind is None else kind.choice
     if choice is None:
         return
     section = compose_plain([f"features={choice}"])["features"]
-    wanted = {**_without_free(section), **_of_preprocessor(Path(weights))}
+    own = _of_preprocessor(weights, choice)
+    wanted = {**_without_free(section), **own}
     remedy = f": set features={choice} input_mean=0.0 input_std=1.0"
+    for key, value in own.items():
+        if value != section[key]:
+            remedy += f" features.{key}={_show(value)}"
     scale = dict(zip(SCALE, (0.0, 1.0), strict=True))
     _compare(plain, wanted, scale, f"model.weights={weights}", remedy)
 
@@ -66,23 +93,13 @@ def _without_free(features: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in features.items() if key not in FREE}
 
 
-def _of_preprocessor(folder: Path) -> dict[str, Any]:
+def _of_preprocessor(weights: str, choice: str) -> dict[str, Any]:
     """What a preprocessor_config.json beside the weights says of the features; {} without one."""
-    said = _read(folder / "preprocessor_config.json")
-    if said.get("feature_size") == 1:
-        del said["feature_size"]
-    if said.get("do_normalize") is False:  # the logarithms as they are: (x - 0) / (2 * 0.5)
+    said = {} if Path(weights).is_file() else read_json(weights, "preprocessor_config.json")
+    if choice == "ast" and said.get("do_normalize") is False:  # (x - 0) / (2 * 0.5)
         said |= {"mean": 0.0, "std": 0.5}
-    return {ours: convert(said[key]) for key, ours, convert in PREPROCESSOR if key in said}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Read a JSON object; {} where there is none."""
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return said if isinstance(said, dict) else {}
+    keys = PREPROCESSOR.get(choice, ())
+    return {ours: convert(said[key]) for key, ours, convert in keys if key in said}
 
 
 def _compare(

@@ -22,8 +22,22 @@ HUB = {
     "MIT/ast-finetuned-audioset-10-10-0.4593": Published(
         "ImageNet and AudioSet", "BSD 3-Clause (Gong et al., AST)"
     ),
+    **{
+        f"facebook/{name}": Published("LibriSpeech", "Apache 2.0 (Meta)")
+        for name in ("wav2vec2-base", "hubert-base-ls960", "data2vec-audio-base")
+    },
+    **{
+        f"openai/whisper-{size}": Published(
+            "680,000 hours of speech from the web", "Apache 2.0 (OpenAI, Whisper)"
+        )
+        for size in ("tiny", "base", "small", "medium", "large")
+    },
     "laion/clap-htsat-unfused": Published(
         "AudioSet and LAION-Audio-630K, part of it from Freesound", "Apache 2.0 (LAION, CLAP)"
+    ),
+    "facebook/wav2vec2-base": Published("LibriSpeech", "Apache 2.0 (Meta AI, wav2vec 2.0)"),
+    "openai/whisper-tiny": Published(
+        "speech of the web that OpenAI does not name", "Apache 2.0 (OpenAI, Whisper)"
     ),
 }
 

@@ -17,7 +17,7 @@ NETWORK = "network."  # before the names of a network's weights in a checkpoint 
 # Under which names others keep a state dict within a file, the averaged one first.
 WITHIN = ("state_dict_ema", "model_ema", "state_dict", "model")
 KINDS = "a PyTorch state dict (.pth), .safetensors, or a checkpoint of one's own (best.ckpt)"
-FILES = (".pt", ".pth", ".safetensors", ".ckpt")  # how names of files of weights end
+IN_FOLDERS = ("model.safetensors", "pytorch_model.bin")  # as the Hugging Face hub has them
 # Where files are published that only a browser gets, by how their names begin.
 PUBLISHED = {"BEATs_": "https://github.com/microsoft/unilm/tree/master/beats"}
 
@@ -39,18 +39,35 @@ class Weights:
     cfg: Mapping[str, Any] | None = None
 
 
-def check_there(weights: str | None) -> None:
-    """Refuse a name that is that of a file, where there is none; other names are a network's own.
+def check_there(weights: str | None, word: str | None = None) -> None:
+    """Refuse what is neither a file, a folder of the hub's kind, nor the word for published ones.
 
     Raises:
         UserError: saying where the file is published, if that is known.
     """
-    if weights is None or Path(weights).exists() or Path(weights).suffix not in FILES:
-        return
-    raise _no_file(weights)
+    if weights is not None and weights != word:
+        weights_file(weights, word)
 
 
-def _no_file(weights: str) -> UserError:
+def weights_file(weights: str, word: str | None = None) -> Path:
+    """Find the file of weights that a path names: itself, or one in a folder of the hub's kind.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = Path(weights)
+    found = [path, *(path / name for name in IN_FOLDERS)]
+    for file in found:
+        if file.is_file():
+            return file
+    if path.is_dir():
+        raise UserError(
+            f"model.weights={weights} is a folder without {' or '.join(IN_FOLDERS)}: name the file"
+        )
+    raise _no_file(weights, word)
+
+
+def _no_file(weights: str, word: str | None) -> UserError:
     name = Path(weights).name
     for beginning, place in PUBLISHED.items():
         if name.startswith(beginning):
@@ -59,7 +76,8 @@ def _no_file(weights: str) -> UserError:
                 f"give its path as model.weights=/path/to/{name}, or train from scratch with "
                 "model.weights=null"
             )
-    return UserError(f"model.weights={weights} is no file: give {KINDS}, or null")
+    known = f"{word} (the published ones), " if word else ""
+    return UserError(f"model.weights={weights} is no file: give {known}{KINDS}, or null")
 
 
 def own_checkpoint(weights: str | None) -> Weights | None:
@@ -79,14 +97,13 @@ def read_weights(path: str) -> Weights:
 
     Args:
         path: of a PyTorch state dict, also one below a key such as `state_dict` or `model`; of a
-            safetensors file; or of a checkpoint of this package.
+            safetensors file; of a folder with one of the two, as the hub's are; or of a checkpoint
+            of this package.
 
     Raises:
         UserError: there is none, or it is damaged or something else.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise _no_file(path)
+    file = weights_file(path)
     try:
         held = _load_safetensors(file) if file.suffix == ".safetensors" else _load_torch(file)
     except Exception:  # both raise many kinds for files that are not their own

@@ -11,6 +11,7 @@ from esc50.audio.augment_params import AugmentParams, Recipe
 from esc50.audio.front_ends.silence import repeat_sound
 from esc50.audio.spec import BandedSpec, Spec
 from esc50.audio.waveform import change_waveform
+from esc50.data.features import pictures
 from esc50.data.tables.table import ClipTable
 from esc50.report.media import logmel_uri, sound_uri, waveform_path
 
@@ -103,7 +104,7 @@ class _Renderer:
         both = AugmentParams.neutral(2)
         for column, values in vars(params).items():
             getattr(both, column)[0] = values[0]
-        logmel, sound = self.clips["logmel"], self.samples
+        logmel, sound = pictures(self.spec, self.clips), self.samples
         if name != "as it is":
             assert isinstance(self.spec, BandedSpec)  # or the recipe would have been refused
             logmel, _, _ = self.augment.apply_params(

@@ -140,8 +140,8 @@ def illustrate(
         ]
         if own:
             x = memory.clips.logmels[[rows[case.clip] for _, case in own]]
-            for (_, case), logmel in zip(own, x, strict=True):
-                case.picture = logmel_uri(logmel[0].numpy())
+            for _, case in own:
+                case.picture = logmel_uri(memory.clips.picture(rows[case.clip]))
             try:
                 _explain(subject, own, x, memory)
             except UserError as error:
@@ -169,6 +169,6 @@ def _add_neighbours(own: Sequence[tuple[int, Case]], x: Tensor, memory: Memory) 
         return
     for (_, case), rows, likeness in zip(own, near.tolist(), cosines.tolist(), strict=True):
         for row, cosine in zip(memory.train_rows[rows], likeness, strict=True):
-            logmel = clips.logmels[row, 0].numpy()
             name, category = clips.data.table.filenames[row], printable(clips.category(row))
-            case.neighbours.append(Neighbour(name, category, cosine, logmel_uri(logmel)))
+            picture = logmel_uri(clips.picture(row))
+            case.neighbours.append(Neighbour(name, category, cosine, picture))

@@ -12,7 +12,7 @@ from torch import Tensor
 from esc50.config.typed import typed_path
 from esc50.data.datamodule import ESC50DataModule
 from esc50.data.datasets import ESC10, ESC50
-from esc50.data.features import clip_features
+from esc50.data.features import clip_features, pictures
 from esc50.data.tables.table import ESC10_LABELS, ClipTable, read_table
 from esc50.errors import UserError
 
@@ -71,6 +71,11 @@ class Clips:
     def logmels(self) -> Tensor:
         """What the network sees of all clips: float32 (clips, channels, height, width)."""
         return torch.from_numpy(self.features["logmel"])
+
+    def picture(self, row: int) -> np.ndarray:
+        """What people are shown of it, its first channel: float32 (height, width)."""
+        first: np.ndarray = pictures(self.data.spec, self.features)[row, 0]
+        return first
 
     def place(self, name: str) -> tuple[Path, tuple[float, float]]:
         """Where a clip that is there lies: its file, and the seconds of it that it is between."""

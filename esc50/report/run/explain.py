@@ -9,6 +9,7 @@ from esc50.model.trained import TrainedModel
 
 AT_ONCE = 64  # clips: as many as training has in a batch
 SMOOTH = 5
+STRETCHES = 160  # of time, of which a row of samples is told
 
 
 def nearest(model: TrainedModel, clips: Tensor, others: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -36,8 +37,9 @@ def saliency(model: TrainedModel, clips: Tensor, classes: Tensor) -> Tensor:
     """Show where a small change of the picture would change the answer most.
 
     The absolute gradient of a class's log probability (Simonyan, Vedaldi and Zisserman, 2014,
-    section 3; the greatest of the channels), averaged over `SMOOTH` cells each way, each clip's
-    divided by its greatest value.
+    section 3; the greatest of the channels), averaged over `SMOOTH` cells each way. A waveform's is
+    greatest in silence, which any sound would fill: it is multiplied by the samples (Shrikumar et
+    al., 2016), and averaged over `STRETCHES` of time. Each clip's is divided by its greatest value.
 
     Args:
         model: the network.
@@ -45,7 +47,7 @@ def saliency(model: TrainedModel, clips: Tensor, classes: Tensor) -> Tensor:
         classes: int64 (n,), whose probability it is about.
 
     Returns:
-        float32 (n, height, width) in [0, 1].
+        float32 (n, height, width) in [0, 1], of waveforms (n, 1, `STRETCHES`).
 
     Raises:
         UserError: the answer has no gradient, as that of a forest, which changes by leaps.
@@ -56,6 +58,10 @@ def saliency(model: TrainedModel, clips: Tensor, classes: Tensor) -> Tensor:
         if not chosen.requires_grad:
             raise UserError("what the model looks at, as its answer has no gradient")
         (gradient,) = torch.autograd.grad(chosen.sum(), x)
-    size = gradient.abs().amax(1)
-    size = F.avg_pool2d(size, SMOOTH, stride=1, padding=SMOOTH // 2, count_include_pad=False)
+    if x.shape[2] == 1:
+        size = (gradient * x.detach()).abs().amax(1)
+        size = F.adaptive_avg_pool2d(size, (1, min(STRETCHES, size.shape[2])))
+    else:
+        size = gradient.abs().amax(1)
+        size = F.avg_pool2d(size, SMOOTH, stride=1, padding=SMOOTH // 2, count_include_pad=False)
     return size / size.amax((1, 2), keepdim=True).clamp_min(torch.finfo(size.dtype).tiny)

@@ -136,14 +136,14 @@ class Report:
 
     def _features(self) -> str:
         """What the pictures of clips are called."""
-        title = FeatureSpec.title if self.clips is None else self.clips.data.spec.title
+        title = FeatureSpec.title if self.clips is None else self.clips.data.spec.picture.title
         return title[0].upper() + title[1:]
 
     def _axes(self) -> dict[str, Any] | None:
         """How long the pictures of clips are, and what lies between below and above."""
         if self.clips is None:
             return None
-        spec = self.clips.data.spec
+        spec = self.clips.data.spec.picture
         hertz = (spec.fmin, spec.fmax_hz) if type(spec) is FeatureSpec else None
         return {"seconds": picture_seconds(spec), "hertz": hertz}
 

@@ -6,7 +6,7 @@ import torch
 from esc50.audio.augment import Augment
 from esc50.audio.augment_params import make_recipe
 from esc50.audio.front_ends.front_end import make_front_end
-from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec
+from esc50.audio.pretrained_kinds import AbsoluteSpec, KaldiSpec, WhisperSpec
 from tests.audio.pictures import make, sampled
 
 MEL64 = {"n_fft": 1024, "n_mels": 64, "fmin": 50.0, "fmax": 14000.0, "height": 64}
@@ -14,6 +14,7 @@ PANNS = AbsoluteSpec(**MEL64, sample_rate=32000, hop_length=320, frames=501, wid
 CLAP = AbsoluteSpec(
     **MEL64, sample_rate=48000, hop_length=480, frames=1001, width=1001, fill_seconds=10.0
 )
+WHISPER = WhisperSpec(frames=500, width=500, height=80)
 AST = KaldiSpec(frames=1024, width=1024)
 BEATS = KaldiSpec(
     frames=498, width=498, window_type="povey", full_scale=32768.0, mean=15.41663, std=6.55582
@@ -75,6 +76,18 @@ def test_clap_features_are_its_extractors(truncation, mel_scale):
     np.testing.assert_allclose(ours[0].T, theirs, atol=0.01)  # dB
 
 
+def test_whisper_features_are_its_extractors():
+    transformers = pytest.importorskip("transformers")
+    sound = np.tile(bark(16000), 6)  # thirty seconds, which it pads to
+    theirs = transformers.WhisperFeatureExtractor()(sound, sampling_rate=16000).input_features[0]
+    spec = WhisperSpec(seconds=30.0, frames=3000, width=3000, height=80)
+    ours = make_front_end(spec).features(torch.from_numpy(sound))
+    np.testing.assert_allclose(ours[0], theirs, atol=1e-4)
+    short = make_front_end(WHISPER).features(torch.from_numpy(bark(16000)))
+    # The joint of two barks is the loudest cell of the thirty seconds by 0.02 dB.
+    np.testing.assert_allclose(short[0, :, :490], theirs[:, :490], atol=1e-3)
+
+
 def test_panns_features_are_librosas():
     sound = bark(32000)
     mel = librosa.feature.melspectrogram(
@@ -97,7 +110,17 @@ def test_a_picture_longer_than_its_clip_ends_in_silence(spec, silence):
                                atol=1e-3, rtol=0)  # fmt: skip
 
 
-@pytest.mark.parametrize("spec", [AST, BEATS, PANNS, CLAP], ids=["ast", "beats", "panns", "clap"])
+ALL = {"ast": AST, "beats": BEATS, "panns": PANNS, "clap": CLAP, "whisper": WHISPER}
+
+
+def in_decibels(spec):
+    """What a difference of one is in a picture."""
+    if isinstance(spec, KaldiSpec):
+        return 2 * spec.std * 10 / np.log(10)
+    return 40.0 if isinstance(spec, WhisperSpec) else 1.0
+
+
+@pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
 def test_augmentation_follows_them(spec):
     """What is changed by nothing is the clip again; what is 6 dB louder is 6 dB higher."""
     front_end = make_front_end(spec)
@@ -111,18 +134,30 @@ def test_augmentation_follows_them(spec):
     augment = Augment(spec, recipe)
     assert torch.equal(augment.render(magnitude, peak, picture, sampled(1)), picture)
     louder = augment.render(magnitude, peak, picture, sampled(1, gain_db=6.0))
-    decibels = 2 * spec.std * 10 / np.log(10) if isinstance(spec, KaldiSpec) else 1.0
-    middle = (louder - picture)[0, 0, 5:, 50:300] * decibels
+    middle = (louder - picture)[0, 0, 5:, 50:300] * in_decibels(spec)
     assert abs(float(middle.median()) - 6.0) < 0.3
 
 
-@pytest.mark.parametrize("spec", [PANNS, CLAP, AST, BEATS], ids=["panns", "clap", "ast", "beats"])
+@pytest.mark.parametrize("spec", [PANNS, CLAP, WHISPER])
+def test_what_is_hidden_is_an_average_cell(spec):
+    """Of the clip: 0 would be as loud as full scale."""
+    picture, magnitude, peak = make_front_end(spec)(torch.from_numpy(bark(spec.sample_rate))[None])
+    hidden = {"freq_mask": 0.25, "freq_mask_at": 0.0, "time_mask": 0.5, "time_mask_at": 1.0}
+    made = make("online", spec).render(magnitude, peak, picture, sampled(1, **hidden))
+    rows, columns = spec.height // 4, spec.width // 2
+    assert torch.equal(made[..., rows:, :columns], picture[..., rows:, :columns])
+    average = picture.mean().expand(spec.height, spec.width)
+    torch.testing.assert_close(made[0, 0, :rows], average[:rows])
+    torch.testing.assert_close(made[0, 0, :, -columns:], average[:, -columns:])
+
+
+@pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
 def test_noise_is_what_it_would_be_in_the_sound(spec):
     """By row, of a dying tone with its own noise and of silence, in decibels."""
     rate, std, n = spec.sample_rate, 0.02, 4
     front_end, generator = make_front_end(spec), torch.Generator().manual_seed(1)
     augment = make("online", spec)
-    decibels = 2 * spec.std * 10 / np.log(10) if isinstance(spec, KaldiSpec) else 1.0
+    decibels = in_decibels(spec)
     frames = min(spec.frames, spec.n_frames)
     for sound in (torch.from_numpy(bark(rate)), torch.zeros(5 * rate)):
         noise = std * torch.randn(n, len(sound), generator=generator)

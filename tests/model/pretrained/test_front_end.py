@@ -4,6 +4,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from esc50.config.composition import compose_plain
 from esc50.errors import UserError
 from esc50.model.pretrained.front_end import check_features
 
@@ -51,6 +52,30 @@ def test_what_lies_beside_the_weights_is_believed_before_the_choice(plain, tmp_p
     check_features(plain(*short, "features.mean=0.0", "features.std=0.5"))
     (tmp_path / "preprocessor_config.json").write_text("[")  # damaged: the choice is left
     check_features(plain(*hub))
+
+
+def test_each_kind_of_the_hub_has_its_choice_and_the_remedy_names_what_differs(tmp_path):
+    weights, scale = f"model.weights={tmp_path}", ["input_mean=0.0", "input_std=1.0"]
+    (tmp_path / "config.json").write_text('{"model_type": "wavlm"}')
+    file = tmp_path / "preprocessor_config.json"
+    file.write_text('{"feature_size": 1, "sampling_rate": 16000, "do_normalize": false}')
+    hearing = ["model=wav2vec2", weights, *scale]
+    with pytest.raises(
+        UserError, match=r"WaveformSpec, not .*: set features=waveform .* features\."
+    ):
+        check_features(compose_plain(hearing))
+    remedy = r"set features=waveform input_mean=0\.0 input_std=1\.0 features\.standardise=null$"
+    with pytest.raises(UserError, match=remedy):
+        check_features(compose_plain([*hearing, "features=waveform"]))
+    check_features(compose_plain([*hearing, "features=waveform", "features.standardise=null"]))
+    (tmp_path / "config.json").write_text('{"model_type": "whisper"}')
+    file.write_text('{"feature_size": 128, "hop_length": 160, "n_fft": 400}')
+    large = ["features=whisper", "features.n_mels=128", "features.height=128"]
+    check_features(compose_plain([*hearing, *large]))  # whatever network was chosen to read it
+    with pytest.raises(
+        UserError, match=r"trained on features\.n_mels=128, not 80: set features=wh"
+    ):
+        check_features(compose_plain([*hearing, "features=whisper"]))
 
 
 def test_a_checkpoint_of_ones_own_takes_the_features_it_was_trained_on(plain, tmp_path):

@@ -66,17 +66,28 @@ def test_what_a_file_says_of_its_network_is_read_with_it(tmp_path):
 
 def test_a_file_that_is_not_there_is_said_to_be_none_and_where_it_is_to_be_had(tmp_path):
     torch.save(STATE, tmp_path / "weights.pth")
-    for there in (None, "imagenet", "MIT/ast-0.4593", str(tmp_path / "weights.pth")):
-        check_there(there)
+    for there in (None, "imagenet", str(tmp_path / "weights.pth")):
+        check_there(there, "imagenet")
     with pytest.raises(
         UserError, match=r"^model\.weights=no/a\.safetensors is no file: give a PyT"
     ):
         check_there("no/a.safetensors")
+    with pytest.raises(UserError, match=r"=imagnet is no file: give imagenet \(the published ones"):
+        check_there("imagnet", "imagenet")
     said = (
         r"no/BEATs_iter3\.pt is no file: fetch BEATs_iter3\.pt from https://github\.com/microsoft"
     )
     with pytest.raises(UserError, match=said):
         check_there("no/BEATs_iter3.pt")
+
+
+def test_a_folder_of_the_hubs_kind_is_read_by_its_file(tmp_path):
+    with pytest.raises(UserError, match=r"is a folder without model\.safetensors or pytorch_model"):
+        read_weights(str(tmp_path))
+    torch.save(STATE, tmp_path / "pytorch_model.bin")
+    assert read_weights(str(tmp_path)).state.keys() == STATE.keys()
+    save_file({"one": torch.ones(1)}, tmp_path / "model.safetensors")
+    assert read_weights(str(tmp_path)).state.keys() == {"one"}
 
 
 def test_what_holds_no_weights_is_refused(tmp_path):

@@ -7,7 +7,7 @@ from torch import nn
 from esc50.errors import UserError
 from esc50.model.forest import RandomForest
 from esc50.model.trained import TrainedModel
-from esc50.report.run.explain import SMOOTH, nearest, saliency
+from esc50.report.run.explain import SMOOTH, STRETCHES, nearest, saliency
 
 
 @pytest.fixture
@@ -44,6 +44,21 @@ def test_saliency_of_several_channels_is_their_greatest():
     weights = network[1].weight.view(2, 3, 16, 12)[:, 1].numpy()
     smooth = uniform_filter(np.abs(weights[1] - weights[0]), SMOOTH)[2:-2, 2:-2]
     np.testing.assert_allclose(one[2:-2, 2:-2] / smooth, (one[2, 2] / smooth[0, 0]), rtol=0.05)
+
+
+def test_saliency_of_samples_is_told_by_stretches_of_time():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3200, 2, bias=False))
+    nn.init.zeros_(network[1].weight)
+    network[1].weight.data[1, 1600:1620] = 1.0  # one of 160 stretches decides
+    specification = {"config": {"input_mean": 0.0, "input_std": 1.0}, "precision": "32-true"}
+    made = TrainedModel(network.requires_grad_(False), specification, torch.device("cpu"))
+    sound = torch.randn(1, 1, 1, 3200)
+    (one,) = saliency(made, sound, torch.tensor([1]))
+    assert one.shape == (1, STRETCHES) and one[0, 80] == 1 and one.sum() == 1
+    network[1].weight.data[1] = 0.01  # all alike: how loud it is decides
+    (one,) = saliency(made, sound, torch.tensor([1]))
+    loudness = sound.abs().reshape(STRETCHES, 20).mean(1)
+    torch.testing.assert_close(one[0], loudness / loudness.max())
 
 
 def test_the_nearest_is_the_clip_itself_however_loud(model):
