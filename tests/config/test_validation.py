@@ -1,5 +1,6 @@
 """What is refused before a run begins, as the command line says it."""
 
+import json
 import subprocess
 import sys
 
@@ -8,6 +9,52 @@ import pytest
 from esc50.config.composition import compose_config
 from esc50.errors import UserError
 from tests.conftest import REPOSITORY
+
+# Each command in a process of its own, which begins where all is imported that none can do without.
+COMMANDS = """
+import json, os, runpy, sys, traceback
+import hydra.utils, numpy, pydantic
+import esc50.config.canonical, esc50.config.validation, esc50.data.tables.windows
+script, *_ = sys.argv[1:]
+for line in sys.stdin:
+    arguments, folder = json.loads(line)
+    child = os.fork()
+    if not child:
+        status = 0
+        os.chdir(folder)
+        os.dup2(os.open("stderr", os.O_CREAT | os.O_WRONLY), 2)
+        os.dup2(2, 1)
+        sys.argv = [script, *arguments]
+        try:
+            runpy.run_path(script, run_name="__main__")
+        except SystemExit as error:
+            status = error.code
+            if isinstance(status, str):
+                print(status, file=sys.stderr)
+                status = 1
+        except BaseException:
+            traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(100 if "torch" in sys.modules else status or 0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(status, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def commands():
+    """Runs train.py in a folder: its exit status, whether torch was loaded, what it said."""
+    command = [sys.executable, "-c", COMMANDS, str(REPOSITORY / "train.py")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+
+        def run(arguments, folder):
+            print(json.dumps([arguments, str(folder)]), file=process.stdin, flush=True)
+            status = int(process.stdout.readline())
+            return status, status == 100, (folder / "stderr").read_text()
+
+        yield run
+        process.stdin.close()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +100,7 @@ from tests.conftest import REPOSITORY
         (["+experiment=typo"], ["trainer.max_epoch", "did you mean trainer.max_epochs?"]),
     ],
 )
-def test_a_wrong_config_is_refused_before_torch_loads(arguments, words, tmp_path):
+def test_a_wrong_config_is_refused_before_torch_loads(arguments, words, tmp_path, commands):
     if arguments[-1].startswith("+experiment="):
         recipes = {"typo": "trainer: {max_epoch: 3}", "listed": "model: {stem_stride: [4, 4]}"}
         (tmp_path / "mine" / "experiment").mkdir(parents=True)
@@ -61,16 +108,11 @@ def test_a_wrong_config_is_refused_before_torch_loads(arguments, words, tmp_path
             path = tmp_path / "mine" / "experiment" / f"{name}.yaml"
             path.write_text(f"# @package _global_\n{recipe}\n")
         arguments = [f"--config-dir={tmp_path / 'mine'}", *arguments]
-    code = "import runpy, sys; sys.argv = sys.argv[1:]; sys.path.insert(0, '.');\n"
-    code += "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
-    code += "finally:\n    print('TORCH' if 'torch' in sys.modules else 'no torch')"
-    command = [sys.executable, "-c", code, str(REPOSITORY / "train.py"), *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
-    assert done.returncode in (1, 2)
-    assert "no torch" in done.stdout
-    assert "Traceback" not in done.stderr
+    status, torch_loaded, said = commands(arguments, tmp_path)
+    assert status in (1, 2) and not torch_loaded
+    assert "Traceback" not in said
     for word in words:
-        assert word in done.stderr
+        assert word in said
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_same_config_same_weights_and_other_seed_others(config, tmp_path):
 def test_a_run_killed_in_mid_epoch_ends_where_an_unbroken_one_does(
     config, tiny_overrides, tmp_path, extra
 ):
-    settings = ["trainer.max_epochs=4", "callbacks.early_stopping=null", "model.width=64", *extra]
+    settings = ["trainer.max_epochs=4", "callbacks.early_stopping=null", "model.width=32", *extra]
     run_fold(config(*settings), tmp_path / "unbroken")
     broken = tmp_path / "broken"
     command = [sys.executable, str(REPOSITORY / "train.py"), *tiny_overrides, *settings]

@@ -70,6 +70,7 @@ def test_each_fold_is_taught_by_its_own_of_a_cross_validation(config, tmp_path):
     assert signature(config(taught(tmp_path / "second"), *folds)) != mine
 
 
+@pytest.mark.slow
 def test_a_taught_run_goes_on_to_the_same_bits(config, tiny_run, tmp_path):
     settings = [taught(tiny_run), "augment=online", "split=literature"]
     kept = "callbacks.last.keep_optimizer=true"
