@@ -89,13 +89,14 @@ class ESC50DataModule(pl.LightningDataModule):
     @cached_property
     def prepared(self) -> Prepared:
         """Features, split, copies and audit, made when they are first asked for."""
-        cache_dir, workers = Path(self.storage.cache_dir), self.storage.workers
-        arrays = clip_features(self.table, self.spec, self.digests, cache_dir, workers)
         n, augment = len(self.table), Augment(self.spec, self.recipe)
         rng = np.random.default_rng([self.seed, DRAW_COPIES])
         clip_of_copy, params = self.recipe.sample_copies(n, rng)
+        # A fold that is not there is told before minutes of features.
         drawn = draw_split(self.table, self.split_settings, self.seed, clip_of_copy)
         split, used = drawn.without_unused_copies(n)
+        cache_dir, workers = Path(self.storage.cache_dir), self.storage.workers
+        arrays = clip_features(self.table, self.spec, self.digests, cache_dir, workers)
         copies = None
         if used.size:
             copies = self._render_copies(arrays, augment, params[used], clip_of_copy[used], used)

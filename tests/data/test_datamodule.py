@@ -163,6 +163,14 @@ def test_a_set_smaller_than_the_number_of_processes_is_refused(make):
         make(rank=3, world=31).train_dataloader()
 
 
+def test_a_fold_that_is_not_there_is_told_before_features_are_computed(config, tmp_path):
+    cfg = config("split.fold=9", f"data.cache_dir={tmp_path / 'cache'}")
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    with pytest.raises(UserError, match=r"split\.fold=9"):
+        ESC50DataModule.from_config(plain).setup()
+    assert not [*(tmp_path / "cache").glob("clips-*")]
+
+
 def test_overfitting_sees_the_same_batch_in_every_epoch(make):
     module = make()
     module.trainer.overfit_batches = 1
