@@ -10,7 +10,7 @@ import pytest
 from torchvision.models import ResNet
 
 from esc50.training.experiment import run
-from tests.conftest import REPOSITORY
+from tests.conftest import NARROW, REPOSITORY
 
 
 def train(*arguments, cwd):
@@ -50,7 +50,7 @@ def test_a_sweep_killed_after_two_folds_does_only_what_is_missing(tiny_overrides
 
 @pytest.mark.slow
 def test_folds_in_one_process_and_as_jobs_agree(config, tiny_overrides, tmp_path):
-    settings = ["trainer.max_epochs=1", "callbacks.early_stopping=null"]
+    settings = [NARROW, "trainer.max_epochs=1", "callbacks.early_stopping=null"]
     as_jobs = train("-m", *tiny_overrides, *settings, "split.fold=2,4", cwd=tmp_path)
     assert as_jobs.returncode == 0, as_jobs.stderr
     (group,) = tmp_path.glob("outputs/default-*/seed42")
