@@ -82,7 +82,7 @@ def test_a_network_that_hears_samples_trains_and_its_report_shows_log_mels(
     make_hearer(tmp_path / "tiny-hearer")
     weights = f"model.weights={tmp_path / 'tiny-hearer'}"
     scale = ["input_mean=0.0", "input_std=1.0", f"model.train={train}", "trainer.max_epochs=1"]
-    cfg = config("model=wav2vec2", weights, *scale, "callbacks.images.n_clips=2")
+    cfg = config("model=wav2vec2", weights, *scale)
     heard = with_features(cfg, ["features=waveform", "features.seconds=0.5", "augment=none"])
     folder = tmp_path / "outputs" / "run"
     run_fold(heard, folder)
