@@ -101,10 +101,8 @@ def _refusal(table: ClipTable, faults: Mapping[str, list[int]], rest: str = "") 
     said = [table.name_faults(*fault) for fault in islice(faults.items(), MOST_NAMED)]
     if n > MOST_NAMED:
         said.append(f"and {n - MOST_NAMED} more")
-    them = "it" if n == 1 else "them"
-    things = f"sound file{'s' if n > 1 else ''}"
-    if table.offsets is not None:
-        things = f"sound file{'s' if n > 1 else ''} or part{'s' if n > 1 else ''}"
+    them, s = ("it", "") if n == 1 else ("them", "s")
+    things = f"sound file{s}" + (f" or part{s}" if table.offsets is not None else "")
     what = f"{n} {things} cannot be used{rest}: mend {them}, or take {them} out of the data"
     return UserError("\n  ".join([what, *said]))
 

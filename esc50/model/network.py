@@ -8,7 +8,7 @@ from torch import nn
 from esc50.config.schema.sections import ModelUse
 from esc50.config.targets import build, check_target, takes
 from esc50.errors import UserError
-from esc50.model.pretrained.hub import check_had
+from esc50.model.pretrained.hub import NETWORK, check_had
 from esc50.model.pretrained.weights import Weights, check_there, load_weights, own_checkpoint
 from esc50.model.resnet import optimize_memory_layout
 from esc50.model.timm_models import check_timm
@@ -16,7 +16,6 @@ from esc50.model.torchvision_models import check_torchvision
 
 RUN_KEYS = tuple(ModelUse.model_fields)  # what the run does with a network; it is not told
 APART = (*RUN_KEYS, "weights")  # what says nothing of which network it is
-HEARS = "esc50.model.huggingface.hub_network"  # of our networks, the one that takes waveforms
 GIVEN = ("n_classes", "num_classes", "size", "in_channels", "architecture")  # told beside them
 # Of this package's networks by their module: the word that `weights` may be, of published ones; and
 # what knows the names that `name` may be.
@@ -41,7 +40,7 @@ def check_network(section: Mapping[str, Any]) -> None:
 
 def check_weights_had(section: Mapping[str, Any]) -> None:
     """Refuse weights that the Hugging Face hub does not give, before data is read."""
-    if str(section.get("_target_")).startswith("esc50.model.huggingface."):
+    if section.get("_target_") == NETWORK:
         check_had(section.get("weights"))
 
 
@@ -92,7 +91,7 @@ def build_plain_network(
             f"argument in_channels, which {section.get('_target_')} does not take"
         )
     target = str(section.get("_target_"))
-    if size[0] == 1 and target.startswith("esc50.") and target != HEARS:
+    if size[0] == 1 and target.startswith("esc50.") and target != NETWORK:
         raise UserError(
             "features: a waveform is no picture, which this network takes: choose one that "
             "hears them, as model=wav2vec2 or model=huggingface do"

@@ -33,8 +33,8 @@ def check_module(plain: Mapping[str, Any]) -> None:
     if _is_fitted(plain):
         check_fitted(plain)
         return
+    check_weights_had(plain["model"])  # so that a hub which does not answer is asked once
     check_features(plain)
-    check_weights_had(plain["model"])
     decay, rate = plain["model"].get("layer_decay"), plain["optimizer"].get("lr")
     if decay is not None and rate is None:
         raise UserError(

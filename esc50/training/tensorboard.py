@@ -14,6 +14,7 @@ from esc50.config.composition import compose_plain
 from esc50.config.signature import SECTIONS, WITHOUT_EFFECT
 from esc50.data.datamodule import ESC50DataModule
 from esc50.errors import UserError
+from esc50.report.media import picture_seconds
 from esc50.report.names import printable
 from esc50.report.run.origin import differences, flatten, spell
 from esc50.results.display.figures import confusion_figure, input_figure
@@ -162,9 +163,7 @@ class ImageLogger(pl.Callback):
         clips = data.prepared.example_clips(self.n_clips)
         titles = [printable(data.table.classes[t]) for t in data.table.targets[clips]]
         pictures = np.stack([row[:, 0].numpy() for row in rows])
-        spec = data.spec.picture
-        seconds = spec.frames * spec.hop_length / spec.sample_rate
-        figure = input_figure(pictures, titles, seconds)
+        figure = input_figure(pictures, titles, picture_seconds(data.spec.picture))
         for writer in writers:
             writer.add_figure("input", figure, 0, close=False)
 

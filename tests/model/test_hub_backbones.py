@@ -1,5 +1,3 @@
-import json
-
 import pytest
 import torch
 
@@ -56,16 +54,6 @@ def test_whisper_of_a_short_clip_is_one_that_was_made_for_it(tmp_path):
     with torch.no_grad():
         expected = short(x[:, 0]).last_hidden_state.mean(1)
         torch.testing.assert_close(ours(x), ours.head(expected))
-
-
-@pytest.mark.parametrize(("make", "size"), [(make_hearer, SECOND), (make_whisper, (80, 100))])
-def test_its_architecture_builds_it_without_the_folder(tmp_path, make, size):
-    make(tmp_path)
-    first = hub_network(5, size, str(tmp_path)).eval()
-    second = hub_network(5, size, architecture=json.loads(json.dumps(first.architecture))).eval()
-    second.load_state_dict(first.state_dict())
-    x = torch.randn(1, 1, *size)
-    assert torch.equal(first(x), second(x))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import torch
 
 from esc50.errors import UserError
 from esc50.model.huggingface import hub_network
-from tests.model.hub_folders import make_ast, make_clap
+from tests.model.hub_folders import make_ast, make_clap, make_hearer, make_whisper
 
 pytest.importorskip("transformers")
 
@@ -54,7 +54,15 @@ def test_a_fused_clap_is_a_program_that_can_be_exported(tmp_path):
         torch.testing.assert_close(program(x[:1].repeat(3, 1, 1, 1)), network(x[:1]).expand(3, -1))
 
 
-@pytest.mark.parametrize(("make", "size"), [(make_ast, (32, 64)), (make_clap, (16, 250))])
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (make_ast, (32, 64)),
+        (make_clap, (16, 250)),
+        (make_hearer, (1, 16000)),
+        (make_whisper, (80, 100)),
+    ],
+)
 def test_its_architecture_is_plain_and_builds_it_without_the_folder(tmp_path, make, size):
     make(tmp_path)
     first = hub_network(5, size, str(tmp_path)).eval()

@@ -7,13 +7,12 @@ from typing import Any
 from esc50.config.composition import compose_plain
 from esc50.errors import UserError
 from esc50.model.hub_backbones import FAMILIES
-from esc50.model.pretrained.hub import no_name, read_json
+from esc50.model.pretrained.hub import NETWORK, no_name, read_json
 from esc50.model.pretrained.weights import own_checkpoint
 
 # How long a clip is, and what is done to it before its first spectrum, changes no cell's meaning.
 FREE = ("seconds", "frames", "width", "channel", "repeat_below", "bands_per_mel")
 SCALE = ("input_mean", "input_std")
-HUB = "esc50.model.huggingface.hub_network"
 # What transformers' feature extractors call our keys of a choice of features, and how their values
 # are ours.
 Keys = tuple[tuple[str, str, Callable[[Any], Any]], ...]
@@ -62,7 +61,7 @@ def check_features(plain: Mapping[str, Any]) -> None:
         UserError: naming the key that differs, and the choice.
     """
     weights, choice = plain["model"].get("weights"), plain["model"].get("front_end")
-    hub = plain["model"].get("_target_") == HUB
+    hub = plain["model"].get("_target_") == NETWORK
     if weights is None:
         if hub:
             raise no_name()

@@ -8,6 +8,7 @@ from typing import Any
 
 from esc50.errors import UserError
 
+NETWORK = "esc50.model.huggingface.hub_network"  # what builds networks of the hub
 PATIENCE = 10.0  # seconds
 
 
